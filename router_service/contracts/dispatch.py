@@ -1,0 +1,93 @@
+"""How the attempt loop reaches the workers, whatever carries the frames."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from router_service.contracts.recording import AttemptRecording
+from router_service.domain.attempt import AttemptRecord, Failure
+from router_service.domain.signals import AttemptSignal
+from router_service.domain.target import TargetSpec
+from service_common.deadline import Deadline
+from service_common.vocabulary import AttemptKind, Operation, Sensitivity
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptOrder:
+    """One attempt to be made.
+
+    Attributes:
+        body: the caller's serialised request, as it came.
+        deadline: end of the attempt.
+        first_token_timeout, idle_timeout: seconds.
+        prefill: text of the answer so far, to be continued; empty: from the start.
+        input_tokens: estimate, for the usage of attempts that report none.
+        replaced: why the previous attempt failed.
+        recording: told once, when the attempt settles.
+    """
+
+    decision_id: str
+    number: int
+    kind: AttemptKind
+    spec: TargetSpec
+    operation: Operation
+    body: bytes
+    sensitivity: Sensitivity
+    deadline: Deadline
+    first_token_timeout: float
+    idle_timeout: float
+    recording: AttemptRecording
+    input_tokens: int = 0
+    prefill: str = ""
+    tenant: str = "default"
+    task: str = "default"
+    replaced: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """No attempt could be started on a target: nothing was sent, nothing is claimed, no attempt is spent.
+
+    Attributes:
+        reason: why, for a person.
+        retry_after: seconds until it may help to ask again; None: not known.
+        at_capacity: the target serves, but has no slot free now.
+    """
+
+    reason: str
+    retry_after: float | None = None
+    at_capacity: bool = False
+
+
+class RunningAttempt(Protocol):
+    """An attempt that a worker has. It outlives the call: it settles exactly once, whoever is listening."""
+
+    @property
+    def worker_id(self) -> str:
+        """The worker that runs it."""
+        ...
+
+    @property
+    def record(self) -> AttemptRecord | None:
+        """The settled attempt; None while it runs."""
+        ...
+
+    async def read(self) -> Sequence[AttemptSignal]:
+        """Everything that arrived since the last read, at least one signal; renews the worker's credit.
+
+        The last signal of an attempt is `Finished` or `Failed` (also when the worker is lost); reading on after it is
+        an error. Waits without a limit of its own: the attempt loop holds the timers.
+        """
+        ...
+
+    def cancel(self, reason: str) -> None:
+        """Stop it: the worker closes the provider's socket. Settles with the worker's late usage, or an estimate."""
+        ...
+
+
+class Dispatcher(Protocol):
+    """Starts attempts on attached workers."""
+
+    def start(self, order: AttemptOrder) -> RunningAttempt | Refusal:
+        """Claim slot and half-open probe at once, and send the work; or say why not. Never waits."""
+        ...

@@ -1,0 +1,64 @@
+"""What a call asks of the engine."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from router_service.domain.decision import Decision, Rejection
+from router_service.domain.profile import Profile
+from router_service.domain.request import Request
+from router_service.domain.target import BackendPolicy, TableSnapshot, TargetSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What one version of the configuration says: a call keeps the one that it began with.
+
+    Attributes:
+        targets: configured ones by name; the table adds what its workers discover.
+        backends: by name.
+        aliases: targets by alias, nested aliases resolved.
+        chains: explicit fallback orders by alias.
+        profiles: by name.
+    """
+
+    version: str
+    targets: Mapping[str, TargetSpec]
+    backends: Mapping[str, BackendPolicy]
+    aliases: Mapping[str, tuple[str, ...]]
+    profiles: Mapping[str, Profile]
+    default_profile: str
+    chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """What is known when the next target is about to be tried.
+
+    Attributes:
+        time_left: seconds until the caller's deadline.
+        spent: nano-dollars of the attempts so far.
+        tried: targets tried so far.
+    """
+
+    time_left: float
+    spent: int
+    tried: frozenset[str]
+
+
+class Engine(Protocol):
+    """Decides: a pure function of request, snapshot, configuration and seed."""
+
+    def decide(self, request: Request, snapshot: TableSnapshot, time_left: float, *, cursor: int = 0) -> Decision:
+        """The whole decision; its plan is empty where nothing fits.
+
+        Raises:
+            InvalidRequest: the request names a profile, alias, target or capability that does not exist.
+        """
+        ...
+
+    def recheck(
+        self, request: Request, decision: Decision, target: str, snapshot: TableSnapshot, hop: Hop
+    ) -> Rejection | None:
+        """Whether `target` may still be tried now: the hard filters on the state of this moment. None: it may."""
+        ...

@@ -1,0 +1,94 @@
+"""What each kind of plugin answers: one small interface per kind, one verb each.
+
+A plugin is asked once per request about all candidates together. It is a pure function of its arguments (a
+classifier of the request, the others of the context and the candidates): it keeps no state between requests, does no
+I/O and waits for nothing. Its settings come from a pydantic model of its own, validated when the configuration loads.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import ClassVar, NamedTuple, Protocol
+
+from router_service.domain.decision import Candidate, Classification, Expectation, Rejection
+from router_service.domain.profile import Profile
+from router_service.domain.request import Request
+from router_service.domain.target import TargetView
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingContext:
+    """Everything that filters, scorers and pickers may know besides the candidates.
+
+    Attributes:
+        now: monotonic seconds; `wall`: the date and time.
+        time_left: seconds until the caller's deadline.
+        spent: nano-dollars that this call's earlier attempts cost.
+        expectations: what the request should take, by target; every candidate has one.
+        aliases: targets by alias, nested aliases resolved.
+        tried: targets that this call has tried already.
+        cursor: the round-robin position, claimed by calls that dispatch, only read by dry runs.
+        random: the injected generator.
+    """
+
+    request: Request
+    classification: Classification
+    profile: Profile
+    now: float
+    wall: datetime
+    time_left: float
+    expectations: Mapping[str, Expectation]
+    aliases: Mapping[str, tuple[str, ...]]
+    random: Random
+    spent: int = 0
+    tried: frozenset[str] = frozenset()
+    cursor: int = 0
+
+
+class Scores(NamedTuple):
+    """One value 0..1 per candidate, in order, and the scorer's unmapped figures where it has them."""
+
+    values: Sequence[float]
+    raw: Sequence[float] | None = None
+
+
+class Classifier(Protocol):
+    """What is asked? Each adds what it finds; a later one sees what earlier ones found."""
+
+    name: ClassVar[str]
+
+    def classify(self, request: Request, found: Classification) -> Classification:
+        """What was found so far, with this classifier's part filled in."""
+        ...
+
+
+class Filter(Protocol):
+    """May these targets serve the request, and if not, why? A hard filter runs again before each hop."""
+
+    name: ClassVar[str]
+    hard: ClassVar[bool]
+
+    def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
+        """One rejection for each candidate that may not serve; empty where all may."""
+        ...
+
+
+class Scorer(Protocol):
+    """How good is each, 0..1?"""
+
+    name: ClassVar[str]
+
+    def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
+        """One value per candidate, in order."""
+        ...
+
+
+class Picker(Protocol):
+    """Which first, and in what order?"""
+
+    name: ClassVar[str]
+
+    def order(self, context: RoutingContext, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+        """All candidates, in the order to try. They come best score first, ties by name."""
+        ...

@@ -1,0 +1,95 @@
+"""Attempts: one target tried once, and what it came to. A failure is a value here, never an exception."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from service_common.failures import FailureClass
+from service_common.vocabulary import AttemptKind, FinishReason
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one answer. `estimated`: the provider reported none, or the attempt was cut short."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_input_tokens: int = 0
+    reasoning_tokens: int = 0
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt failed.
+
+    Attributes:
+        message: what the provider or worker said, scrubbed of secrets.
+        http_status: 0 where there was none.
+        retry_after: seconds that the provider asked to be left alone; None: nothing said.
+        backend_wide: `retry_after` holds for every model of the backend.
+    """
+
+    failure_class: FailureClass
+    message: str
+    http_status: int = 0
+    retry_after: float | None = None
+    backend_wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a whole answer ended."""
+
+    finish_reason: FinishReason
+    provider_model: str = ""
+    provider_request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptOutcome:
+    """What an attempt came to: exactly one of `answer` and `failure` is set.
+
+    Attributes:
+        latency: seconds from dispatch to settlement, as the router saw it.
+        first_token: seconds to the first piece of the answer; None: none came.
+        cost: nano-dollars.
+    """
+
+    answer: Answer | None
+    failure: Failure | None
+    usage: Usage
+    latency: float
+    first_token: float | None
+    cost: int
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it gave a whole answer."""
+        return self.answer is not None
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it was stopped because nobody waited for it any more."""
+        return self.failure is not None and self.failure.failure_class is FailureClass.CANCELLED
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One settled attempt, as it is recorded everywhere: table, circuit, ledger, metrics, span, attempt log.
+
+    Attributes:
+        number: position in the call, from 1.
+        replaced: why the previous attempt failed, for the span; None for a first attempt.
+    """
+
+    decision_id: str
+    number: int
+    target: str
+    kind: AttemptKind
+    started_at: datetime
+    outcome: AttemptOutcome
+    worker_id: str
+    simulated: bool
+    tenant: str = "default"
+    task: str = "default"
+    replaced: Failure | None = None

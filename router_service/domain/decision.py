@@ -1,0 +1,127 @@
+"""A decision: what a request was found to be, who may serve it, how good each would be, and the order to try."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+
+from router_service.domain.target import TargetView
+from service_common.vocabulary import Complexity, Sensitivity, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What the router found out about a request.
+
+    Attributes:
+        input_tokens: estimated tokens of the prompt, default model family.
+        expected_output_tokens: of the answer.
+        needed_capabilities: abilities that the request itself needs (`vision`, `tools`, `json_schema`, `files`).
+        detected_kinds: kinds of sensitive data found, never values.
+        given_by_caller: names of the fields that the caller set.
+    """
+
+    task: Task = Task.DEFAULT
+    complexity: Complexity = Complexity.MEDIUM
+    sensitivity: Sensitivity = Sensitivity.INTERNAL
+    input_tokens: int = 0
+    expected_output_tokens: int = 0
+    needed_capabilities: tuple[str, ...] = ()
+    detected_kinds: tuple[str, ...] = ()
+    domain: str = ""
+    given_by_caller: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What one request is expected to take on one target.
+
+    Attributes:
+        cost: nano-dollars; None: the price is not known.
+        latency: seconds to the whole answer.
+        first_token: seconds.
+        input_tokens, output_tokens: as this target counts them.
+    """
+
+    cost: int | None
+    latency: float
+    first_token: float
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A candidate put aside.
+
+    Attributes:
+        target: `backend/model`.
+        filter: the filter's name.
+        reason: why, for a person.
+        relaxation: what would admit it, for a person; empty where nothing the caller can change would.
+    """
+
+    target: str
+    filter: str
+    reason: str
+    relaxation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerValue:
+    """What one scorer says of one candidate: value 0..1, weight normalised to sum 1, raw figure where it has one."""
+
+    scorer: str
+    value: float
+    weight: float
+    raw: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A target that passed the filters. `score` is the weighted mean of `scores`, 0..1."""
+
+    view: TargetView
+    expectation: Expectation
+    score: float
+    scores: tuple[ScorerValue, ...] = ()
+
+    @property
+    def target(self) -> str:
+        """`backend/model`."""
+        return self.view.name
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """The vote of one profile in an ensemble."""
+
+    profile: str
+    weight: float
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome of routing one request.
+
+    Attributes:
+        candidates: best first; those of the plan lead in the plan's order.
+        plan: the ordered targets to try.
+        warnings: what the caller should know.
+    """
+
+    decision_id: str
+    decided_at: datetime
+    profile: str
+    requested_model: str
+    classification: Classification
+    candidates: tuple[Candidate, ...]
+    rejections: tuple[Rejection, ...]
+    plan: tuple[str, ...]
+    picker: str
+    warnings: tuple[str, ...] = ()
+    matched_rule: str = ""
+    votes: tuple[Vote, ...] = ()
+    configuration_version: str = ""
+    expectations: Mapping[str, Expectation] = MappingProxyType({})

@@ -1,0 +1,57 @@
+"""A profile: a named routing policy, as the engine and the dispatch read it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLimits:
+    """How often and how long targets are tried. Times in seconds.
+
+    Attributes:
+        targets: most different targets.
+        retries_per_target: most further attempts on one target after its first.
+        total: most attempts in all, hedges included.
+        per_attempt_timeout: longest attempt.
+        first_token_timeout: longest silence before the first token; None: learned from the target, else 30 s.
+        idle_timeout: longest silence between two pieces of an answer.
+        default_deadline: for callers that set none.
+        wait_for_retry_after: longest wait that is sat out on the same target when it says how long; 0: none.
+        backoff_base, backoff_max: of the exponential back-off with full jitter before a retry.
+        hedge: whether a second attempt is started when the first is slow.
+    """
+
+    targets: int = 4
+    retries_per_target: int = 1
+    total: int = 6
+    per_attempt_timeout: float = 120.0
+    first_token_timeout: float | None = None
+    idle_timeout: float = 30.0
+    default_deadline: float = 120.0
+    wait_for_retry_after: float = 0.0
+    backoff_base: float = 0.2
+    backoff_max: float = 5.0
+    hedge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A named routing policy.
+
+    Attributes:
+        scorers: weights by scorer name; they need not sum to 1.
+        settings: each plugin's own settings (validated by its settings model), by plugin name.
+        filters: names of the filters that apply in addition to the hard ones; empty: all that are registered.
+        picker: the picker's name.
+        last_resort: a target tried after all others even beyond the limits of `attempts`; empty: none.
+    """
+
+    name: str
+    scorers: Mapping[str, float]
+    picker: str = "best"
+    attempts: AttemptLimits = field(default_factory=AttemptLimits)
+    settings: Mapping[str, Any] = MappingProxyType({})
+    filters: tuple[str, ...] = ()
+    last_resort: str = ""

@@ -1,0 +1,203 @@
+"""Targets: what is known about each, and how it fares at one moment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from types import MappingProxyType
+
+from service_common.vocabulary import Locality, ModelMode, Sensitivity, TargetState
+
+NO_RATINGS: Mapping[str, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Nano-dollars per 1,000,000 tokens."""
+
+    input: int
+    output: int
+    cached_input: int
+
+    def cost(self, input_tokens: int, output_tokens: int, cached_input_tokens: int = 0) -> int:
+        """Nano-dollars of one answer, rounded up to whole nano-dollars."""
+        plain = max(0, input_tokens - cached_input_tokens)
+        total = plain * self.input + cached_input_tokens * self.cached_input + output_tokens * self.output
+        return -(-total // 1_000_000)
+
+
+FREE = Price(0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Priors:
+    """What is assumed of a target that was never tried.
+
+    Attributes:
+        first_token: seconds.
+        tokens_per_second: of the answer.
+        success_rate: 0..1.
+    """
+
+    first_token: float = 0.8
+    tokens_per_second: float = 50.0
+    success_rate: float = 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class BackendPolicy:
+    """What the configuration allows a backend, whatever its workers say.
+
+    Attributes:
+        kind: `openai_wire`, `ollama` or `litellm`.
+        clearance: None: not configured; then `internal`, or `confidential` for an Ollama on this host or a private
+            address (never for its cloud models). The worker's own clearance may lower it.
+        discover: models that a worker reports but the configuration does not list may be used.
+        max_concurrency: most attempts at once over all its workers; None: what the workers say.
+    """
+
+    name: str
+    kind: str
+    provider: str
+    clearance: Sensitivity | None = None
+    region: str = ""
+    enabled: bool = True
+    discover: bool = False
+    simulated: bool = False
+    max_concurrency: int | None = None
+    priors: Priors = field(default_factory=Priors)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSpec:
+    """What is known about a target: configuration over worker's report over the table of facts.
+
+    Attributes:
+        name: `backend/model`.
+        price: None: not known.
+        context_window, max_output: tokens; None: not known.
+        quality: 0..1.
+        capabilities: ratings 1..10 by name.
+        tags: capabilities by name alone (the yes-or-no catalogue; `general` is any).
+        abilities: `vision`, `tools`, `json_schema`, `files`, `reasoning`, `prompt_caching`, `prefill`, `streaming`.
+        retires_on: day after which it is not used; `successor`: the target that replaces it.
+        remote: runs in a provider's cloud although the backend is a local server.
+    """
+
+    name: str
+    backend: str
+    model: str
+    provider: str
+    mode: ModelMode = ModelMode.CHAT
+    price: Price | None = None
+    context_window: int | None = None
+    max_output: int | None = None
+    quality: float = 0.5
+    capabilities: Mapping[str, int] = NO_RATINGS
+    tags: frozenset[str] = frozenset()
+    abilities: frozenset[str] = frozenset()
+    clearance: Sensitivity = Sensitivity.INTERNAL
+    locality: Locality = Locality.REMOTE
+    region: str = ""
+    enabled: bool = True
+    simulated: bool = False
+    remote: bool = False
+    tier: int = 0
+    embedding_dimensions: int | None = None
+    retires_on: date | None = None
+    successor: str = ""
+    priors: Priors = field(default_factory=Priors)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetMetrics:
+    """Rolling figures of a target. Times in seconds; None before the first sample (scorers then use the priors).
+
+    Attributes:
+        samples: attempts settled and counted.
+        success_rate: 0..1, over the window.
+        availability: 0..1; times 0.95 on error, times 1.01 on success, drifting back to 1 with time.
+        health: 0..1; 0.7 success rate + 0.3 max(0, 1 - mean latency / 5 s).
+        reported_quality: moving average of what callers reported; None before the first.
+        quality_by_task: the same per task label, with the number of reports.
+    """
+
+    samples: int = 0
+    success_rate: float | None = None
+    first_token: float | None = None
+    first_token_p95: float | None = None
+    first_token_p99: float | None = None
+    latency: float | None = None
+    latency_p50: float | None = None
+    latency_p95: float | None = None
+    tokens_per_second: float | None = None
+    mean_cost: float | None = None
+    availability: float = 1.0
+    health: float = 1.0
+    reported_quality: float | None = None
+    quality_by_task: Mapping[str, tuple[float, int]] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class TargetView:
+    """One row of the table at one moment: what filters and scorers read.
+
+    Attributes:
+        available_at: monotonic seconds when a cooling or open-circuit target may be tried again; None: now or never.
+        in_flight: attempts of this router; `reported_in_flight`: of all routers, by the workers' heartbeats.
+        rate_limit_left: share of the provider's own rate limit that is left, 0..1; None: not known.
+        last_error_at: monotonic seconds.
+    """
+
+    spec: TargetSpec
+    state: TargetState
+    state_reason: str = ""
+    available_at: float | None = None
+    workers: int = 0
+    in_flight: int = 0
+    reported_in_flight: int = 0
+    queued: int = 0
+    capacity: int = 1
+    resident: bool = False
+    rate_limit_left: float | None = None
+    metrics: TargetMetrics = field(default_factory=TargetMetrics)
+    last_error: str = ""
+    last_error_at: float | None = None
+    last_error_wall: datetime | None = None
+    last_heartbeat_wall: datetime | None = None
+    attempts: int = 0
+    spent: int = 0
+
+    @property
+    def name(self) -> str:
+        """`backend/model`."""
+        return self.spec.name
+
+    @property
+    def success_rate(self) -> float:
+        """Measured, else the prior; 0..1."""
+        measured = self.metrics.success_rate
+        return self.spec.priors.success_rate if measured is None else measured
+
+    @property
+    def first_token(self) -> float:
+        """Measured, else the prior; seconds."""
+        measured = self.metrics.first_token
+        return self.spec.priors.first_token if measured is None else measured
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Measured, else the prior."""
+        return self.metrics.tokens_per_second or self.spec.priors.tokens_per_second
+
+
+@dataclass(frozen=True, slots=True)
+class TableSnapshot:
+    """The table at one moment.
+
+    Attributes:
+        targets: rows by name, in name order.
+        taken_at: monotonic seconds.
+    """
+
+    targets: Mapping[str, TargetView]
+    taken_at: float
