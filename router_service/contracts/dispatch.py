@@ -80,8 +80,12 @@ class RunningAttempt(Protocol):
         """
         ...
 
-    def cancel(self, reason: str) -> None:
-        """Stop it: the worker closes the provider's socket. Settles with the worker's late usage, or an estimate."""
+    def cancel(self, failure: Failure) -> None:
+        """Stop it: the worker closes the provider's socket.
+
+        It settles with `failure` (class `CANCELLED` where nobody waits any more, a timeout class where it was too
+        slow) and the worker's late usage, or an estimate of it. Without effect once it has settled.
+        """
         ...
 
 
