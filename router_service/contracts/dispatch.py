@@ -80,8 +80,8 @@ class RunningAttempt(Protocol):
         """
         ...
 
-    def cancel(self, failure: Failure) -> None:
-        """Stop it: the worker closes the provider's socket.
+    def cancel(self, failure: Failure) -> AttemptRecord:
+        """Stop it: the worker closes the provider's socket. Returns the attempt as known now, usage estimated.
 
         It settles with `failure` (class `CANCELLED` where nobody waits any more, a timeout class where it was too
         slow) and the worker's late usage, or an estimate of it. Without effect once it has settled.
