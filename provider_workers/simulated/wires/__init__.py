@@ -1,0 +1,1 @@
+"""The wire formats that a simulated provider can speak, one module each."""

@@ -1,0 +1,13 @@
+"""The wires by name."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from provider_workers.simulated.wires.base import Wire
+from provider_workers.simulated.wires.ollama import OllamaWire
+from provider_workers.simulated.wires.openai import OpenAIWire
+
+WIRES: Final[Mapping[str, Wire]] = {wire.name: wire for wire in (OpenAIWire(), OllamaWire())}
+
+# What `wrong_wire` answers with when the fault does not say.
+OTHER_WIRE: Final[Mapping[str, str]] = {"openai": "ollama", "ollama": "openai"}
