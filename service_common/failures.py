@@ -68,6 +68,6 @@ POLICIES: Mapping[FailureClass, FailurePolicy] = MappingProxyType(
         FailureClass.QUOTA_EXHAUSTED: FailurePolicy(takes_out=True),
         FailureClass.REFUSED_BY_WORKER: FailurePolicy(costs_attempt=False),
         FailureClass.CANCELLED: FailurePolicy(fall_back=False),
-        FailureClass.WORKER_LOST: FailurePolicy(),
+        FailureClass.WORKER_LOST: FailurePolicy(retry=True),
     }
 )

@@ -24,7 +24,11 @@ class AttemptRecording(Protocol):
         ...
 
     def settled(self, record: AttemptRecord) -> None:
-        """The attempt came to an end; called exactly once."""
+        """The attempt came to an end; called exactly once, unless it was withdrawn."""
+        ...
+
+    def withdrawn(self, reason: str) -> None:
+        """The attempt was not started after all: nothing was sent and nothing is recorded of it but this reason."""
         ...
 
 

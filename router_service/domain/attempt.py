@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from service_common.failures import FailureClass
-from service_common.vocabulary import AttemptKind, FinishReason
+from service_common.vocabulary import AttemptKind, FinishReason, Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +93,4 @@ class AttemptRecord:
     tenant: str = "default"
     task: str = "default"
     replaced: Failure | None = None
+    operation: Operation = Operation.COMPLETE

@@ -1,16 +1,19 @@
-"""A decision: what a request was found to be, who may serve it, how good each would be, and the order to try."""
+"""A decision: what a request was found to be, who may serve it, how good each would be, and the order to try.
+
+Values of which a decision makes many are named tuples: frozen as well, and made five times as fast as frozen dataclasses.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
+from typing import NamedTuple
 
 from router_service.domain.target import TargetView
 from service_common.vocabulary import Complexity, Sensitivity, Task
 
 
-@dataclass(frozen=True, slots=True)
-class Classification:
+class Classification(NamedTuple):
     """What the router found out about a request.
 
     Attributes:
@@ -32,8 +35,7 @@ class Classification:
     given_by_caller: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(NamedTuple):
     """What one request is expected to take on one target.
 
     Attributes:
@@ -59,16 +61,17 @@ class Rejection:
         filter: the filter's name.
         reason: why, for a person.
         relaxation: what would admit it, for a person; empty where nothing the caller can change would.
+        distance: how far the relaxation is from what was asked, 0: nearly the same; orders relaxations.
     """
 
     target: str
     filter: str
     reason: str
     relaxation: str = ""
+    distance: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class ScorerValue:
+class ScorerValue(NamedTuple):
     """What one scorer says of one candidate: value 0..1, weight normalised to sum 1, raw figure where it has one."""
 
     scorer: str
@@ -77,8 +80,7 @@ class ScorerValue:
     raw: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A target that passed the filters. `score` is the weighted mean of `scores`, 0..1."""
 
     view: TargetView

@@ -74,7 +74,10 @@ class StreamReset:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The answer is whole; always last. Times in seconds, cost (of all attempts) in nano-dollars."""
+    """The answer is whole; always last. Times in seconds, cost (of all attempts) in nano-dollars.
+
+    `body` is an embedding's serialised result; empty for text.
+    """
 
     finish_reason: FinishReason
     usage: Usage
@@ -88,6 +91,7 @@ class Completed:
     provider_model: str
     provider_request_id: str
     latency: float
+    body: bytes = b""
 
 
 Delta = TextDelta | ReasoningDelta | ToolCallDelta

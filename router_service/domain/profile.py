@@ -44,6 +44,8 @@ class Profile:
         scorers: weights by scorer name; they need not sum to 1.
         settings: each plugin's own settings (validated by its settings model), by plugin name.
         filters: names of the filters that apply in addition to the hard ones; empty: all that are registered.
+        follows: which of the configuration's sections may steer it: `rules`, `domains`, `lengths`, `tasks`, `tiers`.
+        chain: an explicit fallback order of targets; empty: the picker's.
         picker: the picker's name.
         last_resort: a target tried after all others even beyond the limits of `attempts`; empty: none.
     """
@@ -55,3 +57,5 @@ class Profile:
     settings: Mapping[str, Any] = MappingProxyType({})
     filters: tuple[str, ...] = ()
     last_resort: str = ""
+    follows: tuple[str, ...] = ("rules", "domains", "lengths", "tasks", "tiers")
+    chain: tuple[str, ...] = ()

@@ -8,6 +8,8 @@ from types import MappingProxyType
 from service_common.vocabulary import Locality, ModelMode, Sensitivity, TargetState
 
 NO_RATINGS: Mapping[str, int] = MappingProxyType({})
+ENOUGH_REPORTS = 20
+"""Callers' reports of one task from which their average counts instead of the target's quality in general."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class TargetSpec:
         abilities: `vision`, `tools`, `json_schema`, `files`, `reasoning`, `prompt_caching`, `prefill`, `streaming`.
         retires_on: day after which it is not used; `successor`: the target that replaces it.
         remote: runs in a provider's cloud although the backend is a local server.
+        configured: names of the fields that the configuration itself sets; what a worker reports does not replace them.
     """
 
     name: str
@@ -106,6 +109,7 @@ class TargetSpec:
     retires_on: date | None = None
     successor: str = ""
     priors: Priors = field(default_factory=Priors)
+    configured: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,20 @@ class TargetView:
     def tokens_per_second(self) -> float:
         """Measured, else the prior."""
         return self.metrics.tokens_per_second or self.spec.priors.tokens_per_second
+
+    @property
+    def load(self) -> float:
+        """Attempts in flight and queued, of all routers, per slot: 0 idle, 1 full, more where work waits."""
+        busy = self.in_flight if self.in_flight > self.reported_in_flight else self.reported_in_flight
+        return (busy + self.queued) / (self.capacity or 1)
+
+    def quality(self, task: str) -> float:
+        """What callers reported of this task where enough did, else of any task, else the configured one; 0..1."""
+        by_task = self.metrics.quality_by_task.get(task)
+        if by_task is not None and by_task[1] >= ENOUGH_REPORTS:
+            return by_task[0]
+        reported = self.metrics.reported_quality
+        return self.spec.quality if reported is None else reported
 
 
 @dataclass(frozen=True, slots=True)

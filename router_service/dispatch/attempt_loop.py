@@ -1,0 +1,332 @@
+"""The asyncio shell of the attempt machine: carries out its instructions and feeds it what the workers say."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from router_service.contracts.dispatch import AttemptOrder, Dispatcher, Refusal, RunningAttempt
+from router_service.contracts.engine import Hop
+from router_service.contracts.recording import AttemptRecording, CallRecording
+from router_service.dispatch.attempt_machine import AttemptMachine
+from router_service.dispatch.attempt_plan import (
+    Cancel,
+    FailCall,
+    FailReason,
+    Finish,
+    Instruction,
+    PlannedTarget,
+    Reset,
+    Start,
+)
+from router_service.dispatch.seam import SeamCleaner
+from router_service.domain.attempt import AttemptRecord, Usage
+from router_service.domain.decision import Decision, Rejection
+from router_service.domain.errors import CallFailed, DeadlinePassed, Exhausted, NoTarget, RouterError
+from router_service.domain.events import (
+    AttemptFailed,
+    AttemptStarted,
+    CallEvent,
+    Completed,
+    ReasoningDelta,
+    StreamReset,
+    TextDelta,
+    ToolCallDelta,
+    UsageReported,
+)
+from router_service.domain.profile import Profile
+from router_service.domain.request import Request
+from router_service.domain.signals import AttemptSignal, Failed, Finished
+from router_service.domain.target import TargetSpec
+from service_common.clock import Clock
+from service_common.deadline import Deadline
+from service_common.vocabulary import StreamRecovery
+
+CONTINUING = (StreamRecovery.CONTINUE, StreamRecovery.CONTINUE_OR_RESET)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCall:
+    """A decided call that is to be dispatched.
+
+    Attributes:
+        plan: the decision's plan with what the machine needs of each target.
+        spec_of: the target as the configuration and its workers describe it now; None: it is gone.
+        check: the hard filters on the state of this moment; None: the target may be tried.
+        began_at: monotonic seconds of the call's arrival.
+    """
+
+    request: Request
+    decision: Decision
+    profile: Profile
+    plan: Sequence[PlannedTarget]
+    deadline: Deadline
+    recovery: StreamRecovery
+    recording: CallRecording
+    spec_of: Callable[[str], TargetSpec | None]
+    check: Callable[[str, Hop], Rejection | None]
+    began_at: float
+
+
+@dataclass(slots=True)
+class AttemptLoop:
+    """The attempts of one call, carried out. `events()` is to be iterated once, and closed."""
+
+    call: PlannedCall
+    dispatcher: Dispatcher
+    clock: Clock
+    random: Random
+    _machine: AttemptMachine = field(init=False)
+    _running: dict[int, RunningAttempt] = field(default_factory=dict)
+    _readers: dict[int, asyncio.Task[Sequence[AttemptSignal]]] = field(default_factory=dict)
+    _records: list[AttemptRecord] = field(default_factory=list)
+    _skipped: list[Rejection] = field(default_factory=list)
+    _retry_after: float | None = None
+    _at_capacity: bool = False
+    _answer: tuple[AttemptRecord, Finished] | None = None
+    _shown: list[str] = field(default_factory=list)
+    _seam: SeamCleaner | None = None
+    _error: RouterError | None = None
+
+    def __post_init__(self) -> None:
+        """Make the machine."""
+        call = self.call
+        limits = call.profile.attempts
+        self._machine = AttemptMachine(call.plan, limits, call.deadline.at, call.recovery, self.random)
+
+    async def events(self) -> AsyncGenerator[CallEvent, None]:
+        """The call's events after the decision; the last is `Completed`.
+
+        Raises:
+            RouterError: no answer can be given; it carries the log of every attempt.
+        """
+        try:
+            for event in self._carry_out(self._machine.begin(self.clock.now())):
+                yield event
+            while self._answer is None and self._error is None:
+                number, signals = await self._wait()
+                for event in self._take(number, signals):
+                    yield event
+                self._machine.resumed(self.clock.now())
+            if self._error is not None:
+                raise self._error
+            yield self._completed()
+        finally:
+            for _ in self._carry_out(self._machine.abandoned()):
+                pass  # nobody listens any more; the attempts are cancelled and settle by themselves
+            for reader in self._readers.values():
+                reader.cancel()
+
+    # ------------------------------------------------------------------------------------------ waiting
+
+    async def _wait(self) -> tuple[int, Sequence[AttemptSignal]]:
+        """The next signals of any attempt; number 0 where the machine's time came first."""
+        left = max(0.0, self._machine.wake_at - self.clock.now())
+        if len(self._running) == 1 and not self._readers:
+            [(number, attempt)] = self._running.items()
+            try:
+                async with asyncio.timeout(left):
+                    return number, await attempt.read()
+            except TimeoutError:
+                return 0, ()
+        if not self._running:
+            await asyncio.sleep(left)
+            return 0, ()
+        return await self._wait_for_any(left)
+
+    async def _wait_for_any(self, left: float) -> tuple[int, Sequence[AttemptSignal]]:
+        """As `_wait`, while several attempts run: each has a reader task that survives the wait."""
+        for number, attempt in self._running.items():
+            if number not in self._readers:
+                self._readers[number] = asyncio.ensure_future(attempt.read())
+        done, _ = await asyncio.wait(self._readers.values(), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        for number, reader in self._readers.items():
+            if reader in done:
+                del self._readers[number]
+                return number, reader.result()
+        return 0, ()
+
+    # ------------------------------------------------------------------------------------------ signals in
+
+    def _take(self, number: int, signals: Sequence[AttemptSignal]) -> Iterator[CallEvent]:
+        if number == 0:
+            yield from self._carry_out(self._machine.tick(self.clock.now()))
+        for signal in signals:
+            if number not in self._running:
+                return
+            yield from self._take_one(number, signal)
+
+    def _take_one(self, number: int, signal: AttemptSignal) -> Iterator[CallEvent]:
+        now = self.clock.now()
+        match signal:
+            case TextDelta() | ReasoningDelta() | ToolCallDelta():
+                instructions = self._machine.progressed(number, now, tool_call=type(signal) is ToolCallDelta)
+                if instructions:
+                    yield from self._carry_out(instructions)
+                yield from self._show(signal)
+            case Usage():
+                yield UsageReported(signal)
+            case Finished():
+                attempt = self._running.pop(number)
+                if self._seam is not None:
+                    yield from self._seam.rest()
+                self._answer = (self._settled(attempt), signal)
+                yield from self._carry_out(self._machine.succeeded(number))
+            case Failed():
+                attempt = self._running.pop(number)
+                yield AttemptFailed(self._settled(attempt))
+                yield from self._carry_out(self._machine.failed(number, signal.failure, now))
+
+    def _show(self, delta: TextDelta | ReasoningDelta | ToolCallDelta) -> Iterator[CallEvent]:
+        """Pass a piece of the answer on; keep the text where it may have to be continued."""
+        pieces: Iterable[TextDelta | ReasoningDelta | ToolCallDelta] = (delta,)
+        if self._seam is not None and isinstance(delta, TextDelta):
+            pieces = self._seam.clean(delta)
+        for piece in pieces:
+            if self.call.recovery in CONTINUING and isinstance(piece, TextDelta):
+                self._shown.append(piece.text)
+            yield piece
+
+    def _settled(self, attempt: RunningAttempt) -> AttemptRecord:
+        record = attempt.record
+        if record is None:
+            raise AssertionError("an attempt that told its end has settled")
+        self._records.append(record)
+        return record
+
+    # ------------------------------------------------------------------------------------------ instructions out
+
+    def _carry_out(self, instructions: Sequence[Instruction]) -> Iterator[CallEvent]:
+        pending = list(instructions)
+        while pending:
+            match pending.pop(0):
+                case Start() as start:
+                    event = self._start(start)
+                    if isinstance(event, AttemptStarted):
+                        yield event
+                    else:
+                        pending = [*self._machine.refused(start.number, self.clock.now(), event), *pending]
+                case Cancel(number, failure):
+                    record = self._running.pop(number).cancel(failure)
+                    self._drop_reader(number)
+                    self._records.append(record)
+                    if not record.outcome.cancelled:
+                        yield AttemptFailed(record)
+                case Reset(failed_target, restart):
+                    yield self._reset(failed_target, restart=restart)
+                case Finish():
+                    pass  # the answer was kept when its last signal came
+                case FailCall() as failure:
+                    self._error = self._explain(failure)
+
+    def _start(self, start: Start) -> AttemptStarted | float | None:
+        """Start an attempt; where it is refused: seconds until it may help to ask again, None where not known."""
+        call = self.call
+        tried = frozenset(record.target for record in self._records)
+        hop = Hop(call.deadline.left(self.clock), self._spent, tried)
+        rejection = call.check(start.target, hop)
+        spec = call.spec_of(start.target)
+        if rejection is not None or spec is None:
+            gone = Rejection(start.target, "attached", "the target is not there any more")
+            self._skipped.append(rejection or gone)
+            return None
+        number = len(self._records) + len(self._running) + 1
+        recording = call.recording.attempt_started(call.decision, number, start.target, start.kind, start.replaced)
+        order = self._order(start, number, spec, recording)
+        attempt = self.dispatcher.start(order)
+        if isinstance(attempt, Refusal):
+            recording.withdrawn(attempt.reason)
+            self._at_capacity = self._at_capacity or attempt.at_capacity
+            self._skipped.append(Rejection(start.target, "claim", attempt.reason))
+            return attempt.retry_after
+        self._running[start.number] = attempt
+        self._machine.started(start.number, self.clock.now())
+        if start.prefill:
+            self._seam = SeamCleaner("".join(self._shown))
+        return AttemptStarted(number, start.target, start.kind, spec.simulated)
+
+    def _order(self, start: Start, number: int, spec: TargetSpec, recording: AttemptRecording) -> AttemptOrder:
+        call = self.call
+        return AttemptOrder(
+            decision_id=call.decision.decision_id,
+            number=number,
+            kind=start.kind,
+            spec=spec,
+            operation=call.request.operation,
+            body=call.request.body,
+            sensitivity=call.decision.classification.sensitivity,
+            deadline=call.deadline,
+            first_token_timeout=call.profile.attempts.per_attempt_timeout,
+            idle_timeout=call.profile.attempts.idle_timeout,
+            recording=recording,
+            input_tokens=call.decision.classification.input_tokens,
+            prefill="".join(self._shown) if start.prefill else "",
+            tenant=call.request.tenant,
+            task=call.decision.classification.task.label,
+            replaced=start.replaced,
+        )
+
+    def _reset(self, failed_target: str, *, restart: bool) -> StreamReset:
+        if restart:
+            self._shown.clear()
+            self._seam = None
+        return StreamReset(restart, failed_target, sum(map(len, self._shown)))
+
+    def _drop_reader(self, number: int) -> None:
+        reader = self._readers.pop(number, None)
+        if reader is not None:
+            reader.cancel()
+
+    # ------------------------------------------------------------------------------------------ the end
+
+    @property
+    def _spent(self) -> int:
+        """Nano-dollars of the settled attempts."""
+        return sum(record.outcome.cost for record in self._records)
+
+    def _completed(self) -> Completed:
+        assert self._answer is not None
+        record, finished = self._answer
+        return Completed(
+            finish_reason=finished.answer.finish_reason,
+            usage=record.outcome.usage,
+            cost=self._spent,
+            target=record.target,
+            attempts=tuple(sorted(self._records, key=lambda r: r.number)),
+            decision_id=self.call.decision.decision_id,
+            trace_id=self.call.recording.trace_id,
+            is_fallback=record.target != self.call.decision.plan[0],
+            simulated=record.simulated,
+            provider_model=finished.answer.provider_model,
+            provider_request_id=finished.answer.provider_request_id,
+            latency=self.clock.now() - self.call.began_at,
+            body=finished.body,
+        )
+
+    def _explain(self, fail: FailCall) -> RouterError:
+        """The error that tells the caller what was tried and what came of it."""
+        attempts = tuple(sorted(self._records, key=lambda r: r.number))
+        retry_after = None if fail.available_at is None else max(0.0, fail.available_at - self.clock.now())
+        told = "; ".join(_describe(record) for record in attempts)
+        skipped = "; ".join(f"{skip.target} skipped: {skip.reason}" for skip in self._skipped)
+        story = "; ".join(part for part in (told, skipped) if part) or "nothing could be tried"
+        decision = self.call.decision
+        if fail.reason is FailReason.DEADLINE:
+            message = f"the deadline passed before an answer was whole: {story}"
+            return DeadlinePassed(message, decision=decision, attempts=attempts)
+        if fail.reason is FailReason.FAILED:
+            message = f"every attempt failed: {story}"
+            return CallFailed(message, decision=decision, attempts=attempts, retry_after=retry_after)
+        if self._at_capacity:
+            return Exhausted(f"no capacity: {story}", decision=decision, retry_after=retry_after or 1.0)
+        return NoTarget(f"no target can be tried now: {story}", decision=decision, retry_after=retry_after)
+
+
+def _describe(record: AttemptRecord) -> str:
+    """One attempt in the words of the final error."""
+    failure = record.outcome.failure
+    took = f"after {record.outcome.latency:.2f} s"
+    if failure is None:
+        return f"{record.target} answered {took}"
+    status = f" ({failure.http_status})" if failure.http_status else ""
+    return f"{record.target} {failure.failure_class.label}{status} {took}: {failure.message}"
