@@ -122,7 +122,7 @@ def fault_from_text(text: str) -> Fault:
         ValueError: an unknown name or parameter, or a value of the wrong type.
     """
     if text.startswith("{"):
-        return fault_from_json(_json(text))
+        return fault_from_json(json_from_text(text))
     kind, *rest = text.split(",")
     data: dict[str, Any] = {"fault": kind}
     for item in rest:
@@ -133,7 +133,8 @@ def fault_from_text(text: str) -> Fault:
     return fault_from_json(data)
 
 
-def _json(text: str) -> object:
+def json_from_text(text: str) -> object:
+    """Parse JSON. Raises ValueError with a line for people."""
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:

@@ -16,7 +16,7 @@ class Listener:
 
     def __init__(self, host: str, port: int) -> None:
         self._host = host
-        self._socket = _bound(host, port)
+        self._socket = bound_socket(host, port)
         self.port: int = self._socket.getsockname()[1]
         self._server: web.Server | None = None
         self._listening: asyncio.Server | None = None
@@ -39,7 +39,7 @@ class Listener:
         self._cancel_timer()
         if self.is_open:
             self._stop_serving()
-            self._socket = _bound(self._host, self.port)
+            self._socket = bound_socket(self._host, self.port)
         if self._server is not None:
             for connection in self._server.connections:
                 if connection.transport is not None:
@@ -89,7 +89,7 @@ class Listener:
             self._reopening = None
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def bound_socket(host: str, port: int) -> socket.socket:
     """A bound socket that does not listen yet. Raises OSError where the port is in use."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
