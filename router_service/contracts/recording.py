@@ -1,13 +1,29 @@
 """The one interface through which decisions and settled attempts are recorded, whoever keeps them."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from router_service.domain.attempt import AttemptRecord, Failure
 from router_service.domain.decision import Decision
-from router_service.domain.errors import RouterError
 from router_service.domain.events import Completed
 from router_service.domain.request import Request
 from service_common.vocabulary import AttemptKind
+
+
+@dataclass(frozen=True, slots=True)
+class CallOrigin:
+    """Where a call came from.
+
+    Attributes:
+        method: the full name of the procedure, such as `trunkline.router.v1.RouterService/Complete`.
+        traceparent, tracestate: the caller's W3C trace context; empty where it sent none.
+        peer: the caller's address.
+    """
+
+    method: str
+    traceparent: str = ""
+    tracestate: str = ""
+    peer: str = ""
 
 
 class AttemptRecording(Protocol):
@@ -33,14 +49,19 @@ class AttemptRecording(Protocol):
 
 
 class CallRecording(Protocol):
-    """Follows one call from its arrival to its last event."""
+    """Follows one call from its arrival to its status."""
 
     @property
     def trace_id(self) -> str:
         """Hexadecimal; empty without tracing."""
         ...
 
-    def decision_made(self, decision: Decision) -> None:
+    @property
+    def wants_content(self) -> bool:
+        """Whether prompts and answers are to be recorded: only where the configuration says so."""
+        ...
+
+    def decision_made(self, request: Request, decision: Decision) -> None:
         """The engine has decided."""
         ...
 
@@ -50,24 +71,20 @@ class CallRecording(Protocol):
         """An attempt is about to be made; `replaced` is why the previous one failed."""
         ...
 
-    def completed(self, event: Completed) -> None:
-        """The answer is whole."""
+    def completed(self, event: Completed, text: str) -> None:
+        """The answer is whole; `text` is empty unless content is wanted."""
         ...
 
-    def failed(self, error: RouterError) -> None:
-        """The call failed."""
-        ...
-
-    def cancelled(self) -> None:
-        """The caller went away."""
+    def ended(self, status: str, error: str = "") -> None:
+        """The call is over, with this gRPC status name; `error` says why it failed. Called exactly once, last."""
         ...
 
 
 class Recorder(Protocol):
     """Opens the recording of a call."""
 
-    def call_started(self, request: Request) -> CallRecording:
-        """A call has arrived; its server span is the current one."""
+    def call_started(self, origin: CallOrigin) -> CallRecording:
+        """A call has arrived."""
         ...
 
 

@@ -1,0 +1,76 @@
+"""OpenTelemetry set-up that router and workers share: OTLP over gRPC, batched, never blocking a request."""
+
+import logging
+import os
+from collections.abc import Mapping
+
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+
+ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+EXPORT_TIMEOUT_SECONDS = 5.0
+EXPORTER_LOGGERS = ("opentelemetry.exporter.otlp.proto.grpc.exporter", "opentelemetry.sdk._shared_internal")
+
+log = logging.getLogger(__name__)
+
+
+class OncePerOutage(logging.Filter):
+    """Lets the exporter's first complaint through as one plain line, and drops those that repeat it."""
+
+    def __init__(self, endpoint: str) -> None:
+        """Remember what to name in the line."""
+        super().__init__()
+        self._endpoint = endpoint
+        self._said = False
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite the first record of level warning or above; drop the others."""
+        if record.levelno < logging.WARNING:
+            return True
+        if self._said:
+            return False
+        self._said = True
+        record.msg = "Traces cannot be sent to %s; they are dropped until it answers. Requests are not affected."
+        record.args = (self._endpoint,)
+        record.exc_info = None
+        return True
+
+
+def trace_endpoint(configured: str | None, environment: Mapping[str, str] = os.environ) -> str | None:
+    """Where spans go: the configuration, else the standard OTEL variables; None: nowhere."""
+    if configured:
+        return configured
+    return next((environment[name] for name in ENDPOINT_VARIABLES if environment.get(name)), None)
+
+
+def configure_tracing(
+    service_name: str,
+    endpoint: str | None,
+    *,
+    sample: float | None = None,
+    attributes: Mapping[str, str] | None = None,
+) -> TracerProvider | None:
+    """A provider that exports to `endpoint` (`http://host:4317`); None where there is no endpoint.
+
+    Args:
+        service_name: the resource's `service.name`.
+        endpoint: see `trace_endpoint`.
+        sample: share of new traces to record, 0..1; None: as OTEL_TRACES_SAMPLER says, else all.
+        attributes: more resource attributes.
+    """
+    if endpoint is None:
+        return None
+    once = OncePerOutage(endpoint)
+    for name in EXPORTER_LOGGERS:
+        logging.getLogger(name).addFilter(once)
+    resource = Resource.create({"service.name": service_name, **(attributes or {})})
+    sampler = None if sample is None else ParentBased(TraceIdRatioBased(sample))
+    provider = TracerProvider(resource=resource, sampler=sampler, shutdown_on_exit=False)
+    exporter = OTLPSpanExporter(
+        endpoint=endpoint, insecure=not endpoint.startswith("https://"), timeout=EXPORT_TIMEOUT_SECONDS
+    )
+    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=500))
+    return provider
