@@ -1,0 +1,110 @@
+"""Foreign errors become this package's, once, here: a gRPC status with its details."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from trunkline._responses import attempt_of
+from trunkline._wire import seconds_of
+from trunkline.errors import (
+    CallFailed,
+    Cancelled,
+    DeadlineExceeded,
+    ErrorDetails,
+    Exhausted,
+    InternalError,
+    InvalidRequest,
+    NoTarget,
+    NotFound,
+    ProtocolError,
+    TrunklineError,
+    Unauthorized,
+    Unavailable,
+    Unimplemented,
+    Violation,
+)
+from trunkline.types.v1 import attempt_pb2, status_pb2
+
+_DETAILS_KEY = "grpc-status-details-bin"
+_CALL_ERROR = "trunkline.types.v1.CallError"
+
+_BY_REASON: Mapping[str, type[TrunklineError]] = MappingProxyType(
+    {
+        "INVALID_REQUEST": InvalidRequest,
+        "NO_TARGET": NoTarget,
+        "ALL_ATTEMPTS_FAILED": CallFailed,
+        "EXHAUSTED": Exhausted,
+        "DEADLINE_PASSED": DeadlineExceeded,
+        "NOT_FOUND": NotFound,
+    }
+)
+
+_BY_STATUS: Mapping[grpc.StatusCode, type[TrunklineError]] = MappingProxyType(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
+        grpc.StatusCode.OUT_OF_RANGE: InvalidRequest,
+        grpc.StatusCode.FAILED_PRECONDITION: NoTarget,
+        grpc.StatusCode.RESOURCE_EXHAUSTED: Exhausted,
+        grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
+        grpc.StatusCode.NOT_FOUND: NotFound,
+        grpc.StatusCode.UNAVAILABLE: Unavailable,
+        grpc.StatusCode.CANCELLED: Cancelled,
+        grpc.StatusCode.UNAUTHENTICATED: Unauthorized,
+        grpc.StatusCode.PERMISSION_DENIED: Unauthorized,
+        grpc.StatusCode.UNIMPLEMENTED: Unimplemented,
+    }
+)
+
+
+def error_of(failure: grpc.RpcError, address: str) -> TrunklineError:
+    """The exception that says what a failed RPC means; `address` is the router's."""
+    status = failure.code()
+    try:
+        call_error = _call_error(failure.trailing_metadata() or ())
+    except DecodeError as broken:
+        return ProtocolError(f"the router's error details cannot be read ({broken}): {failure.details()}")
+    if call_error is None:
+        kind = _BY_STATUS.get(status, InternalError)
+        return kind(_plain_message(kind, failure.details() or "", address), ErrorDetails(status=status.name))
+    kind = _BY_REASON.get(call_error.reason) or _BY_STATUS.get(status, InternalError)
+    return kind(call_error.message or failure.details() or kind.__name__, _details_of(call_error, status))
+
+
+def _plain_message(kind: type[TrunklineError], said: str, address: str) -> str:
+    """A message for an error that did not come from the router's own code but from the way to it."""
+    if kind is Unavailable:
+        return f"no router answers at {address} ({said})"
+    if kind is DeadlineExceeded:
+        return f"no whole answer came from {address} in time"
+    if kind is Unimplemented:
+        return f"the router at {address} has no such operation yet ({said})"
+    return said or kind.__name__
+
+
+def _call_error(metadata: Iterable[tuple[str, str | bytes]]) -> attempt_pb2.CallError | None:
+    """The router's own account of the failure, where the trailing metadata holds one.
+
+    Raises:
+        DecodeError: the metadata is not what its name says.
+    """
+    for key, value in metadata:
+        if key == _DETAILS_KEY and isinstance(value, bytes):
+            for detail in status_pb2.StatusDetails.FromString(value).details:
+                if detail.type_url.endswith(_CALL_ERROR):
+                    return attempt_pb2.CallError.FromString(detail.value)
+    return None
+
+
+def _details_of(call_error: attempt_pb2.CallError, status: grpc.StatusCode) -> ErrorDetails:
+    """The details as values."""
+    return ErrorDetails(
+        reason=call_error.reason,
+        attempts=tuple(attempt_of(attempt) for attempt in call_error.attempts),
+        violations=tuple(Violation(violation.field, violation.description) for violation in call_error.violations),
+        retry_after=seconds_of(call_error, "retry_after"),
+        decision_id=call_error.decision_id,
+        trace_id=call_error.trace_id,
+        status=status.name,
+    )

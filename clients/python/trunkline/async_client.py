@@ -1,0 +1,198 @@
+"""The async client of a router."""
+
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import TracebackType
+from typing import Self, TypeVar, Unpack
+
+import grpc
+from grpc import aio
+
+from trunkline._calling import CallSettings, settings_of
+from trunkline._channel import channel_options, router_address
+from trunkline._failures import error_of
+from trunkline._requests import completion_request, embed_request
+from trunkline._responses import answer_of, decision_of, embeddings_of, token_counts_of
+from trunkline._tables import models_of, rows_of, workers_of
+from trunkline._wire import duration_of
+from trunkline.admin.v1 import admin_service_pb2 as admin_pb2
+from trunkline.admin.v1.admin_service_pb2_grpc import AdminServiceStub
+from trunkline.answers import Answer, Embeddings, TokenCount
+from trunkline.decisions import Decision
+from trunkline.messages import Prompt
+from trunkline.options import CompletionOptions, Sensitivity
+from trunkline.router.v1 import router_service_pb2 as router_pb2
+from trunkline.router.v1.router_service_pb2_grpc import RouterServiceStub
+from trunkline.streams import AsyncAnswerStream
+from trunkline.targets import Models, TargetRow, Worker
+
+_Request = TypeVar("_Request")
+_Response = TypeVar("_Response")
+
+
+class AsyncClient:
+    """Calls a router, for asyncio. Use one for a whole application: a channel carries many calls at once.
+
+    Nothing is retried here: the router does that, and knows what was tried. Every call has a deadline.
+
+        async with AsyncClient() as client:
+            answer = await client.complete("Say hello.", max_cost=0.01)
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        timeout: float = 120.0,
+        credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
+        """Open a channel; it connects on the first call.
+
+        Args:
+            address: `host:port`; None: what `TRUNKLINE_ROUTER` says, else `127.0.0.1:50051`.
+            timeout: seconds that a call may take where it names none of its own.
+            credentials: for TLS; None: plain text.
+        """
+        self.address = router_address(address, os.environ)
+        self._timeout = timeout
+        options = channel_options(self.address)
+        if credentials is None:
+            self._channel = aio.insecure_channel(self.address, options)
+        else:
+            self._channel = aio.secure_channel(self.address, credentials, options)
+        self._router = RouterServiceStub(self._channel)
+        self._admin = AdminServiceStub(self._channel)
+
+    async def complete(self, prompt: Prompt, **options: Unpack[CompletionOptions]) -> Answer:
+        """A whole answer.
+
+        Raises:
+            TrunklineError: as `trunkline.errors` says; it carries every attempt that was made.
+        """
+        request = router_pb2.CompleteRequest(completion=completion_request(prompt, options))
+        return answer_of(await self._call(self._router.Complete, request, settings_of(options, self._timeout)))
+
+    def stream(self, prompt: Prompt, **options: Unpack[CompletionOptions]) -> AsyncAnswerStream:
+        """An answer as it comes; use it in `async with`, so that leaving early cancels the call.
+
+        Raises:
+            InvalidRequest: an option cannot be expressed. Everything else is raised by the stream.
+        """
+        request = router_pb2.StreamCompleteRequest(completion=completion_request(prompt, options))
+        settings = settings_of(options, self._timeout)
+        call = self._router.StreamComplete(request, timeout=settings.timeout, metadata=settings.metadata)
+        return AsyncAnswerStream(call, self.address)
+
+    async def route(self, prompt: Prompt, **options: Unpack[CompletionOptions]) -> Decision:
+        """The decision for a prompt; nothing is sent to any provider.
+
+        Raises:
+            TrunklineError: as `trunkline.errors` says.
+        """
+        request = router_pb2.RouteRequest(completion=completion_request(prompt, options))
+        response = await self._call(self._router.Route, request, settings_of(options, self._timeout))
+        return decision_of(response.decision)
+
+    async def count_tokens(self, prompt: Prompt, **options: Unpack[CompletionOptions]) -> tuple[TokenCount, ...]:
+        """Estimates of the prompt's tokens: for the targets that `model` names, else one per model family.
+
+        Raises:
+            TrunklineError: as `trunkline.errors` says.
+        """
+        request = router_pb2.CountTokensRequest(completion=completion_request(prompt, options))
+        settings = settings_of(options, self._timeout)
+        return token_counts_of(await self._call(self._router.CountTokens, request, settings))
+
+    async def embed(
+        self,
+        inputs: str | Sequence[str],
+        *,
+        model: str,
+        dimensions: int | None = None,
+        sensitivity: Sensitivity | None = None,
+    ) -> Embeddings:
+        """Vectors of texts, by one model: a target, an alias, or an embedding model's name.
+
+        Raises:
+            TrunklineError: as `trunkline.errors` says.
+        """
+        request = embed_request(inputs, model, dimensions, sensitivity)
+        return embeddings_of(await self._call(self._router.Embed, request, self._settings))
+
+    async def report_outcome(self, decision_id: str, quality: float, *, labels: Mapping[str, str] | None = None) -> str:
+        """Tell how good an earlier answer was, 0 to 1; the target that it counts for.
+
+        Raises:
+            NotFound: no such decision is remembered.
+            TrunklineError: as `trunkline.errors` says.
+        """
+        request = router_pb2.ReportOutcomeRequest(decision_id=decision_id, quality=quality, labels=labels)
+        return (await self._call(self._router.ReportOutcome, request, self._settings)).target
+
+    async def models(self, backend: str = "") -> Models:
+        """The targets (of one backend, or all) with facts, prices and state; aliases and profiles.
+
+        Raises:
+            TrunklineError: as `trunkline.errors` says.
+        """
+        request = router_pb2.ListModelsRequest(backend=backend)
+        return models_of(await self._call(self._router.ListModels, request, self._settings))
+
+    async def table(self) -> tuple[TargetRow, ...]:
+        """The health and load table.
+
+        Raises:
+            TrunklineError: as `trunkline.errors` says.
+        """
+        return rows_of((await self._call(self._admin.GetTable, admin_pb2.GetTableRequest(), self._settings)).rows)
+
+    async def watch_table(self, min_interval: float = 1.0) -> AsyncIterator[tuple[TargetRow, ...]]:
+        """The table now and after every change, at most every `min_interval` seconds, until the iterator is closed.
+
+        Raises:
+            TrunklineError: as `trunkline.errors` says; a watch has no deadline, the channel's keepalive ends it.
+        """
+        call = self._admin.WatchTable(admin_pb2.WatchTableRequest(min_interval=duration_of(min_interval)))
+        try:
+            async for message in call:
+                yield rows_of(message.rows)
+        except aio.AioRpcError as failure:
+            raise error_of(failure, self.address) from failure
+        finally:
+            call.cancel()
+
+    async def workers(self) -> tuple[Worker, ...]:
+        """The attached workers.
+
+        Raises:
+            TrunklineError: as `trunkline.errors` says.
+        """
+        return workers_of(await self._call(self._admin.ListWorkers, admin_pb2.ListWorkersRequest(), self._settings))
+
+    async def close(self) -> None:
+        """Close the channel; calls that still run are cancelled."""
+        await self._channel.close()
+
+    async def __aenter__(self) -> Self:
+        """The client itself."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the channel."""
+        await self.close()
+
+    @property
+    def _settings(self) -> CallSettings:
+        """The settings of a call without options."""
+        return CallSettings(self._timeout)
+
+    async def _call(
+        self, method: aio.UnaryUnaryMultiCallable[_Request, _Response], request: _Request, settings: CallSettings
+    ) -> _Response:
+        """Make a unary call; its failure is one of `trunkline.errors`."""
+        try:
+            return await method(request, timeout=settings.timeout, metadata=settings.metadata)
+        except aio.AioRpcError as failure:
+            raise error_of(failure, self.address) from failure
