@@ -114,6 +114,7 @@ class ApiError:
     prompt_tokens: int = 0
     retry_after: str | None = None
     retry_seconds: float | None = None
+    stream: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ FAULTS: Final[Mapping[str, tuple[Stage, str]]] = {
 INFERENCE: Final = "inference"
 ANY: Final = "any"
 OPERATIONS: Final = (INFERENCE, CHAT, EMBED, METADATA, ANY)
+WIRE_NAMES: Final = ("openai", "ollama", "anthropic", "gemini")
 RETRY_AFTER_FORMATS: Final = ("seconds", "date")
 
 DEFAULT_AFTER_TOKENS: Final = 3
@@ -98,6 +99,8 @@ class Fault:
         one_of("fault", self.kind, FAULTS)
         one_of("operation", self.operation, OPERATIONS)
         one_of("retry_after_format", self.retry_after_format, RETRY_AFTER_FORMATS)
+        if self.wire is not None:
+            one_of("wire", self.wire, WIRE_NAMES)
         if not 0.0 <= self.probability <= 1.0:
             raise ValueError(f"probability is {self.probability}: it must be from 0 to 1")
         for name in ("times", "after_tokens", "seconds", "above_tokens", "retry_after", "size"):

@@ -2,12 +2,10 @@
 
 import asyncio
 import hashlib
-import json
 import random
 import time
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
@@ -26,84 +24,28 @@ from provider_workers.simulated.exchange import (
     RequestRefused,
 )
 from provider_workers.simulated.faults import Fault, Stage
+from provider_workers.simulated.http_exchange import (
+    WISH_FIELD,
+    HttpExchange,
+    Sent,
+    parsed_body,
+    request_with_large_body,
+    wish_of,
+)
 from provider_workers.simulated.listener import Listener
 from provider_workers.simulated.rate_window import RateWindow
-from provider_workers.simulated.recorder import CLIENT_CLOSED, COMPLETED, SHUT_DOWN, RecordedRequest, Recorder
-from provider_workers.simulated.schedule import BehaviourSchedule, Turn
+from provider_workers.simulated.recorder import CLIENT_CLOSED, COMPLETED, SHUT_DOWN, Recorder
+from provider_workers.simulated.schedule import BehaviourSchedule
 from provider_workers.simulated.spec import ProviderSpec
 from provider_workers.simulated.steps import FOREVER, whole_with_fault, with_fault
-from provider_workers.simulated.wires.base import Context, Limits, Wire, retry_after_value
+from provider_workers.simulated.wires.base import Limits
 from provider_workers.simulated.wires.registry import OTHER_WIRE, WIRES
-from provider_workers.simulated.writer import ResponseWriter
 
 REFUSED: Final = "refused"
-WISH_HEADER: Final = "x-trunkline-sim"
-WISH_FIELD: Final = "trunkline_sim"
-_BODY_LIMIT: Final = 128 * 1024 * 1024
 _CLOSED_FOR: Final = 1.0
 _HTML: Final = (
     b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body><h1>Sign in to continue</h1></body></html>\n"
 )
-
-
-class Sent(web.StreamResponse):
-    """Tells aiohttp that the response is on the wire already, and whether the connection goes on."""
-
-    def __init__(self, keep_alive: bool) -> None:
-        super().__init__()
-        self._goes_on = keep_alive
-
-    @property
-    def keep_alive(self) -> bool:
-        """Whether the connection takes another request."""
-        return self._goes_on
-
-    async def prepare(self, request: web.BaseRequest) -> None:
-        """Nothing is left to send."""
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Nothing is left to send."""
-
-
-class Exchange:
-    """One request on its way through a provider."""
-
-    def __init__(self, request: web.BaseRequest, record: RecordedRequest, wire: Wire) -> None:
-        self.request = request
-        self.record = record
-        self.wire = wire
-        self.context = Context(record.provider, record.id, record.started)
-        self.turn = Turn(Behaviour(), None)
-        self.limits: Limits | None = None
-        self.ask: Ask | None = None
-
-    def writer(self) -> ResponseWriter:
-        """A writer on the request's connection. Raises ConnectionResetError where it is gone."""
-        transport = self.request.transport
-        if transport is None:
-            raise ConnectionResetError("the client is gone")
-        return ResponseWriter(transport, self.turn.fault, self._sent_first_byte)
-
-    def error(self, kind: str) -> ApiError:
-        """An error of that kind, about this request and with the parameters of its fault."""
-        fault = self.turn.fault
-        seconds = fault.retry_after if fault else None
-        form = fault.retry_after_format if fault else "seconds"
-        return ApiError(
-            kind,
-            message=fault.message if fault else None,
-            param=(fault.parameter or "temperature") if fault and kind == "unsupported_parameter" else None,
-            model=self.record.model,
-            prompt_tokens=self.ask.prompt_tokens if self.ask else 0,
-            retry_after=None if seconds is None else retry_after_value(seconds, form, self.context.now),
-            retry_seconds=seconds,
-        )
-
-    def _sent_first_byte(self, status: int) -> None:
-        if self.record.first_byte is None:
-            self.record.first_byte = time.time()
-        if status:
-            self.record.status = status
 
 
 class SimulatedProvider:
@@ -131,7 +73,9 @@ class SimulatedProvider:
     async def start(self) -> None:
         """Open the port. Raises OSError where it is in use."""
         self._listener = Listener(self.spec.host, self.spec.port)
-        server = web.Server(self._handle, request_factory=_request, handler_cancellation=True, access_log=None)
+        server = web.Server(
+            self._handle, request_factory=request_with_large_body, handler_cancellation=True, access_log=None
+        )
         await self._listener.start(server)
         self._apply_port(self.schedule.current)
 
@@ -161,7 +105,7 @@ class SimulatedProvider:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         record = self._recorder.begin(self.name, request.path, request.headers)
-        exchange = Exchange(request, record, self.wire)
+        exchange = HttpExchange(request, record, self.wire)
         keep_alive = False
         try:
             body = await request.read()
@@ -174,7 +118,7 @@ class SimulatedProvider:
             self._recorder.end(record, CLIENT_CLOSED)
         return Sent(keep_alive and request.keep_alive)
 
-    async def _serve(self, exchange: Exchange, body: bytes) -> tuple[str, bool]:
+    async def _serve(self, exchange: HttpExchange, body: bytes) -> tuple[str, bool]:
         """Answer one request; the outcome, and whether the connection goes on."""
         try:
             operation, parsed = self._understood(exchange, body)
@@ -188,14 +132,14 @@ class SimulatedProvider:
             await writer.reply(*self._refusal(exchange, refusal.error))
             return REFUSED, writer.keep_alive
 
-    def _understood(self, exchange: Exchange, body: bytes) -> tuple[Operation, JsonObject]:
+    def _understood(self, exchange: HttpExchange, body: bytes) -> tuple[Operation, JsonObject]:
         """The operation and the body, after what the real provider checks first. Sets what the request meets."""
         request, record, wire = exchange.request, exchange.record, self.wire
         operation = wire.operation(request.method, request.path)
         if operation is None:
             message = f"Invalid URL ({request.method} {request.path})"
             raise RequestRefused(ApiError("not_found", message=message if wire.name == "openai" else None))
-        parsed = _parsed(body)
+        parsed = parsed_body(body)
         if operation.kind != METADATA:
             exchange.ask = wire.read(operation, parsed)
             record.model, record.stream = exchange.ask.model, exchange.ask.stream
@@ -203,7 +147,7 @@ class SimulatedProvider:
         else:
             record.model = operation.model
         try:
-            wish = _wish(request.headers, parsed)
+            wish = wish_of(request.headers, parsed)
             exchange.turn = self.schedule.next(operation.kind, record.model, exchange.ask, wish)
         except ValueError as error:
             raise RequestRefused(ApiError("400", message=f"{WISH_FIELD}: {error}", param=WISH_FIELD)) from error
@@ -213,7 +157,7 @@ class SimulatedProvider:
         return operation, parsed
 
     async def _serve_with_fault(
-        self, exchange: Exchange, operation: Operation, parsed: JsonObject, fault: Fault
+        self, exchange: HttpExchange, operation: Operation, parsed: JsonObject, fault: Fault
     ) -> tuple[str, bool]:
         outcome = f"fault:{fault.kind}"
         early_reset = fault.kind == "reset" and fault.after_tokens is None
@@ -240,7 +184,7 @@ class SimulatedProvider:
         _, keep_alive = await self._answer(exchange, operation, parsed)
         return outcome, keep_alive
 
-    def _canned(self, exchange: Exchange, fault: Fault) -> Reply | None:
+    def _canned(self, exchange: HttpExchange, fault: Fault) -> Reply | None:
         if fault.kind == "html_200":
             return Reply(200, _HTML, "text/html; charset=utf-8")
         streamed = exchange.ask is not None and exchange.ask.stream
@@ -252,7 +196,7 @@ class SimulatedProvider:
             return Reply(200, body, content_type)
         return None
 
-    def _refusal(self, exchange: Exchange, error: ApiError) -> tuple[Reply, tuple[tuple[str, str], ...]]:
+    def _refusal(self, exchange: HttpExchange, error: ApiError) -> tuple[Reply, tuple[tuple[str, str], ...]]:
         fault = exchange.turn.fault
         limits = None
         if error.kind == "429" and (fault is None or fault.rate_limit_headers):
@@ -261,7 +205,7 @@ class SimulatedProvider:
             limits = replace(known, requests_left=0, reset=reset)
         return self.wire.error(error, exchange.context), self.wire.headers(exchange.context, limits)
 
-    async def _answer(self, exchange: Exchange, operation: Operation, parsed: JsonObject) -> tuple[str, bool]:
+    async def _answer(self, exchange: HttpExchange, operation: Operation, parsed: JsonObject) -> tuple[str, bool]:
         """Answer as a healthy provider would, but for the faults that act on the way out."""
         ask, behaviour = exchange.ask, exchange.turn.behaviour
         if ask is None:
@@ -282,7 +226,7 @@ class SimulatedProvider:
         await pause(behaviour.first_token_latency)
         return await self._send_reply(exchange, exchange.wire.embedding(ask, exchange.context))
 
-    async def _load(self, exchange: Exchange, ask: Ask) -> float:
+    async def _load(self, exchange: HttpExchange, ask: Ask) -> float:
         """Make the model resident; the seconds that it took."""
         model = self.catalogue.find(ask.model)
         assert model is not None
@@ -295,7 +239,7 @@ class SimulatedProvider:
         await pause(seconds)
         return seconds
 
-    async def _send_chat(self, exchange: Exchange, ask: Ask, loaded: float) -> tuple[str, bool]:
+    async def _send_chat(self, exchange: HttpExchange, ask: Ask, loaded: float) -> tuple[str, bool]:
         behaviour, fault, wire = exchange.turn.behaviour, exchange.turn.fault, exchange.wire
         answer = replace(answer_to(ask, self.name, behaviour, fault), load_seconds=loaded)
         await pause(behaviour.first_token_latency)
@@ -315,7 +259,9 @@ class SimulatedProvider:
         await deliver(writer, steps, behaviour.tokens_per_second, exchange.record)
         return COMPLETED, writer.keep_alive
 
-    async def _send_metadata(self, exchange: Exchange, operation: Operation, parsed: JsonObject) -> tuple[str, bool]:
+    async def _send_metadata(
+        self, exchange: HttpExchange, operation: Operation, parsed: JsonObject
+    ) -> tuple[str, bool]:
         answer = self.wire.metadata(operation, parsed, self.catalogue, exchange.context)
         if isinstance(answer, Reply):
             return await self._send_reply(exchange, answer)
@@ -324,7 +270,7 @@ class SimulatedProvider:
         await deliver(writer, answer, exchange.turn.behaviour.tokens_per_second, exchange.record)
         return COMPLETED, writer.keep_alive
 
-    async def _send_reply(self, exchange: Exchange, reply: Reply) -> tuple[str, bool]:
+    async def _send_reply(self, exchange: HttpExchange, reply: Reply) -> tuple[str, bool]:
         fault, wire = exchange.turn.fault, exchange.wire
         writer = exchange.writer()
         headers = wire.headers(exchange.context, exchange.limits)
@@ -341,31 +287,3 @@ class SimulatedProvider:
         await writer.head(reply.status, reply.content_type, (*headers, *reply.headers), length)
         await deliver(writer, steps, 0.0, exchange.record)
         return COMPLETED, writer.keep_alive
-
-
-def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: "asyncio.Task[None]") -> web.BaseRequest:
-    """A request whose body may be large: images come inside of it."""
-    loop = asyncio.get_running_loop()
-    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=_BODY_LIMIT)
-
-
-def _parsed(body: bytes) -> JsonObject:
-    if not body:
-        return {}
-    try:
-        parsed = json.loads(body)
-    except ValueError as error:
-        message = f"We could not parse the JSON body of your request: {error}"
-        raise RequestRefused(ApiError("400", message=message)) from error
-    if not isinstance(parsed, Mapping):
-        raise RequestRefused(ApiError("400", message="The body of the request must be a JSON object."))
-    return parsed
-
-
-def _wish(headers: Mapping[str, str], parsed: JsonObject) -> JsonObject | None:
-    """What the request asks of the simulation, by header or by body. Raises ValueError where it is no JSON object."""
-    text = headers.get(WISH_HEADER)
-    wish = json.loads(text) if text is not None else parsed.get(WISH_FIELD)
-    if wish is not None and not isinstance(wish, Mapping):
-        raise ValueError(f"a behaviour is a JSON object, not {wish!r}")
-    return wish

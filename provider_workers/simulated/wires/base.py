@@ -133,6 +133,16 @@ def require(body: Mapping[str, Any], name: str, kind: type, message: str) -> Any
     return value
 
 
+def objects(body: Mapping[str, Any], name: str, message: str) -> list[Mapping[str, Any]]:
+    """A required list of JSON objects. Raises `RequestRefused`, with `message` where the field is missing."""
+    items = require(body, name, list, message)
+    for index, item in enumerate(items):
+        if not isinstance(item, Mapping):
+            text = f"Invalid type for '{name}[{index}]': expected an object."
+            raise RequestRefused(ApiError("400", message=text, param=f"{name}[{index}]"))
+    return list(items)
+
+
 def strings(value: object) -> tuple[str, ...]:
     """One string or a list of them as a tuple."""
     if isinstance(value, str):

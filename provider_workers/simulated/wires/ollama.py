@@ -1,6 +1,5 @@
 """The wire of Ollama's own API: chat, generate, embed, and the endpoints about models."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -16,7 +15,6 @@ from provider_workers.simulated.exchange import (
     Operation,
     Reply,
     RequestRefused,
-    ToolSpec,
 )
 from provider_workers.simulated.steps import Step, StepKind, Substitutes
 from provider_workers.simulated.wires.base import (
@@ -24,15 +22,17 @@ from provider_workers.simulated.wires.base import (
     HeaderList,
     Limits,
     compact,
+    objects,
     require,
     retry_headers,
     strings,
     text_of,
 )
-from provider_workers.simulated.wires.ollama_models import VERSION, pull_lines, running, show, tag, timestamp
+from provider_workers.simulated.wires.ollama_lines import LineWriter, line
+from provider_workers.simulated.wires.ollama_models import VERSION, pull_lines, running, show, tag
+from provider_workers.simulated.wires.openai_reading import function_tools
 
 _JSON: Final = "application/json; charset=utf-8"
-_NANOSECONDS: Final = 1_000_000_000
 _THINKING_TOKENS: Final = 8
 _PATHS: Final = {
     ("POST", "/api/chat"): Operation(CHAT, "chat"),
@@ -108,7 +108,7 @@ class OllamaWire:
             max_tokens=limit if isinstance(limit, int) and limit > 0 else None,
             stop=strings(options.get("stop") or ()),
             seed=options.get("seed"),
-            tools=_tools(body),
+            tools=function_tools(body),
             json_mode=form == "json",
             schema=form if isinstance(form, Mapping) else None,
             reasoning_tokens=_THINKING_TOKENS if body.get("think") else 0,
@@ -117,7 +117,7 @@ class OllamaWire:
 
     def reply(self, ask: Ask, answer: Answer, context: Context) -> Reply:
         """See `base.Wire`."""
-        writer = _LineWriter(ask, answer, context)
+        writer = LineWriter(ask, answer, context)
         if ask.messages == 0:
             return Reply(200, compact(writer.loaded()).encode(), _JSON)
         last = writer.last()
@@ -133,9 +133,9 @@ class OllamaWire:
 
     def steps(self, ask: Ask, answer: Answer, context: Context) -> Iterator[Step]:
         """See `base.Wire`."""
-        writer = _LineWriter(ask, answer, context)
+        writer = LineWriter(ask, answer, context)
         if ask.messages == 0:
-            yield Step(StepKind.FINISH, _line(writer.loaded()))
+            yield Step(StepKind.FINISH, line(writer.loaded()))
             return
         if not answer.empty:
             for piece in answer.reasoning:
@@ -147,7 +147,7 @@ class OllamaWire:
         last = writer.last()
         if answer.empty:
             last.pop(writer.key)
-        yield Step(StepKind.FINISH, _line(last))
+        yield Step(StepKind.FINISH, line(last))
 
     def embedding(self, ask: Ask, context: Context) -> Reply:
         """See `base.Wire`."""
@@ -196,11 +196,11 @@ class OllamaWire:
 
     def substitutes(self, ask: Ask, error: ApiError, context: Context) -> Substitutes:
         """See `base.Wire`."""
-        writer = _LineWriter(ask, Answer(finish="content_filter"), context)
+        writer = LineWriter(ask, Answer(finish="content_filter"), context)
         return Substitutes(
-            error=lambda: _line({"error": _error(error)[1]}),
+            error=lambda: line({"error": _error(error)[1]}),
             malformed=lambda: b'{"model":"simulated","created_at":"2025-01-01T00:00:00Z","message":{"role":"assis\n',
-            filtered=lambda: _line(writer.last()),
+            filtered=lambda: line(writer.last()),
         )
 
     def other_shape(self, ask: Ask) -> bytes:
@@ -216,79 +216,13 @@ class OllamaWire:
         return ()
 
 
-class _LineWriter:
-    """Writes the lines of one answer, of `/api/chat` or `/api/generate`."""
-
-    def __init__(self, ask: Ask, answer: Answer, context: Context) -> None:
-        self.generate = "messages" not in ask.raw
-        self.key = "response" if self.generate else "message"
-        self._ask = ask
-        self._answer = answer
-        self._created = timestamp(context.now)
-        self._head = f'{{"model":{compact(ask.model)},"created_at":"{self._created}",'
-
-    def message(self, text: str, thinking: str, answer: Answer) -> dict[str, Any]:
-        """An assistant message; with the answer's tool calls."""
-        message: dict[str, Any] = {"role": "assistant", "content": text}
-        if thinking:
-            message["thinking"] = thinking
-        if answer.tool_calls:
-            message["tool_calls"] = [self._call(index) for index in range(len(answer.tool_calls))]
-        return message
-
-    def piece(self, text: str, thinking: str) -> bytes:
-        """A line with a piece of the answer."""
-        thought = f',"thinking":{compact(thinking)}' if thinking else ""
-        if self.generate:
-            return f'{self._head}"response":{compact(text)}{thought},"done":false}}\n'.encode()
-        message = f'{{"role":"assistant","content":{compact(text)}{thought}}}'
-        return f'{self._head}"message":{message},"done":false}}\n'.encode()
-
-    def tool_call(self, index: int) -> bytes:
-        """A line with a whole tool call: Ollama does not split its arguments."""
-        message = {"role": "assistant", "content": "", "tool_calls": [self._call(index)]}
-        return f'{self._head}"message":{compact(message)},"done":false}}\n'.encode()
-
-    def last(self) -> dict[str, Any]:
-        """The last line, with the reason and the counts."""
-        usage = self._answer.usage
-        body: dict[str, Any] = {"model": self._ask.model, "created_at": self._created}
-        body[self.key] = "" if self.generate else {"role": "assistant", "content": ""}
-        body["done"] = True
-        if self._answer.finish:
-            # Ollama has no reason of its own for tool calls.
-            body["done_reason"] = "stop" if self._answer.finish == "tool_calls" else self._answer.finish
-        load = int(self._answer.load_seconds * _NANOSECONDS) + 1_019_500
-        body |= {"total_duration": load + 200_000_000, "load_duration": load}
-        if usage:
-            body |= {"prompt_eval_count": usage.prompt, "prompt_eval_duration": 50_000_000}
-            body |= {"eval_count": usage.completion, "eval_duration": 100_000_000}
-        return body
-
-    def loaded(self) -> dict[str, Any]:
-        """The answer to a request that only loads or unloads the model."""
-        reason = "unload" if self._ask.raw.get("keep_alive") == 0 else "load"
-        empty: object = "" if self.generate else {"role": "assistant", "content": ""}
-        head = {"model": self._ask.model, "created_at": self._created}
-        return {**head, self.key: empty, "done": True, "done_reason": reason}
-
-    def _call(self, index: int) -> dict[str, Any]:
-        call = self._answer.tool_calls[index]
-        return {"function": {"index": index, "name": call.name, "arguments": json.loads(call.arguments)}}
-
-
 def _messages(operation: Operation, body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     if operation.name == "chat":
-        return list(body.get("messages") or ())
+        return objects(body, "messages", "") if body.get("messages") else []
     if not body.get("prompt"):
         return []
     system = [{"role": "system", "content": body["system"]}] if body.get("system") else []
     return [*system, {"role": "user", "content": body["prompt"], "images": body.get("images")}]
-
-
-def _tools(body: Mapping[str, Any]) -> tuple[ToolSpec, ...]:
-    functions = [tool.get("function") or {} for tool in body.get("tools") or ()]
-    return tuple(ToolSpec(str(item.get("name")), item.get("parameters") or {}) for item in functions)
 
 
 def _error(error: ApiError) -> tuple[int, str]:
@@ -300,10 +234,6 @@ def _json(body: object) -> Reply:
     return Reply(200, compact(body).encode(), _JSON)
 
 
-def _line(body: Mapping[str, Any]) -> bytes:
-    return compact(body).encode() + b"\n"
-
-
 def _pull(name: str, catalogue: Catalogue, *, stream: bool) -> Reply | Iterator[Step]:
     if not stream:
         catalogue.add(name)
@@ -312,7 +242,7 @@ def _pull(name: str, catalogue: Catalogue, *, stream: bool) -> Reply | Iterator[
 
 
 def _pull_steps(name: str, catalogue: Catalogue) -> Iterator[Step]:
-    for line in pull_lines(name):
-        if line["status"] == "success":
+    for progress in pull_lines(name):
+        if progress["status"] == "success":
             catalogue.add(name)
-        yield Step(StepKind.TOKEN, _line(line))
+        yield Step(StepKind.TOKEN, line(progress))

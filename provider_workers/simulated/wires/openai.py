@@ -16,7 +16,6 @@ from provider_workers.simulated.exchange import (
     Reply,
     RequestRefused,
     ToolCall,
-    ToolSpec,
     Usage,
 )
 from provider_workers.simulated.steps import Step, StepKind, Substitutes
@@ -26,17 +25,13 @@ from provider_workers.simulated.wires.base import (
     Limits,
     compact,
     require,
-    strings,
-    text_of,
 )
 from provider_workers.simulated.wires.openai_errors import error_object, error_reply
+from provider_workers.simulated.wires.openai_reading import read_chat, read_embedding
 
 _DONE: Final = b"data: [DONE]\n\n"
-_EFFORT_TOKENS: Final = {"minimal": 4, "low": 8, "medium": 16, "high": 32, "xhigh": 64}
-_IMAGE_PARTS: Final = frozenset({"image_url", "input_image", "image"})
 _FILLED_BY_GROQ: Final = "groq"
 _REASONING_FIELD: Final = {"groq": "reasoning", "openrouter": "reasoning"}
-_DEFAULT_DIMENSIONS: Final = 64
 
 
 class OpenAIWire:
@@ -64,39 +59,8 @@ class OpenAIWire:
         """See `base.Wire`."""
         model = require(body, "model", str, "you must provide a model parameter")
         if operation.kind == EMBED:
-            return _read_embedding(body, model)
-        messages = require(body, "messages", list, "Missing required parameter: 'messages'.")
-        if not messages:
-            raise RequestRefused(
-                ApiError(
-                    "400",
-                    message="Invalid 'messages': empty array. Expected an array with minimum length 1, "
-                    "but got an empty array instead.",
-                    param="messages",
-                )
-            )
-        users = [text_of(message.get("content")) for message in messages if message.get("role") == "user"]
-        form = body.get("response_format") or {}
-        return Ask(
-            CHAT,
-            model,
-            body,
-            stream=bool(body.get("stream")),
-            prompt="\n".join(text_of(message.get("content")) for message in messages),
-            last_user=users[-1] if users else "",
-            messages=len(messages),
-            images=sum(_images(message.get("content")) for message in messages),
-            ends_with_assistant=messages[-1].get("role") == "assistant",
-            has_tool_result=messages[-1].get("role") == "tool",
-            max_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
-            stop=strings(body.get("stop") or ()),
-            seed=body.get("seed"),
-            tools=_tools(body),
-            tool_choice=_tool_choice(body.get("tool_choice")),
-            json_mode=form.get("type") == "json_object",
-            schema=(form.get("json_schema") or {}).get("schema"),
-            reasoning_tokens=_EFFORT_TOKENS.get(str(body.get("reasoning_effort")), 0),
-        )
+            return read_embedding(body, model)
+        return read_chat(body, model)
 
     def reply(self, ask: Ask, answer: Answer, context: Context) -> Reply:
         """See `base.Wire`."""
@@ -239,34 +203,6 @@ def _content_steps(chunk: _ChunkWriter, answer: Answer, context: Context) -> Ite
         for part in argument_pieces(call):
             piece_of_call = {"index": index, "function": {"arguments": part}}
             yield Step(StepKind.TOKEN, chunk.delta({"tool_calls": [piece_of_call]}))
-
-
-def _read_embedding(body: Mapping[str, Any], model: str) -> Ask:
-    value = body.get("input")
-    if not value:
-        raise RequestRefused(ApiError("400", message="Missing required parameter: 'input'.", param="input"))
-    # A list of numbers is one text that is tokenised already.
-    tokenised = isinstance(value, list) and isinstance(value[0], int)
-    inputs = (" ".join(map(str, value)),) if tokenised else strings(value)
-    dimensions = body.get("dimensions") or _DEFAULT_DIMENSIONS
-    return Ask(EMBED, model, body, prompt="".join(inputs), inputs=inputs, dimensions=dimensions)
-
-
-def _images(content: object) -> int:
-    if not isinstance(content, list):
-        return 0
-    return sum(1 for part in content if isinstance(part, Mapping) and part.get("type") in _IMAGE_PARTS)
-
-
-def _tools(body: Mapping[str, Any]) -> tuple[ToolSpec, ...]:
-    functions = [tool.get("function") or {} for tool in body.get("tools") or ()]
-    return tuple(ToolSpec(str(item.get("name")), item.get("parameters") or {}) for item in functions)
-
-
-def _tool_choice(value: object) -> str:
-    if isinstance(value, Mapping):
-        return str((value.get("function") or {}).get("name"))
-    return "required" if value == "any" else str(value or "auto")
 
 
 def _call(call: ToolCall, place: int, context: Context) -> dict[str, Any]:
