@@ -3,6 +3,7 @@
 import json
 from datetime import date
 from importlib import metadata, resources
+from typing import Any
 
 import pytest
 
@@ -71,7 +72,7 @@ def test_names_as_people_write_them(table: FactsTable, provider: str, model: str
 
 def test_an_undated_name_means_the_newest_version() -> None:
     """Of several dated versions the latest one answers, whichever way its date is written."""
-    rows = {
+    rows: dict[str, list[Any]] = {
         "m-20240101": ["chat", 1],
         "m-2025-02-03": ["chat", 2],
         "m-20241231": ["chat", 3],

@@ -1,0 +1,53 @@
+"""Learns from the usage that providers report how far the estimates are off."""
+
+import math
+from dataclasses import dataclass
+
+from service_common.tokens.family import Family
+
+LIMIT = 2.0
+"""The correction stays between 1 / LIMIT and LIMIT: one strange report cannot double a bill's estimate twice."""
+MEMORY = 20
+"""From so many observations on, older ones fade."""
+SMALLEST = 20
+"""Tokens below which a report says more about the chat template than about the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Learned:
+    log_factor: float = 0.0
+    observations: int = 0
+
+
+class TokenCorrection:
+    """A factor per family, the moving geometric mean of reported over estimated tokens.
+
+    It begins at 1, which counts as one observation, so that a few reports suffice. Not thread-safe: one event loop
+    owns it.
+    """
+
+    def __init__(self) -> None:
+        """Begin with no observation."""
+        self._learned: dict[Family, _Learned] = {}
+
+    def factor(self, family: Family) -> float:
+        """What to multiply an estimate for `family` with."""
+        return math.exp(self._learned.get(family, _Learned()).log_factor)
+
+    def correct(self, family: Family, estimated: int) -> int:
+        """`estimated` tokens, corrected; 0 stays 0 and nothing else becomes it."""
+        return max(1, round(estimated * self.factor(family))) if estimated else 0
+
+    def observe(self, family: Family, estimated: int, reported: int) -> None:
+        """Take in that the provider counted `reported` input tokens where `estimated` (uncorrected) were expected.
+
+        Cached input tokens belong to `reported`. Requests of fewer than SMALLEST tokens teach nothing.
+        """
+        if estimated < SMALLEST or reported <= 0:
+            return
+        bound = math.log(LIMIT)
+        seen = max(-bound, min(bound, math.log(reported / estimated)))
+        old = self._learned.get(family, _Learned())
+        weight = 1 / (min(old.observations, MEMORY) + 2)
+        mean = old.log_factor + weight * (seen - old.log_factor)
+        self._learned[family] = _Learned(mean, old.observations + 1)
