@@ -1,0 +1,49 @@
+# Everything goes through one virtual environment; `make help` lists what there is.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help venv run test check format protos facts components bench clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Installs again only when pyproject.toml changed, so a second run costs nothing.
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Trunkline needs Python 3.11 or later; $(PYTHON) is {v.major}.{v.minor}. Name another: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing into .venv (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,dev]'
+	@touch $@
+
+venv: $(STAMP) ## set up .venv
+
+run: $(STAMP) ## start router and workers, send a first prompt, stay up until Ctrl-C
+	@exec $(BIN)/trunkline up --first-prompt
+
+test: $(STAMP) ## run the tests; what needs Jaeger or Ollama is skipped where they are missing
+	@$(BIN)/python -m pytest
+
+check: $(STAMP) ## lint, formatting, types, import rules, contracts, generated files
+	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/check.sh
+
+format: $(STAMP) ## format the code
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format .
+
+protos: $(STAMP) ## generate the stubs of protos/ again
+	@$(BIN)/python tools/generate_stubs.py
+
+facts: $(STAMP) ## generate the table of model facts out of the installed litellm again
+	@$(BIN)/python tools/generate_facts.py
+
+components: $(STAMP) ## build Jaeger, Ollama and a tiny model for the tests (about 5 minutes, once)
+	@PYTHON=$(CURDIR)/$(BIN)/python tools/components.sh
+
+bench: $(STAMP) ## run the benchmarks
+	@$(BIN)/python -m pytest tests/bench -s
+
+clean: ## remove the virtual environment and all caches
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
