@@ -4,7 +4,7 @@ Values of which a decision makes many are named tuples: frozen as well, and made
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
@@ -126,4 +126,4 @@ class Decision:
     matched_rule: str = ""
     votes: tuple[Vote, ...] = ()
     configuration_version: str = ""
-    expectations: Mapping[str, Expectation] = MappingProxyType({})
+    expectations: Mapping[str, Expectation] = field(default_factory=lambda: MappingProxyType({}))

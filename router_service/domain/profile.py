@@ -54,7 +54,7 @@ class Profile:
     scorers: Mapping[str, float]
     picker: str = "best"
     attempts: AttemptLimits = field(default_factory=AttemptLimits)
-    settings: Mapping[str, Any] = MappingProxyType({})
+    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     filters: tuple[str, ...] = ()
     last_resort: str = ""
     follows: tuple[str, ...] = ("rules", "domains", "lengths", "tasks", "tiers")

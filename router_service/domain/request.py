@@ -109,7 +109,7 @@ class Request:
     max_output_tokens: int | None = None
     seeded: bool = False
     options: RoutingOptions = field(default_factory=RoutingOptions)
-    labels: Mapping[str, str] = NO_LABELS
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
     request_id: str = ""
     idempotency_key: str = ""
     tenant: str = "default"

@@ -95,7 +95,7 @@ class TargetSpec:
     context_window: int | None = None
     max_output: int | None = None
     quality: float = 0.5
-    capabilities: Mapping[str, int] = NO_RATINGS
+    capabilities: Mapping[str, int] = field(default_factory=lambda: NO_RATINGS)
     tags: frozenset[str] = frozenset()
     abilities: frozenset[str] = frozenset()
     clearance: Sensitivity = Sensitivity.INTERNAL
