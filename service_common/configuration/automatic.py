@@ -1,0 +1,110 @@
+"""A configuration out of what is there: keys in the environment, an Ollama that answers, else simulated providers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from service_common.configuration.defaults import OLLAMA, load_providers
+from service_common.configuration.references import is_secret_reference
+from service_common.configuration.writing import to_yaml
+
+Target = tuple[str, dict[str, Any]]
+
+
+def providers_found(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The names of the providers whose key and other needed variables are set, in the order of the data file."""
+    providers = load_providers()["providers"]
+    return tuple(name for name, provider in providers.items() if _is_configured(provider, environment))
+
+
+def automatic_configuration(
+    environment: Mapping[str, str], ollama_models: Sequence[str] | None, simulated: Mapping[str, str]
+) -> str:
+    """A configuration as YAML text, with references in place of keys.
+
+    Args:
+        environment: variables of the process and of `.env`; only whether one is set is read.
+        ollama_models: the models of the Ollama that answers; None: none answers.
+        simulated: base URLs of running simulated providers by name; those found for real are left out.
+    """
+    data = load_providers()
+    backends: dict[str, Any] = {}
+    targets: list[Target] = []
+    for name in providers_found(environment):
+        provider = data["providers"][name]
+        backends[name] = _backend(name, provider, environment)
+        targets += [_target(data, name, model) for model in provider["models"]]
+    if ollama_models is not None:
+        backends[OLLAMA] = {"kind": OLLAMA, "base_url": data["providers"][OLLAMA]["base_url"], "discover": True}
+        targets += [_target(data, OLLAMA, model) for model in ollama_models]
+    for name, base_url in simulated.items():
+        if name not in backends:
+            backends[name] = _simulated_backend(name, data, base_url)
+            targets += [_target(data, name, model) for model in data["providers"][name]["simulated"]]
+    return _render(backends, targets, data)
+
+
+def _is_configured(provider: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
+    keys, needs = provider.get("keys"), provider.get("needs", [])
+    if keys is None:
+        return False
+    return (not keys or _first_set(keys, environment) is not None) and all(_is_set(name, environment) for name in needs)
+
+
+def _backend(name: str, provider: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    backend: dict[str, Any] = {"kind": provider["kind"], "provider": name}
+    if "base_url" in provider:
+        backend["base_url"] = provider["base_url"]
+    key = _first_set(provider["keys"], environment)
+    if key is not None:
+        backend["api_key"] = f"${{{key}}}"
+    address = provider.get("base_url", "")
+    passed = [n for n in provider.get("needs", []) if not (is_secret_reference(address) and n in address)]
+    passed += [n for n in provider.get("passes", []) if _is_set(n, environment)]
+    return backend | ({"environment": passed} if passed else {})
+
+
+def _simulated_backend(name: str, data: Mapping[str, Any], base_url: str) -> dict[str, Any]:
+    kind = data["providers"][name]["kind"]
+    return {"kind": kind, "provider": name, "base_url": base_url, "simulated": True}
+
+
+def _target(data: Mapping[str, Any], backend: str, model: str) -> Target:
+    name = f"{backend}/{model}"
+    judged = judge_model(data["models"], model)
+    settings = {key: judged[key] for key in ("quality", "capabilities") if key in judged}
+    if "embedding" in judged.get("aliases", ()):
+        settings["mode"] = "embedding"
+    return name, settings | data["facts"].get(name, {})
+
+
+def judge_model(judgements: Mapping[str, Any], model: str) -> Mapping[str, Any]:
+    """What the data file says of a model, by the first pattern that its bare name matches."""
+    bare = model.rsplit("/", 1)[-1].lower()
+    judged: Mapping[str, Any] = next(value for pattern, value in judgements.items() if fnmatchcase(bare, pattern))
+    return judged
+
+
+def _render(backends: Mapping[str, Any], targets: Iterable[Target], data: Mapping[str, Any]) -> str:
+    models = dict(targets)
+    ranked = sorted(models, key=lambda name: -float(models[name].get("quality", 0)))
+    aliases: dict[str, list[str]] = {}
+    for name in ranked:
+        for alias in judge_model(data["models"], name.partition("/")[2]).get("aliases", ()):
+            aliases.setdefault(alias, []).append(name)
+    content = {
+        "backends": backends,
+        "models": models,
+        "aliases": {alias: aliases[alias] for alias in sorted(aliases)},
+        "default_profile": "balanced",
+    }
+    text = to_yaml(content)
+    return f"# Made by trunkline from what was found. Keys stay where they are: these are references.\n{text}"
+
+
+def _first_set(names: Iterable[str], environment: Mapping[str, str]) -> str | None:
+    return next((name for name in names if _is_set(name, environment)), None)
+
+
+def _is_set(name: str, environment: Mapping[str, str]) -> bool:
+    return bool(environment.get(name, "").strip())

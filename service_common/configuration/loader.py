@@ -1,0 +1,131 @@
+"""From a file to a checked configuration, or to the whole list of its mistakes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path as FilePath
+from typing import Any
+
+from service_common.configuration.backends import CONNECTION_SETTINGS
+from service_common.configuration.checks import Known, check_models, check_names
+from service_common.configuration.defaults import with_defaults
+from service_common.configuration.document import Document, read_document, referenced_variables, resolve_references
+from service_common.configuration.mistakes import ConfigurationErrors, Finding, Mistake, Path, dotted, suggest
+from service_common.configuration.plugin_checks import check_plugins
+from service_common.configuration.plugins import PluginNames
+from service_common.configuration.references import pick_variables
+from service_common.configuration.schema import Configuration
+from service_common.configuration.validation import validate
+from service_common.facts import FactsTable
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What a file is checked against besides the schema; what is None is not checked.
+
+    Attributes:
+        plugins: which plugins exist (the router's registry).
+        facts: what is known of models.
+        today: the day on which retirements are judged.
+    """
+
+    plugins: PluginNames | None = None
+    facts: FactsTable | None = None
+    today: date | None = None
+
+
+UNCHECKED = Knowledge()
+
+
+def load_configuration(
+    path: FilePath,
+    environment: Mapping[str, str],
+    plugins: PluginNames | None = None,
+    facts: FactsTable | None = None,
+    today: date | None = None,
+) -> Configuration:
+    """Read and check a file. References are looked up in `environment`, then in the `.env` beside the file.
+
+    A backend's own references (`BackendSection.resolve`) and the worker token stay as they are written.
+
+    Raises:
+        ConfigurationErrors: the file cannot be read, or has mistakes; all of them.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigurationErrors((_unreadable(path, "there is no such file."),)) from None
+    except UnicodeDecodeError:
+        raise ConfigurationErrors((_unreadable(path, "this is not a text file in UTF-8."),)) from None
+    except OSError as error:
+        raise ConfigurationErrors((_unreadable(path, f"it cannot be read: {error.strerror}."),)) from None
+    return parse_configuration(text, path, environment, Knowledge(plugins, facts, today))
+
+
+def parse_configuration(
+    text: str, path: FilePath, environment: Mapping[str, str], knowledge: Knowledge = UNCHECKED
+) -> Configuration:
+    """As `load_configuration`, of a text that is already at hand; `path` names it, and its `.env` is looked for there.
+
+    Raises:
+        ConfigurationErrors: the text has mistakes; all of them.
+    """
+    document = read_document(text)
+    if not document.findings or document.data is not None:
+        variables = referenced_variables(document.data, is_deferred)
+        resolve_references(document, pick_variables(variables, path, environment), is_deferred)
+    configuration = _check(document, knowledge)
+    if document.findings or configuration is None:
+        raise ConfigurationErrors(_mistakes(document, str(path)))
+    return configuration
+
+
+def is_deferred(path: Path) -> bool:
+    """Whether the references at `path` are left to the process that needs them."""
+    if path == ("router", "worker_token"):
+        return True
+    return len(path) > 2 and path[0] == "backends" and path[2] in CONNECTION_SETTINGS
+
+
+def _check(document: Document, knowledge: Knowledge) -> Configuration | None:
+    data: Any = document.data
+    if data is None and not document.findings:
+        document.findings.append(Finding((), "the file is empty.", "See deploy/samples/trunkline.yaml for a start."))
+    if not isinstance(data, dict):
+        if not document.findings:
+            document.findings.append(
+                Finding((), "this is not a configuration: sections are expected, such as backends:.")
+            )
+        return None
+    filled = with_defaults(_without_empty_sections(data))
+    configuration, findings = validate(Configuration, filled)
+    unresolved = {finding.path for finding in document.findings}
+    document.findings += [finding for finding in findings if finding.path not in unresolved]
+    if configuration is None:
+        return None
+    known = Known.of(filled)
+    document.findings += check_names(configuration, known)
+    document.findings += check_models(configuration, known, knowledge.facts, knowledge.today)
+    if knowledge.plugins is not None:
+        document.findings += check_plugins(configuration, knowledge.plugins)
+    return configuration
+
+
+def _without_empty_sections(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A section whose lines are all commented out is as good as none."""
+    return {name: section for name, section in data.items() if section is not None}
+
+
+def _mistakes(document: Document, file: str) -> tuple[Mistake, ...]:
+    found = {
+        Mistake(
+            file, finding.line or document.line(finding.path), dotted(finding.path), finding.message, finding.suggestion
+        )
+        for finding in document.findings
+    }
+    return tuple(sorted(found, key=lambda mistake: (mistake.line, mistake.path, mistake.message)))
+
+
+def _unreadable(path: FilePath, message: str) -> Mistake:
+    near = suggest(path.name, (other.name for other in path.parent.glob("*.y*ml"))) if path.parent.is_dir() else ""
+    return Mistake(str(path), 0, "", message, near)

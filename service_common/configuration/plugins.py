@@ -1,0 +1,25 @@
+"""What the configuration asks of the registry of plugins, which the router hands to it."""
+
+from collections.abc import Iterable
+from typing import Literal, Protocol
+
+from pydantic import BaseModel
+
+PluginKind = Literal["classifier", "filter", "scorer", "picker"]
+PLUGIN_KINDS: tuple[PluginKind, ...] = ("classifier", "filter", "scorer", "picker")
+
+
+class PluginNames(Protocol):
+    """Which plugins exist, and what settings each takes."""
+
+    def names(self, kind: PluginKind) -> Iterable[str]:
+        """The names of the plugins of one kind."""
+        ...
+
+    def settings_model(self, kind: PluginKind, name: str) -> type[BaseModel]:
+        """The model of a plugin's settings.
+
+        Raises:
+            KeyError: there is no plugin of that kind and name.
+        """
+        ...

@@ -1,0 +1,97 @@
+"""The whole configuration, as one model."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from service_common.configuration.backends import BackendSection, Fraction
+from service_common.configuration.models import ModelSection, Name
+from service_common.configuration.policies import DomainSection, EnsembleSection, PreferenceSection, RuleSection
+from service_common.configuration.profiles import ProfileSection
+from service_common.configuration.scalars import (
+    Address,
+    ComplexityWord,
+    Duration,
+    JsonObject,
+    OptionalAddress,
+    SecretReference,
+    Size,
+    TaskWord,
+)
+from service_common.configuration.section import Section
+from service_common.configuration.writing import to_yaml
+
+TargetName = Annotated[str, StringConstraints(pattern=r"^[^/\s]+/\S+$")]
+
+
+class RouterSection(Section):
+    """The router process.
+
+    Attributes:
+        listen: of the gRPC server; loopback unless told otherwise, as there is no TLS yet.
+        metrics_listen: of the Prometheus endpoint; empty: none.
+        lame_duck: between saying NOT_SERVING and refusing calls; `drain_grace`: then left to calls in progress.
+        max_message: largest request or answer.
+        worker_token: what workers must show.
+    """
+
+    listen: Address = "127.0.0.1:50051"
+    metrics_listen: OptionalAddress = "127.0.0.1:9464"
+    heartbeat_interval: Annotated[Duration, Field(ge=0.05, le=60)] = 1.0
+    lame_duck: Duration = 0.5
+    drain_grace: Duration = 30.0
+    max_message: Annotated[Size, Field(ge=65_536, le=2_147_483_647)] = 67_108_864
+    worker_token: SecretReference = "${TRUNKLINE_WORKER_TOKEN:-}"
+
+
+class TracingSection(Section):
+    """Traces, of router and workers. `endpoint`: OTLP over gRPC; empty: what OTEL_EXPORTER_OTLP_ENDPOINT says.
+
+    Attributes:
+        content: whether prompts and answers are put into spans.
+        sample: share of calls that are traced, where the caller has not decided.
+    """
+
+    endpoint: str = ""
+    content: bool = False
+    sample: Fraction = 1.0
+
+
+class Configuration(Section):
+    """What one file says, defaults filled in. Names and their relations were checked when it was loaded."""
+
+    router: RouterSection = RouterSection()
+    tracing: TracingSection = TracingSection()
+    backends: Mapping[Name, BackendSection] = Field(min_length=1)
+    models: Mapping[TargetName, ModelSection] = {}
+    aliases: Mapping[Name, tuple[str, ...]] = {}
+    chains: Mapping[Name, tuple[str, ...]] = {}
+    default_profile: str = "balanced"
+    profiles: Mapping[Name, ProfileSection] = {}
+    classifiers: Mapping[str, JsonObject] = {}
+    tiers: Mapping[ComplexityWord, PreferenceSection] = {}
+    tasks: Mapping[TaskWord, PreferenceSection] = {}
+    domains: Mapping[Name, DomainSection] = {}
+    lengths: tuple[RuleSection, ...] = ()
+    rules: tuple[RuleSection, ...] = ()
+    ensembles: Mapping[Name, EnsembleSection] = {}
+
+    @cached_property
+    def version(self) -> str:
+        """Twelve hexadecimal digits that stand for the content: equal content, equal version."""
+        text = json.dumps(self.content(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def content(self) -> dict[str, Any]:
+        """What was said, as plain JSON values; secrets stay references."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+    def render(self, form: Literal["yaml", "json"] = "yaml") -> str:
+        """The configuration as a file that loads to an equal configuration."""
+        if form == "json":
+            return json.dumps(self.content(), indent=2, ensure_ascii=False) + "\n"
+        return to_yaml(self.content())
