@@ -1,6 +1,6 @@
 """Foreign errors become this package's, once, here: a gRPC status with its details."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import grpc
@@ -62,7 +62,7 @@ def error_of(failure: grpc.RpcError, address: str) -> TrunklineError:
     """The exception that says what a failed RPC means; `address` is the router's."""
     status = failure.code()
     try:
-        call_error = _call_error(failure.trailing_metadata() or ())
+        call_error = _call_error(failure)
     except DecodeError as broken:
         return ProtocolError(f"the router's error details cannot be read ({broken}): {failure.details()}")
     if call_error is None:
@@ -83,13 +83,13 @@ def _plain_message(kind: type[TrunklineError], said: str, address: str) -> str:
     return said or kind.__name__
 
 
-def _call_error(metadata: Iterable[tuple[str, str | bytes]]) -> attempt_pb2.CallError | None:
+def _call_error(failure: grpc.RpcError) -> attempt_pb2.CallError | None:
     """The router's own account of the failure, where the trailing metadata holds one.
 
     Raises:
         DecodeError: the metadata is not what its name says.
     """
-    for key, value in metadata:
+    for key, value in failure.trailing_metadata() or ():
         if key == _DETAILS_KEY and isinstance(value, bytes):
             for detail in status_pb2.StatusDetails.FromString(value).details:
                 if detail.type_url.endswith(_CALL_ERROR):

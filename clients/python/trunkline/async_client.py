@@ -189,7 +189,7 @@ class AsyncClient:
         return CallSettings(self._timeout)
 
     async def _call(
-        self, method: aio.UnaryUnaryMultiCallable[_Request, _Response], request: _Request, settings: CallSettings
+        self, method: "aio.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, settings: CallSettings
     ) -> _Response:
         """Make a unary call; its failure is one of `trunkline.errors`."""
         try:

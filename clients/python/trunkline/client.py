@@ -188,7 +188,7 @@ class Client:
         return CallSettings(self._timeout)
 
     def _call(
-        self, method: grpc.UnaryUnaryMultiCallable[_Request, _Response], request: _Request, settings: CallSettings
+        self, method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, settings: CallSettings
     ) -> _Response:
         """Make a unary call; its failure is one of `trunkline.errors`."""
         try:

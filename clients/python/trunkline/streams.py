@@ -53,7 +53,7 @@ class AsyncAnswerStream(_Stream, AsyncIterator[Event]):
     Iterating raises the errors of `trunkline.errors`; a stream that ends without its end raises `ProtocolError`.
     """
 
-    def __init__(self, call: aio.UnaryStreamCall[Any, router_pb2.StreamCompleteResponse], address: str) -> None:
+    def __init__(self, call: "aio.UnaryStreamCall[Any, router_pb2.StreamCompleteResponse]", address: str) -> None:
         """Read from a call that has begun."""
         super().__init__(address)
         self._call = call
