@@ -1,0 +1,58 @@
+"""`trunkline table`: the health and load of every target."""
+
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from trunkline.cli.rendering.as_json import row_json
+from trunkline.cli.rendering.console import Output
+from trunkline.cli.rendering.tables import health_table
+from trunkline.cli.session import JsonOption, RouterOption, connected
+from trunkline.client import Client
+from trunkline.errors import Unavailable
+from trunkline.targets import TargetRow
+
+_RETRY_SECONDS = 1.0
+
+
+def table(
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep showing it, until Ctrl-C.")] = False,
+    interval: Annotated[float, typer.Option(help="Least seconds between two updates.", min=0.05)] = 1.0,
+    as_json: JsonOption = False,
+    router: RouterOption = None,
+) -> None:
+    """Show every target's state, load, times and errors."""
+    output = Output.standard()
+    with connected(router, output, as_json=as_json) as client:
+        if not watch:
+            rows = client.table()
+            if as_json:
+                output.json([row_json(row) for row in rows])
+            else:
+                output.data.print(health_table(rows))
+            return
+        try:
+            if as_json:
+                for rows in client.watch_table(interval):
+                    output.json([row_json(row) for row in rows], indent=None)
+            else:
+                _watch(client, output, interval)
+        except KeyboardInterrupt:
+            raise typer.Exit from None
+
+
+def _watch(client: Client, output: Output, interval: float) -> None:
+    """Show the table in place; where the router goes away, say so and wait for it."""
+    rows: tuple[TargetRow, ...] = client.table()  # no router at all is an error, not something to wait for
+    with Live(health_table(rows), console=output.data, auto_refresh=False) as live:
+        while True:
+            try:
+                for rows in client.watch_table(interval):
+                    live.update(health_table(rows), refresh=True)
+            except Unavailable as error:
+                live.update(Group(health_table(rows), Text(f"{error}; trying again", "red")), refresh=True)
+            time.sleep(_RETRY_SECONDS)

@@ -1,0 +1,94 @@
+"""Values on the command line: times, amounts, capabilities, labels, tools. A mistake is a usage error (exit code 2)."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from trunkline.messages import Tool
+from trunkline.money import to_nanodollars
+
+_UNITS = (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0))
+
+
+def seconds(text: str | float) -> float:
+    """`2`, `2s`, `500ms` or `2m` in seconds.
+
+    Raises:
+        typer.BadParameter: it is none of them.
+    """
+    if isinstance(text, float):
+        return text
+    number, factor = text, 1.0
+    for suffix, worth in _UNITS:
+        if text.endswith(suffix):
+            number, factor = text.removesuffix(suffix), worth
+            break
+    try:
+        value = float(number) * factor
+    except ValueError:
+        raise typer.BadParameter(f'"{text}" is not a time; write it like 30, 30s, 500ms or 2m') from None
+    if not 0 < value < float("inf"):
+        raise typer.BadParameter(f'"{text}" is not above 0')
+    return value
+
+
+def dollars(text: str) -> str:
+    """An amount of dollars, as it was written.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    try:
+        to_nanodollars(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
+
+
+def capabilities(wanted: Sequence[str]) -> dict[str, int | None]:
+    """`coding:7` and `vision` as names with their least rating.
+
+    Raises:
+        typer.BadParameter: a rating is no whole number.
+    """
+    found: dict[str, int | None] = {}
+    for text in wanted:
+        name, colon, rating = text.partition(":")
+        try:
+            found[name] = int(rating) if colon else None
+        except ValueError:
+            raise typer.BadParameter(f'"{text}": the rating is a whole number, such as {name}:7') from None
+    return found
+
+
+def labels(pairs: Sequence[str]) -> dict[str, str]:
+    """`key=value` pairs.
+
+    Raises:
+        typer.BadParameter: one has no `=`.
+    """
+    found = {}
+    for text in pairs:
+        key, equals, value = text.partition("=")
+        if not (key and equals):
+            raise typer.BadParameter(f'"{text}" is not a label; write it like team=search')
+        found[key] = value
+    return found
+
+
+def tool_list(path: Path) -> list[Tool]:
+    """Tools out of a JSON file: a list of objects with name, description and parameters.
+
+    Raises:
+        typer.BadParameter: the file holds something else.
+    """
+    shape = 'a JSON list of objects such as {"name": "...", "description": "...", "parameters": {...}}'
+    try:
+        entries: Any = json.loads(path.read_text(encoding="utf-8"))
+        # OpenAI's form has the function one level deeper
+        return [Tool(**{**entry.get("function", entry)}) for entry in entries]
+    except (ValueError, TypeError, AttributeError) as error:
+        raise typer.BadParameter(f"{path} is not {shape}: {error}") from error

@@ -1,0 +1,1 @@
+"""The processes that `trunkline up` starts and looks after."""

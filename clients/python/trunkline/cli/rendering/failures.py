@@ -1,0 +1,39 @@
+"""Errors for people: what is wrong, where, and what to do."""
+
+from rich.text import Text
+
+from trunkline.cli.rendering import formats
+from trunkline.cli.rendering.attempts import hops
+from trunkline.cli.rendering.console import Output
+from trunkline.errors import DeadlineExceeded, InvalidRequest, NoTarget, TrunklineError, Unavailable
+
+
+def show_error(output: Output, error: TrunklineError) -> None:
+    """Write a failed call to stderr."""
+    notes = output.notes
+    if isinstance(error, InvalidRequest) and error.violations:
+        notes.print(Text("the request is wrong; nothing was sent:", "bold red"))
+        for violation in error.violations:
+            notes.print(Text.assemble("  ", (violation.field, "bold"), f"  {violation.description}"))
+    else:
+        notes.print(Text.assemble(("failed: ", "bold red"), error.message))
+    if error.attempts:
+        notes.print(hops(error.attempts))
+    for line in _advice(error):
+        notes.print(Text(f"  {line}", "dim"))
+
+
+def _advice(error: TrunklineError) -> list[str]:
+    """What to do next."""
+    lines = []
+    if isinstance(error, Unavailable) and not error.reason:
+        lines.append("Start one: trunkline up. Or say where it is: --router HOST:PORT or TRUNKLINE_ROUTER.")
+    elif isinstance(error, NoTarget):
+        lines.append("See why each target was rejected: trunkline route --explain ... with the same options.")
+    elif isinstance(error, DeadlineExceeded):
+        lines.append("Give it more time: --timeout SECONDS.")
+    if error.retry_after is not None:
+        lines.append(f"Try again in {formats.duration(error.retry_after)}.")
+    if error.trace_id:
+        lines.append(f"trace {error.trace_id}")
+    return lines

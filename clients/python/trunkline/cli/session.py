@@ -1,0 +1,41 @@
+"""What every command that calls a router does: open the client, report failures, choose the exit code."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from trunkline._channel import ADDRESS_VARIABLE
+from trunkline.cli.rendering.as_json import error_json
+from trunkline.cli.rendering.console import Output
+from trunkline.cli.rendering.failures import show_error
+from trunkline.client import Client
+from trunkline.errors import InvalidRequest, TrunklineError
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+RouterOption = Annotated[
+    str | None,
+    typer.Option("--router", help="HOST:PORT of the router.", envvar=ADDRESS_VARIABLE, show_default="127.0.0.1:50051"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+@contextmanager
+def connected(router: str | None, output: Output, *, as_json: bool) -> Iterator[Client]:
+    """A client for one command; a failed call is shown and ends the command with its exit code.
+
+    Raises:
+        typer.Exit: the call failed (1), or the request was wrong (2).
+    """
+    try:
+        with Client(router) as client:
+            yield client
+    except TrunklineError as error:
+        if as_json:
+            output.json(error_json(error))
+        else:
+            show_error(output, error)
+        raise typer.Exit(EXIT_USAGE if isinstance(error, InvalidRequest) else EXIT_FAILED) from error
