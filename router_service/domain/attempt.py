@@ -80,6 +80,7 @@ class AttemptRecord:
     Attributes:
         number: position in the call, from 1.
         replaced: why the previous attempt failed, for the span; None for a first attempt.
+        expected_input_tokens: the estimate, for comparison with the usage; 0: not to be compared.
     """
 
     decision_id: str
@@ -94,3 +95,4 @@ class AttemptRecord:
     task: str = "default"
     replaced: Failure | None = None
     operation: Operation = Operation.COMPLETE
+    expected_input_tokens: int = 0

@@ -1,0 +1,175 @@
+"""The workers' sessions: who is attached, who fences whom, and which of them takes the next attempt."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from router_service.contracts.dispatch import AttemptOrder, Refusal
+from router_service.contracts.link import SessionLink
+from router_service.dispatch.attempt import Attempt, AttemptHome
+from router_service.domain.worker import ModelReport, WorkerHeartbeat, WorkerHello
+from service_common.vocabulary import Operation, WorkerState
+
+WHOLE_BACKEND = frozenset({Operation.PROBE, Operation.PULL_MODEL})
+"""Operations that need not name a model which the worker has."""
+
+
+class StaleHello(Exception):
+    """A worker said hello although a newer start of it is attached; the message says which."""
+
+
+class WorkerSession:
+    """One attached worker. Its attempts are in `attempts` until they settle: that is what in flight means."""
+
+    __slots__ = (
+        "attached_at",
+        "attempts",
+        "dispatched",
+        "draining",
+        "foreign",
+        "heard_at",
+        "last_heartbeat_wall",
+        "hello",
+        "home",
+        "link",
+        "lost",
+        "missed",
+        "models",
+        "peer",
+        "sequence",
+        "session_id",
+        "state",
+        "state_reason",
+        "suspect",
+    )
+
+    def __init__(self, session_id: str, hello: WorkerHello, link: SessionLink, peer: str, now: float) -> None:
+        """Begin with what the worker's hello says; `now` counts as its first heartbeat."""
+        self.session_id = session_id
+        self.hello = hello
+        self.link = link
+        self.peer = peer
+        self.models = frozenset(report.model for report in hello.models)
+        self.state = hello.state
+        self.state_reason = hello.state_reason
+        self.home = AttemptHome(hello, link)
+        self.attempts: dict[int, Attempt] = self.home.attempts
+        self.sequence = 0
+        self.heard_at = now
+        self.last_heartbeat_wall: datetime | None = None
+        self.attached_at: datetime | None = None
+        self.foreign = 0
+        self.dispatched = 0
+        self.suspect = False
+        self.missed = False
+        self.draining = hello.state is WorkerState.DRAINING
+        self.lost = False
+
+    @property
+    def in_flight(self) -> int:
+        """Attempts of this router that it has."""
+        return len(self.attempts)
+
+    @property
+    def load(self) -> float:
+        """Attempts of all routers, relative to its capacity."""
+        return (len(self.attempts) + self.foreign) / self.hello.capacity
+
+    def take_heartbeat(self, heartbeat: WorkerHeartbeat, now: float, wall: datetime) -> None:
+        """Note how the worker fares."""
+        self.sequence = heartbeat.sequence
+        self.heard_at = now
+        self.last_heartbeat_wall = wall
+        self.state = heartbeat.state
+        self.state_reason = heartbeat.state_reason
+        self.foreign = max(0, heartbeat.in_flight + heartbeat.queued - self.in_flight)
+        self.draining = self.draining or heartbeat.state is WorkerState.DRAINING
+        self.suspect = False
+        self.missed = False
+
+    def take_models(self, models: tuple[ModelReport, ...]) -> None:
+        """Replace the models that it serves."""
+        self.models = frozenset(report.model for report in models)
+
+    def refusal(self, order: AttemptOrder) -> Refusal | None:
+        """Why it cannot take this attempt now; None: it can."""
+        name = self.hello.worker_id
+        if self.draining:
+            return Refusal(f"worker {name} is draining")
+        if self.state is not WorkerState.READY and order.operation is not Operation.PROBE:
+            return Refusal(f"worker {name} is {self.state.label}: {self.state_reason or 'no reason given'}")
+        if self.missed:
+            return Refusal(f"worker {name} does not answer: its heartbeats stopped")
+        if order.operation not in WHOLE_BACKEND and order.spec.model not in self.models:
+            return Refusal(f"worker {name} does not serve {order.spec.model}")
+        if self.hello.clearance < order.sensitivity:
+            return Refusal(f"worker {name} lets through {self.hello.clearance.label} at most")
+        if len(self.attempts) >= self.hello.capacity:
+            return Refusal(f"worker {name} is at its capacity of {self.hello.capacity}", at_capacity=True)
+        return None
+
+
+class SessionDirectory:
+    """All attached workers, by backend."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._by_backend: dict[str, list[WorkerSession]] = {}
+        self._by_id: dict[str, WorkerSession] = {}
+        self._by_worker: dict[str, WorkerSession] = {}
+
+    def __iter__(self) -> Iterator[WorkerSession]:
+        return iter(tuple(self._by_id.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def get(self, session_id: str) -> WorkerSession | None:
+        """The attached session of that id."""
+        return self._by_id.get(session_id)
+
+    def fenced_by(self, hello: WorkerHello) -> WorkerSession | None:
+        """The older session of the same worker, which this hello ends.
+
+        Raises:
+            StaleHello: the attached session belongs to a newer start of the worker.
+        """
+        attached = self._by_worker.get(hello.worker_id)
+        if attached is not None and attached.hello.epoch > hello.epoch:
+            raise StaleHello(
+                f'worker "{hello.worker_id}" is attached with epoch {attached.hello.epoch}, '
+                f"which is newer than {hello.epoch}: end the older process or give it another worker id"
+            )
+        return attached
+
+    def add(self, session: WorkerSession) -> None:
+        """Attach."""
+        self._by_id[session.session_id] = session
+        self._by_worker[session.hello.worker_id] = session
+        self._by_backend.setdefault(session.hello.backend, []).append(session)
+
+    def remove(self, session: WorkerSession) -> None:
+        """Detach; without effect the second time."""
+        session.lost = True
+        if self._by_id.pop(session.session_id, None) is None:
+            return
+        if self._by_worker.get(session.hello.worker_id) is session:
+            del self._by_worker[session.hello.worker_id]
+        neighbours = self._by_backend[session.hello.backend]
+        neighbours.remove(session)
+        if not neighbours:
+            del self._by_backend[session.hello.backend]
+
+    def choose(self, order: AttemptOrder) -> WorkerSession | Refusal:
+        """The session for an attempt: one whose heartbeats come, the least loaded, the least used."""
+        best: WorkerSession | None = None
+        best_key: tuple[bool, float, int] | None = None
+        refusal = Refusal(f'no worker of backend "{order.spec.backend}" is attached')
+        for session in self._by_backend.get(order.spec.backend, ()):
+            reason = session.refusal(order)
+            if reason is not None:
+                refusal = reason if reason.at_capacity or not refusal.at_capacity else refusal
+                continue
+            key = (session.suspect, session.load, session.dispatched)
+            if best_key is None or key < best_key:
+                best, best_key = session, key
+        return refusal if best is None else best

@@ -1,0 +1,95 @@
+"""What a worker says of itself, as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from router_service.domain.target import Price
+from service_common.vocabulary import Locality, ModelMode, Sensitivity, WorkerState
+
+NO_LABELS: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReport:
+    """What a worker reports of one model. None: not known.
+
+    Attributes:
+        model: without the backend's name.
+        context_window, max_output: tokens.
+        remote: runs in a provider's cloud although the backend is a local server.
+    """
+
+    model: str
+    mode: ModelMode | None = None
+    context_window: int | None = None
+    max_output: int | None = None
+    abilities: frozenset[str] = frozenset()
+    embedding_dimensions: int | None = None
+    price: Price | None = None
+    remote: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerHello:
+    """Who a worker is and what it serves.
+
+    Attributes:
+        worker_id: identifies the worker across reconnects.
+        epoch: grows with each start of the worker.
+        capacity: most attempts at once, at least 1.
+        clearance: the highest sensitivity that the worker lets through.
+    """
+
+    worker_id: str
+    epoch: int
+    backend: str
+    provider: str
+    models: tuple[ModelReport, ...]
+    capacity: int
+    locality: Locality = Locality.REMOTE
+    clearance: Sensitivity = Sensitivity.INTERNAL
+    region: str = ""
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
+    version: str = ""
+    simulated: bool = False
+    state: WorkerState = WorkerState.READY
+    state_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimitStatus:
+    """What is left of the provider's rate limit; None: not known. Times in seconds until the window renews."""
+
+    remaining_requests: int | None = None
+    remaining_tokens: int | None = None
+    limit_requests: int | None = None
+    limit_tokens: int | None = None
+    requests_reset: float | None = None
+    tokens_reset: float | None = None
+
+    @property
+    def share_left(self) -> float | None:
+        """The scarcer of requests and tokens, 0..1; None: not known."""
+        pairs = ((self.remaining_requests, self.limit_requests), (self.remaining_tokens, self.limit_tokens))
+        shares = [max(0.0, min(1.0, left / limit)) for left, limit in pairs if left is not None and limit]
+        return min(shares) if shares else None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerHeartbeat:
+    """How a worker fares.
+
+    Attributes:
+        sequence: 1 for the first of a session, then one more each time.
+        in_flight, queued: attempts that it runs, and that wait in it, for all routers.
+        resident_models: in memory (local servers).
+    """
+
+    sequence: int
+    in_flight: int = 0
+    queued: int = 0
+    state: WorkerState = WorkerState.READY
+    state_reason: str = ""
+    rate_limit: RateLimitStatus | None = None
+    resident_models: frozenset[str] = frozenset()

@@ -1,0 +1,31 @@
+"""Small conversions between the router's values and protobuf's well-known types."""
+
+from datetime import datetime
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+NANO = 1_000_000_000
+
+
+def duration(seconds: float) -> Duration:
+    """Seconds as a Duration; negative ones (a clock cannot have run backwards) as 0."""
+    whole, nanos = divmod(max(0, round(seconds * NANO)), NANO)
+    return Duration(seconds=whole, nanos=nanos)
+
+
+def optional_duration(seconds: float | None) -> Duration | None:
+    """As `duration`; None stays None."""
+    return None if seconds is None else duration(seconds)
+
+
+def timestamp(moment: datetime) -> Timestamp:
+    """A date and time with its zone as a Timestamp."""
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp
+
+
+def optional_timestamp(moment: datetime | None) -> Timestamp | None:
+    """As `timestamp`; None stays None."""
+    return None if moment is None else timestamp(moment)

@@ -1,0 +1,199 @@
+"""`trunkline.worker.v1.WorkerService`: the router's end of the link to its workers."""
+
+import asyncio
+import hmac
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import grpc
+
+from router_service.dispatch.bodies import UploadTooLarge
+from router_service.dispatch.link import UnknownBackend, WorkerLink, WrongSequence
+from router_service.dispatch.registry import UnknownAttempt
+from router_service.dispatch.sessions import StaleHello, WorkerSession
+from router_service.server.wire import duration
+from router_service.server.worker_frames import (
+    BadFrame,
+    UploadedResult,
+    heartbeat_of,
+    hello_of,
+    models_of,
+    seconds_of,
+    signal_of,
+)
+from router_service.server.worker_outbox import WorkerOutbox
+from service_common.clock import Clock
+from trunkline.worker.v1 import worker_service_pb2 as pb
+from trunkline.worker.v1 import worker_service_pb2_grpc as pb_grpc
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 64 * 1024
+HELLO_TIMEOUT = 10.0
+"""Seconds in which a worker that opened a stream must have said hello."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+STATUS: dict[type[Exception], grpc.StatusCode] = {
+    BadFrame: grpc.StatusCode.INVALID_ARGUMENT,
+    WrongSequence: grpc.StatusCode.INVALID_ARGUMENT,
+    UnknownBackend: grpc.StatusCode.FAILED_PRECONDITION,
+    StaleHello: grpc.StatusCode.ABORTED,
+    TimeoutError: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RouterIdentity:
+    """What a worker is told of the router, and the token that workers must show."""
+
+    router_id: str
+    version: str
+    worker_token: str
+
+
+class WorkerServicer(pb_grpc.WorkerServiceServicer):
+    """Reads without ever stopping, writes what the outbox gathers, and ends each session however its stream ends."""
+
+    def __init__(self, link: WorkerLink, clock: Clock, identity: RouterIdentity) -> None:
+        """Serve `link`.
+
+        Raises:
+            ValueError: there is no token to show.
+        """
+        if not identity.worker_token:
+            raise ValueError("the router needs a worker token: set TRUNKLINE_WORKER_TOKEN")
+        self._link = link
+        self._clock = clock
+        self._identity = identity
+
+    async def Attach(
+        self, request_iterator: AsyncIterator[pb.AttachRequest], context: Context
+    ) -> AsyncIterator[pb.AttachResponse]:
+        """One worker's session."""
+        await self._check_token(context)
+        outbox = WorkerOutbox(self._clock)
+        reader = asyncio.create_task(self._read(request_iterator, outbox, context.peer()))
+        try:
+            async for message in outbox.messages():
+                yield message
+        finally:
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
+        if outbox.failure is not None:
+            status = STATUS.get(type(outbox.failure), grpc.StatusCode.INTERNAL)
+            await context.abort(status, str(outbox.failure))
+
+    async def FetchBody(self, request: pb.FetchBodyRequest, context: Context) -> AsyncIterator[pb.FetchBodyResponse]:
+        """The body of a dispatch, in pieces."""
+        await self._check_token(context)
+        try:
+            body = self._link.body(request.session_id, request.attempt_id)
+        except UnknownAttempt as unknown:
+            await context.abort(grpc.StatusCode.NOT_FOUND, str(unknown))
+        for start in range(0, len(body), CHUNK):
+            yield pb.FetchBodyResponse(chunk=body[start : start + CHUNK])
+
+    async def UploadBody(
+        self, request_iterator: AsyncIterator[pb.UploadBodyRequest], context: Context
+    ) -> pb.UploadBodyResponse:
+        """The result of an attempt, in pieces."""
+        await self._check_token(context)
+        session_id, attempt_id, size = "", 0, 0
+        try:
+            async for piece in request_iterator:
+                session_id, attempt_id = session_id or piece.session_id, attempt_id or piece.attempt_id
+                size = self._link.append_result(session_id, attempt_id, piece.chunk)
+        except UnknownAttempt as unknown:
+            await context.abort(grpc.StatusCode.NOT_FOUND, str(unknown))
+        except UploadTooLarge as too_large:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(too_large))
+        return pb.UploadBodyResponse(size=size)
+
+    async def _check_token(self, context: Context) -> None:
+        shown = dict(context.invocation_metadata() or ()).get("authorization", "")
+        text = shown.decode("utf-8", "replace") if isinstance(shown, bytes) else shown
+        expected = f"Bearer {self._identity.worker_token}"
+        if not hmac.compare_digest(text.encode(), expected.encode()):
+            said = "shows a wrong token" if text else "shows no token"
+            await context.abort(
+                grpc.StatusCode.UNAUTHENTICATED,
+                f"the worker {said}: start it with the router's token in TRUNKLINE_WORKER_TOKEN",
+            )
+
+    async def _read(self, requests: AsyncIterator[pb.AttachRequest], outbox: WorkerOutbox, peer: str) -> None:
+        """Take the worker's frames until its stream ends; what breaks the protocol ends it with its status."""
+        session: WorkerSession | None = None
+        reason = "its stream broke"
+        try:
+            session, rest = await self._greet(requests, outbox, peer)
+            for frame in rest:
+                self._take(session, frame)
+            async for message in requests:
+                for frame in message.frames:
+                    self._take(session, frame)
+            reason = "it closed its stream"
+            outbox.close(reason)
+        except tuple(STATUS) as failure:
+            reason = str(failure)
+            outbox.fail(failure)
+        except asyncio.CancelledError:
+            reason = outbox.closed or reason
+            raise
+        except Exception as failure:  # a stream must never go on unread
+            logger.exception("the stream of the worker at %s failed", peer)
+            outbox.fail(failure)
+        finally:
+            if session is not None:
+                self._link.detach(session, reason)
+
+    async def _greet(
+        self, requests: AsyncIterator[pb.AttachRequest], outbox: WorkerOutbox, peer: str
+    ) -> tuple[WorkerSession, list[pb.WorkerFrame]]:
+        """The session that the worker's hello begins, and what came together with the hello."""
+        try:
+            async with asyncio.timeout(HELLO_TIMEOUT):
+                first = await anext(requests, None)
+        except TimeoutError:
+            raise TimeoutError(f"no hello came within {HELLO_TIMEOUT:.0f} s") from None
+        frames = [] if first is None else list(first.frames)
+        if not frames or frames[0].WhichOneof("frame") != "hello":
+            raise BadFrame("the first frame of a stream must be hello")
+        session = self._link.attach(hello_of(frames[0].hello), outbox, peer)
+        outbox.send(
+            pb.RouterFrame(
+                welcome=pb.Welcome(
+                    session_id=session.session_id,
+                    heartbeat_interval=duration(self._link.settings.heartbeat_interval),
+                    router_version=self._identity.version,
+                    router_id=self._identity.router_id,
+                )
+            )
+        )
+        return session, frames[1:]
+
+    def _take(self, session: WorkerSession, frame: pb.WorkerFrame) -> None:
+        kind = frame.WhichOneof("frame")
+        if kind == "attempt_event":  # nearly all frames are of this kind
+            self._take_event(session, frame.attempt_event)
+        elif kind == "heartbeat":
+            self._link.heartbeat(session, heartbeat_of(frame.heartbeat))
+        elif kind == "draining":
+            self._link.draining(session, frame.draining.reason)
+        elif kind == "targets_changed":
+            self._link.models_changed(session, models_of(frame.targets_changed.models))
+        elif kind == "cooldown":
+            cooldown = frame.cooldown
+            self._link.cool_down(session, cooldown.model, max(0.0, seconds_of(cooldown.duration)), cooldown.reason)
+        elif kind == "hello":
+            raise BadFrame("hello came again: only the first frame of a stream may be hello")
+
+    def _take_event(self, session: WorkerSession, event: pb.AttemptEvent) -> None:
+        signal = signal_of(event)
+        if isinstance(signal, UploadedResult):
+            body = self._link.deliver_uploaded(session, event.attempt_id)
+            signal = None if body is None else replace(signal.finished, body=body)
+        if signal is not None:
+            self._link.deliver(session, event.attempt_id, signal)

@@ -1,0 +1,155 @@
+"""One target's row while it lives: counts, circuit, figures, and the view that is made of them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from router_service.domain.attempt import AttemptRecord, Failure
+from router_service.domain.target import TargetSpec, TargetView
+from router_service.state.circuit import CircuitBreaker, CircuitSettings, CircuitState
+from router_service.state.cooldowns import Cooldown
+from router_service.state.metrics import RollingMetrics, Sample
+from router_service.state.reports import Together
+from service_common.failures import POLICIES, FailureClass
+from service_common.vocabulary import Operation, TargetState
+
+MEASURED = frozenset({Operation.COMPLETE, Operation.EMBED})
+"""Operations whose attempts say how fast and dear a target is."""
+
+OPEN_CIRCUITS = (CircuitState.OPEN, CircuitState.PROBING)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a target can be used. `available_at`: monotonic seconds when that may change; None: not by time."""
+
+    state: TargetState
+    reason: str = ""
+    available_at: float | None = None
+
+
+class TargetEntry:
+    """What the table holds of one target; it outlives reloads of the configuration."""
+
+    __slots__ = (
+        "attempts",
+        "base",
+        "circuit",
+        "in_flight",
+        "last_error",
+        "last_error_at",
+        "last_error_wall",
+        "metrics",
+        "out_reason",
+        "spec",
+        "spent",
+        "switch",
+        "switch_reason",
+        "view_due",
+        "visible",
+    )
+
+    def __init__(self, spec: TargetSpec, circuit: CircuitSettings) -> None:
+        """Begin with nothing measured."""
+        self.base = spec
+        self.spec = spec
+        self.visible = True
+        self.circuit = CircuitBreaker(circuit)
+        self.metrics = RollingMetrics()
+        self.in_flight = 0
+        self.attempts = 0
+        self.spent = 0
+        self.switch = TargetState.READY
+        self.switch_reason = ""
+        self.out_reason = ""
+        self.last_error = ""
+        self.last_error_at: float | None = None
+        self.last_error_wall: datetime | None = None
+        self.view_due = float("inf")
+
+    def settle(self, record: AttemptRecord, now: float, wall: datetime, *, probe: bool) -> None:
+        """Learn from an attempt; `probe`: it was the one that the half-open circuit let through."""
+        self.in_flight -= 1
+        self.attempts += 1
+        self.spent += record.outcome.cost
+        failure = record.outcome.failure
+        if failure is None:
+            self.out_reason = ""
+            self.circuit.succeeded(probe=probe)
+        else:
+            self._take_failure(failure, now, wall, probe=probe)
+        counted = failure is None or _is_targets_fault(failure.failure_class)
+        if counted and record.operation in MEASURED:
+            outcome = record.outcome
+            sample = Sample(
+                outcome.succeeded, outcome.latency, outcome.first_token, outcome.usage.output_tokens, outcome.cost
+            )
+            self.metrics.add(sample, now)
+
+    def standing(self, workers: Together, cooldown: Cooldown | None, now: float) -> Standing:
+        """The first that holds: switched off, no worker, out, draining, cooling, circuit; else what its workers say."""
+        if not self.spec.enabled:
+            return Standing(TargetState.DISABLED, "disabled in the configuration")
+        if self.switch is not TargetState.READY:
+            return Standing(self.switch, self.switch_reason)
+        if workers.state in (TargetState.DETACHED, TargetState.NOT_CONFIGURED, TargetState.OUT):
+            return Standing(workers.state, workers.reason)
+        if self.out_reason:
+            return Standing(TargetState.OUT, self.out_reason)
+        if workers.state is TargetState.DRAINING:
+            return Standing(TargetState.DRAINING, workers.reason)
+        if cooldown is not None:
+            return Standing(TargetState.COOLING, cooldown.reason, cooldown.until)
+        return self._circuit_standing(now) or Standing(workers.state, workers.reason)
+
+    def view(self, standing: Standing, workers: Together, capacity: int, now: float) -> TargetView:
+        """The row at this moment."""
+        return TargetView(
+            spec=self.spec,
+            state=standing.state,
+            state_reason=standing.reason,
+            available_at=standing.available_at,
+            workers=workers.workers,
+            in_flight=self.in_flight,
+            reported_in_flight=workers.in_flight,
+            queued=workers.queued,
+            capacity=capacity,
+            resident=workers.resident,
+            rate_limit_left=workers.rate_limit_left,
+            metrics=self.metrics.view(now, self.spec.priors),
+            last_error=self.last_error,
+            last_error_at=self.last_error_at,
+            last_error_wall=self.last_error_wall,
+            last_heartbeat_wall=workers.heard_wall,
+            attempts=self.attempts,
+            spent=self.spent,
+        )
+
+    def _circuit_standing(self, now: float) -> Standing | None:
+        state = self.circuit.state(now)
+        if state is CircuitState.CLOSED:
+            return None
+        reason = f"{self.circuit.failures_in_row} failures in a row, last: {self.last_error}"
+        if state is CircuitState.HALF_OPEN:
+            return Standing(TargetState.HALF_OPEN, reason)
+        if state is CircuitState.PROBING:
+            return Standing(TargetState.CIRCUIT_OPEN, f"a probe is under way; {reason}")
+        return Standing(TargetState.CIRCUIT_OPEN, reason, self.circuit.open_until)
+
+    def _take_failure(self, failure: Failure, now: float, wall: datetime, *, probe: bool) -> None:
+        policy = POLICIES[failure.failure_class]
+        if failure.failure_class is not FailureClass.CANCELLED:
+            status = f" ({failure.http_status})" if failure.http_status else ""
+            self.last_error = f"{failure.failure_class.label}{status}: {failure.message}"
+            self.last_error_at = now
+            self.last_error_wall = wall
+        if policy.counts_for_circuit:
+            self.circuit.failed(now, probe=probe)
+        else:
+            self.circuit.abandoned(probe=probe)
+        if policy.takes_out:
+            self.out_reason = self.last_error
+
+
+def _is_targets_fault(failure_class: FailureClass) -> bool:
+    policy = POLICIES[failure_class]
+    return policy.counts_for_circuit or policy.cools_down or policy.takes_out

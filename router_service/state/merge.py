@@ -1,0 +1,105 @@
+"""What is known about a target: configuration over the workers' reports over the table of facts."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from router_service.domain.target import FREE, BackendPolicy, Price, TargetSpec
+from router_service.domain.worker import ModelReport
+from router_service.state.reports import SessionReport
+from service_common.facts.model import Ability, Mode, ModelFacts
+from service_common.vocabulary import Locality, ModelMode, Sensitivity
+
+LOCAL = (Locality.HOST, Locality.PRIVATE)
+ABILITY_NAMES = {Ability.PDF: "files"}
+"""Where the table of facts names an ability otherwise than the router does."""
+
+
+def discovered(policy: BackendPolicy, report: ModelReport, facts: ModelFacts | None) -> TargetSpec:
+    """The target of a model that a worker reports and the configuration does not list."""
+    spec = TargetSpec(
+        name=f"{policy.name}/{report.model}",
+        backend=policy.name,
+        model=report.model,
+        provider=policy.provider,
+        mode=report.mode or ModelMode.CHAT,
+        enabled=policy.enabled,
+        simulated=policy.simulated,
+        priors=policy.priors,
+        abilities=frozenset({"streaming"}),
+    )
+    if facts is None:
+        return spec
+    names = {ABILITY_NAMES.get(ability, ability.value) for ability in facts.abilities}
+    return replace(
+        spec,
+        mode=report.mode or (ModelMode.EMBEDDING if facts.mode is Mode.EMBEDDING else ModelMode.CHAT),
+        context_window=facts.context_window,
+        max_output=facts.max_output,
+        abilities=spec.abilities | names,
+        price=_price(facts),
+        embedding_dimensions=facts.dimensions,
+        retires_on=facts.deprecated_on,
+    )
+
+
+def merged(spec: TargetSpec, policy: BackendPolicy, sessions: Sequence[SessionReport]) -> TargetSpec:
+    """The target with what its workers report where the configuration is silent, and the clearance that both allow."""
+    reporting = [session for session in sessions if spec.model in session.models] or list(sessions)
+    reports = [session.models[spec.model] for session in reporting if spec.model in session.models]
+    changes: dict[str, Any] = {}
+    for report in reports:
+        changes |= _reported(report)
+    remote = any(report.remote for report in reports) or spec.remote
+    changes["remote"] = remote
+    changes["abilities"] = spec.abilities | frozenset(ability for report in reports for ability in report.abilities)
+    locality = max((session.hello.locality for session in reporting), default=spec.locality)
+    local = policy.kind == "ollama" and not remote
+    if local:
+        changes["price"] = FREE
+    changes = {name: value for name, value in changes.items() if name not in spec.configured}
+    return replace(
+        spec,
+        **changes,
+        locality=locality,
+        clearance=_clearance(spec, policy, reporting, local=local and locality in LOCAL, remote=remote),
+        region=spec.region or policy.region or next((s.hello.region for s in reporting if s.hello.region), ""),
+        simulated=spec.simulated or policy.simulated or any(session.hello.simulated for session in reporting),
+        enabled=spec.enabled and policy.enabled,
+    )
+
+
+def _reported(report: ModelReport) -> dict[str, Any]:
+    known = {
+        "mode": report.mode,
+        "context_window": report.context_window,
+        "max_output": report.max_output,
+        "embedding_dimensions": report.embedding_dimensions,
+        "price": report.price,
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _clearance(
+    spec: TargetSpec, policy: BackendPolicy, reporting: Sequence[SessionReport], *, local: bool, remote: bool
+) -> Sensitivity:
+    """What the configuration allows, or its default; never more than any worker lets through.
+
+    A model that runs in the provider's cloud although its backend is a local server never sees confidential data.
+    """
+    if policy.clearance is None:
+        allowed = Sensitivity.CONFIDENTIAL if local and reporting else Sensitivity.INTERNAL
+    else:
+        allowed = policy.clearance
+    if remote:
+        allowed = min(allowed, Sensitivity.INTERNAL)
+    if "clearance" in spec.configured:
+        allowed = min(allowed, spec.clearance)
+    return min([allowed, *(session.hello.clearance for session in reporting)])
+
+
+def _price(facts: ModelFacts) -> Price | None:
+    if facts.input_price is None or facts.output_price is None:
+        return None
+    cached = facts.input_price if facts.cached_input_price is None else facts.cached_input_price
+    return Price(facts.input_price, facts.output_price, cached)

@@ -1,0 +1,50 @@
+"""Tokens of requests, estimated per model family and corrected by what providers report."""
+
+from router_service.domain.attempt import AttemptRecord
+from router_service.domain.request import Request
+from service_common.tokens.correction import TokenCorrection
+from service_common.tokens.estimate import estimate_image, estimate_message_overhead, measure_text, weigh
+from service_common.tokens.family import Family, family_of
+
+
+class TokenCounter:
+    """Implements `TokenEstimator`, and learns as an `AttemptObserver`."""
+
+    def __init__(self) -> None:
+        """Begin with estimates that nothing corrects."""
+        self._correction = TokenCorrection()
+        # A request is measured once, then weighed for each family that its candidates need.
+        self._measured: tuple[Request, tuple[float, ...]] | None = None
+
+    def family_of(self, provider: str, model: str) -> str:
+        """The family of a model, by its name."""
+        return family_of(model).value
+
+    def estimate(self, request: Request, family: str) -> int:
+        """Tokens of the whole prompt as `family` counts them."""
+        kind = Family(family)
+        tokens = weigh(self._features(request), kind)
+        tokens += estimate_message_overhead(kind, len(request.messages), request.tools)
+        tokens += request.images * estimate_image(kind)
+        # Schemas are JSON: about three characters a token.
+        tokens += request.tools_characters // 3
+        return self._correction.correct(kind, tokens)
+
+    def observations(self, family: str) -> int:
+        """Answers whose reported usage corrected the estimates of `family`."""
+        return self._correction.observations(Family(family))
+
+    def attempt_settled(self, record: AttemptRecord) -> None:
+        """Compare what the provider reported with what was expected; estimates and pictures teach nothing."""
+        usage = record.outcome.usage
+        if usage.estimated or not record.expected_input_tokens or not usage.input_tokens:
+            return
+        family = family_of(record.target.partition("/")[2])
+        uncorrected = round(record.expected_input_tokens / self._correction.factor(family))
+        self._correction.observe(family, uncorrected, usage.input_tokens)
+
+    def _features(self, request: Request) -> tuple[float, ...]:
+        if self._measured is None or self._measured[0] is not request:
+            text = "\n".join(message.text for message in request.messages)
+            self._measured = (request, measure_text(text))
+        return self._measured[1]
