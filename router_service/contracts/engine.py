@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from router_service.domain.decision import Decision, Rejection
+from router_service.domain.policy import RoutingPolicy
 from router_service.domain.profile import Profile
 from router_service.domain.request import Request
 from router_service.domain.target import BackendPolicy, TableSnapshot, TargetSpec
@@ -20,6 +21,7 @@ class Catalogue:
         aliases: targets by alias, nested aliases resolved.
         chains: explicit fallback orders by alias.
         profiles: by name.
+        policy: what steers kinds of requests.
     """
 
     version: str
@@ -29,6 +31,7 @@ class Catalogue:
     profiles: Mapping[str, Profile]
     default_profile: str
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    policy: RoutingPolicy = field(default_factory=RoutingPolicy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,33 @@ class Hop:
     tried: frozenset[str]
 
 
+class PromptSize(Protocol):
+    """One prompt, measured once for all families of models."""
+
+    def tokens(self, family: str) -> int:
+        """Tokens as this family counts them, corrected by what providers reported."""
+        ...
+
+
+class TokenEstimator(Protocol):
+    """Counts tokens without a tokenizer. A family is a group of models that count alike."""
+
+    def family_of(self, model: str) -> str:
+        """The family of a model; called once per model."""
+        ...
+
+    def measure(self, request: Request) -> PromptSize:
+        """The size of the whole prompt: texts, messages, tools, pictures, files."""
+        ...
+
+
 class Engine(Protocol):
     """Decides: a pure function of request, snapshot, configuration and seed."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The version of the configuration that it decides by."""
+        ...
 
     def decide(self, request: Request, snapshot: TableSnapshot, time_left: float, *, cursor: int = 0) -> Decision:
         """The whole decision; its plan is empty where nothing fits.
@@ -61,4 +89,8 @@ class Engine(Protocol):
         self, request: Request, decision: Decision, target: str, snapshot: TableSnapshot, hop: Hop
     ) -> Rejection | None:
         """Whether `target` may still be tried now: the hard filters on the state of this moment. None: it may."""
+        ...
+
+    def explain(self, decision: Decision) -> str:
+        """Why a decision's plan is empty, per target, and the nearest relaxation that would admit one; for a person."""
         ...

@@ -259,12 +259,17 @@ class AttemptLoop:
             first_token_timeout=call.profile.attempts.per_attempt_timeout,
             idle_timeout=call.profile.attempts.idle_timeout,
             recording=recording,
-            input_tokens=call.decision.classification.input_tokens,
+            input_tokens=self._expected_tokens(start.target),
             prefill="".join(self._shown) if start.prefill else "",
             tenant=call.request.tenant,
             task=call.decision.classification.task.label,
             replaced=start.replaced,
         )
+
+    def _expected_tokens(self, target: str) -> int:
+        """Tokens of the prompt as the target counts them."""
+        expectation = self.call.decision.expectations.get(target)
+        return self.call.decision.classification.input_tokens if expectation is None else expectation.input_tokens
 
     def _reset(self, failed_target: str, *, restart: bool) -> StreamReset:
         if restart:

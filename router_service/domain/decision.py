@@ -1,6 +1,6 @@
 """A decision: what a request was found to be, who may serve it, how good each would be, and the order to try.
 
-Values of which a decision makes many are named tuples: frozen as well, and made five times as fast as frozen dataclasses.
+Values of which a decision makes many are named tuples: frozen too, and five times as fast to make as dataclasses.
 """
 
 from collections.abc import Mapping

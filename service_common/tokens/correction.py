@@ -34,6 +34,10 @@ class TokenCorrection:
         """What to multiply an estimate for `family` with."""
         return math.exp(self._learned.get(family, _Learned()).log_factor)
 
+    def observations(self, family: Family) -> int:
+        """How many reports the factor of `family` comes from."""
+        return self._learned.get(family, _Learned()).observations
+
     def correct(self, family: Family, estimated: int) -> int:
         """`estimated` tokens, corrected; 0 stays 0 and nothing else becomes it."""
         return max(1, round(estimated * self.factor(family))) if estimated else 0

@@ -5,14 +5,14 @@ tokenizers, a kilobyte of English, code, JSON, German or Chinese is off by 3 to 
 learns the rest from what providers report.
 """
 
-import math
+from itertools import zip_longest
 from operator import mul
 
 from service_common.tokens.family import Family
 from service_common.tokens.features import count_features
 from service_common.tokens.weights import WEIGHTS
 
-_SAMPLE = 32_768
+_SAMPLE = 8_192
 """Characters beyond which a text is sampled: the event loop is not held for a book."""
 _SLICES = 16
 
@@ -43,26 +43,32 @@ _PER_IMAGE_DEFAULT = 1300
 _LOW_DETAIL = 85
 
 
-def estimate_text(text: str, family: Family) -> int:
-    """Tokens of `text` for `family`: 0 for an empty text, at least 1 for any other.
+def measure_text(text: str) -> tuple[float, ...]:
+    """The features of `text`, to be weighed for any family with `weigh`; empty for an empty text.
 
-    Takes about 15 us for 1 KB and grows linearly up to 32 K characters; of a longer text, 16 slices are counted.
+    Takes about 10 us for 1 KB and grows linearly up to 8 K characters; of a longer text, 16 slices are counted.
     """
     if not text:
-        return 0
-    weights = WEIGHTS[family]
+        return ()
     if len(text) <= _SAMPLE:
-        return max(1, round(_weigh(text, weights)))
+        return count_features(text)
     width = _SAMPLE // _SLICES
     step = (len(text) - width) / (_SLICES - 1)
     starts = [round(index * step) for index in range(_SLICES)]
-    counted = sum(_weigh(text[start : start + width], weights) for start in starts)
-    return math.ceil(counted * len(text) / _SAMPLE)
+    scale = len(text) / _SAMPLE
+    slices = [count_features(text[start : start + width]) for start in starts]
+    return tuple(scale * sum(values) for values in zip_longest(*slices, fillvalue=0))
 
 
-def _weigh(text: str, weights: tuple[float, ...]) -> float:
+def weigh(features: tuple[float, ...], family: Family) -> int:
+    """Tokens of a measured text for `family`: 0 for an empty text, at least 1 for any other."""
     # A text in ASCII has fewer features than there are weights: `map` stops at the shorter.
-    return float(sum(map(mul, count_features(text), weights)))
+    return max(1, round(sum(map(mul, features, WEIGHTS[family])))) if features else 0
+
+
+def estimate_text(text: str, family: Family) -> int:
+    """Tokens of `text` for `family`: 0 for an empty text, at least 1 for any other."""
+    return weigh(measure_text(text), family)
 
 
 def estimate_message_overhead(family: Family, messages: int, tools: int = 0) -> int:

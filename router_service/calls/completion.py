@@ -1,0 +1,136 @@
+"""One call from request to last event: decide, dispatch, recover. Knows nothing of gRPC."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from random import Random
+
+from router_service.calls.planning import plan_targets
+from router_service.contracts.dispatch import Dispatcher
+from router_service.contracts.engine import Engine, Hop
+from router_service.contracts.recording import CallRecording
+from router_service.contracts.state import Cursors, TableReader
+from router_service.dispatch.attempt_loop import AttemptLoop, PlannedCall
+from router_service.domain.decision import Decision, Rejection
+from router_service.domain.errors import NoTarget
+from router_service.domain.events import CallEvent, Completed, DecisionMade, TextDelta
+from router_service.domain.profile import Profile
+from router_service.domain.request import Request
+from router_service.domain.target import TargetSpec
+from service_common.clock import Clock
+from service_common.deadline import Deadline
+from service_common.vocabulary import Operation, StreamRecovery
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Carries out calls.
+
+    Attributes:
+        engine: the engine of the configuration in force; a call keeps the one that it began with.
+    """
+
+    engine: Callable[[], Engine]
+    table: TableReader
+    cursors: Cursors
+    dispatcher: Dispatcher
+    clock: Clock
+    random: Random
+
+    def route(self, request: Request, recording: CallRecording, time_left: float | None) -> Decision:
+        """Decide only: nothing is sent and nothing is claimed.
+
+        Args:
+            request: what would be sent.
+            recording: follows the call.
+            time_left: seconds until the caller's deadline; None: it set none.
+
+        Raises:
+            InvalidRequest: it names something that does not exist.
+        """
+        engine = self.engine()
+        profile = self._profile(engine, request)
+        left = profile.attempts.default_deadline if time_left is None else time_left
+        cursor = self.cursors.peek(profile.name)
+        decision = engine.decide(request, self.table.snapshot(), left, cursor=cursor)
+        recording.decision_made(request, decision)
+        return decision
+
+    async def stream(
+        self, request: Request, recording: CallRecording, time_left: float | None
+    ) -> AsyncGenerator[CallEvent, None]:
+        """The call's events: the decision first, `Completed` last. To be closed by who iterates it.
+
+        Args:
+            request: what to send.
+            recording: follows the call.
+            time_left: seconds until the caller's deadline; None: the profile's default applies.
+
+        Raises:
+            RouterError: no answer can be given.
+        """
+        began_at = self.clock.now()
+        engine = self.engine()
+        profile = self._profile(engine, request)
+        deadline = Deadline(began_at + (profile.attempts.default_deadline if time_left is None else time_left))
+        cursor = self.cursors.claim(profile.name)
+        decision = engine.decide(request, self.table.snapshot(), deadline.left(self.clock), cursor=cursor)
+        recording.decision_made(request, decision)
+        yield DecisionMade(decision, recording.trace_id)
+        if not decision.plan:
+            raise NoTarget(engine.explain(decision), decision=decision)
+        call = self._planned(engine, request, decision, deadline, recording, began_at)
+        loop = AttemptLoop(call, self.dispatcher, self.clock, self.random)
+        text: list[str] = []
+        async with aclosing(loop.events()) as events:
+            async for event in events:
+                if recording.wants_content and isinstance(event, TextDelta):
+                    text.append(event.text)
+                if isinstance(event, Completed):
+                    recording.completed(event, "".join(text))
+                yield event
+
+    def _planned(
+        self,
+        engine: Engine,
+        request: Request,
+        decision: Decision,
+        deadline: Deadline,
+        recording: CallRecording,
+        began_at: float,
+    ) -> PlannedCall:
+        profile = engine.catalogue.profiles[decision.profile]
+
+        def spec_of(target: str) -> TargetSpec | None:
+            view = self.table.snapshot().targets.get(target)
+            return None if view is None else view.spec
+
+        def check(target: str, hop: Hop) -> Rejection | None:
+            # The rules are those of this moment: what was disabled or lost clearance meanwhile is dropped.
+            return self.engine().recheck(request, decision, target, self.table.snapshot(), hop)
+
+        return PlannedCall(
+            request=request,
+            decision=decision,
+            profile=profile,
+            plan=plan_targets(decision, self.table.snapshot(), profile),
+            deadline=deadline,
+            recovery=_recovery(request),
+            recording=recording,
+            spec_of=spec_of,
+            check=check,
+            began_at=began_at,
+        )
+
+    def _profile(self, engine: Engine, request: Request) -> Profile:
+        """The profile whose deadline and cursor apply; an unknown name is the engine's to refuse."""
+        catalogue = engine.catalogue
+        name = request.options.profile or catalogue.default_profile
+        return catalogue.profiles.get(name) or catalogue.profiles[catalogue.default_profile]
+
+
+def _recovery(request: Request) -> StreamRecovery:
+    """What the caller chose; vectors are never shown in pieces, so an embedding may always begin anew."""
+    if request.operation is Operation.EMBED:
+        return StreamRecovery.RESET
+    return request.options.stream_recovery or StreamRecovery.FAIL

@@ -1,0 +1,44 @@
+"""From the decision's plan to what the attempt machine needs of each target."""
+
+from router_service.dispatch.attempt_plan import PlannedTarget
+from router_service.domain.decision import Decision
+from router_service.domain.profile import AttemptLimits, Profile
+from router_service.domain.target import TableSnapshot, TargetView
+
+SILENT_AFTER = 30.0
+SILENCE_FACTOR = 3.0
+SHORTEST_SILENCE = 2.0
+ENOUGH_SAMPLES = 20
+
+
+def plan_targets(decision: Decision, snapshot: TableSnapshot, profile: Profile) -> tuple[PlannedTarget, ...]:
+    """The decision's targets, in its order, with their windows, limits and abilities."""
+    planned = []
+    for name in decision.plan:
+        view = snapshot.targets[name]
+        planned.append(
+            PlannedTarget(
+                name=name,
+                backend=view.spec.backend,
+                context_window=view.spec.context_window,
+                can_continue="prefill" in view.spec.abilities,
+                first_token_limit=first_token_limit(view, profile.attempts),
+                hedge_after=view.metrics.first_token_p95 if profile.attempts.hedge else None,
+                last_resort=name == profile.last_resort,
+            )
+        )
+    return tuple(planned)
+
+
+def first_token_limit(view: TargetView, limits: AttemptLimits) -> float:
+    """Seconds until a target counts as silent.
+
+    The profile's own limit where it has one; else, after 20 answers, three times the target's 99th percentile (at
+    least 2 s, at most 30 s), because a target far slower than it ever was is most likely stuck; else 30 s.
+    """
+    if limits.first_token_timeout is not None:
+        return limits.first_token_timeout
+    p99 = view.metrics.first_token_p99
+    if p99 is None or view.metrics.samples < ENOUGH_SAMPLES:
+        return SILENT_AFTER
+    return min(SILENT_AFTER, max(SHORTEST_SILENCE, SILENCE_FACTOR * p99))

@@ -1,0 +1,94 @@
+"""The gRPC server: its options, the services beside our own (health, reflection), and how it stops."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
+from grpc_reflection.v1alpha import reflection
+
+from router_service.server.handling import CallBoundary
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE_MILLISECONDS = 10_000
+SHORTEST_PING_MILLISECONDS = 5_000
+STOP_TIMEOUT = 5.0
+
+
+class PortInUse(Exception):
+    """Another process listens on the address; the message says what to do."""
+
+
+def new_server(max_message_bytes: int) -> grpc.aio.Server:
+    """A server that neither grows its buffers for an unread stream, nor retries, nor shares its port unnoticed."""
+    return grpc.aio.server(
+        options=[
+            ("grpc.http2.bdp_probe", 0),
+            ("grpc.so_reuseport", 0),
+            ("grpc.enable_retries", 0),
+            ("grpc.max_receive_message_length", max_message_bytes),
+            ("grpc.max_send_message_length", max_message_bytes),
+            ("grpc.keepalive_time_ms", KEEPALIVE_MILLISECONDS),
+            ("grpc.keepalive_timeout_ms", KEEPALIVE_MILLISECONDS),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.min_ping_interval_without_data_ms", SHORTEST_PING_MILLISECONDS),
+            ("grpc.http2.max_pings_without_data", 0),
+        ]
+    )
+
+
+def listen(server: grpc.aio.Server, address: str) -> int:
+    """Bind the server; the port that it got.
+
+    Raises:
+        PortInUse: the address is taken or is not this host's.
+    """
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise PortInUse(
+            f"cannot listen on {address}: another process has the port, or the address is not this host's. "
+            "Stop it, or choose another with --listen HOST:PORT (port 0: any free one)."
+        ) from error
+    return port
+
+
+class Lifecycle:
+    """Starts serving, and stops so that no call is lost: NOT_SERVING, lame duck, drain, then stop."""
+
+    def __init__(self, server: grpc.aio.Server, services: Sequence[str], boundary: CallBoundary) -> None:
+        """Add health and reflection for `services` to the server."""
+        self._server = server
+        self._services = services
+        self._boundary = boundary
+        self._health = health_aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection(
+            (*services, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME), server
+        )
+
+    async def start(self) -> None:
+        """Begin to serve."""
+        await self._server.start()
+        for service in ("", *self._services):
+            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+
+    async def stop(self, lame_duck: float, grace: float, close_workers: Callable[[], None]) -> None:
+        """Stop serving.
+
+        Args:
+            lame_duck: seconds in which balancers learn that this router leaves, while it still takes calls.
+            grace: seconds for the calls in progress.
+            close_workers: ends the workers' streams, once no call needs them.
+        """
+        await self._health.enter_graceful_shutdown()
+        await asyncio.sleep(lame_duck)
+        stopping = asyncio.ensure_future(self._server.stop(grace + STOP_TIMEOUT))
+        if not await self._boundary.wait_until_idle(grace):
+            log.warning("%d calls were still in progress after %.0f s; they are cut off", self._boundary.active, grace)
+        close_workers()
+        await self._server.stop(None)
+        await stopping

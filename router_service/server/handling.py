@@ -1,0 +1,122 @@
+"""What every procedure of the router shares: a recording per call, and errors that become statuses in one place."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from router_service.contracts.recording import CallOrigin, CallRecording, Recorder
+from router_service.domain.errors import RouterError
+from router_service.server.statuses import error_status
+
+log = logging.getLogger(__name__)
+
+MessageT = TypeVar("MessageT", bound=Message)
+Context = grpc.aio.ServicerContext[Any, Any]
+
+# The caller's deadline ends the call here a little sooner, so that the attempt log still reaches the caller.
+DEADLINE_MARGIN_SHARE = 0.02
+LONGEST_DEADLINE_MARGIN = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Generic[MessageT]):
+    """A message and the bytes that it came as, which are passed on untouched."""
+
+    message: MessageT
+    body: bytes
+
+
+def receive(message_class: type[MessageT]) -> Callable[[bytes], Received[MessageT]]:
+    """A deserialiser that keeps the bytes."""
+
+    def parse(body: bytes) -> Received[MessageT]:
+        return Received(message_class.FromString(body), body)
+
+    return parse
+
+
+def serialise(message: Message) -> bytes:
+    """Any message's bytes."""
+    return message.SerializeToString()
+
+
+def time_left(context: Context) -> float | None:
+    """Seconds until the caller's deadline, less a margin for the answer's way back; None: it set none."""
+    left = context.time_remaining()
+    if left is None:
+        return None
+    return max(0.0, left - min(LONGEST_DEADLINE_MARGIN, left * DEADLINE_MARGIN_SHARE))
+
+
+class CallBoundary:
+    """What stands around every call: its recording, its status, and the count of those in progress."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        """Open recordings with `recorder`."""
+        self._recorder = recorder
+        self._active = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def active(self) -> int:
+        """Calls in progress."""
+        return self._active
+
+    async def wait_until_idle(self, timeout: float) -> bool:
+        """Wait until no call is in progress, `timeout` seconds at most; whether it came to that."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    @asynccontextmanager
+    async def recorded(self, method: str, context: Context) -> AsyncIterator[CallRecording]:
+        """The recording of one call; a `RouterError` inside becomes its status, and so does anything unforeseen."""
+        self._active += 1
+        self._idle.clear()
+        try:
+            async with _with_status(
+                self._recorder.call_started(_origin(method, context)), method, context
+            ) as recording:
+                yield recording
+        finally:
+            self._active -= 1
+            if not self._active:
+                self._idle.set()
+
+
+@asynccontextmanager
+async def _with_status(recording: CallRecording, method: str, context: Context) -> AsyncIterator[CallRecording]:
+    try:
+        yield recording
+    except RouterError as error:
+        status = error_status(error, recording.trace_id)
+        recording.ended(status.code.name, error.message)
+        await context.abort(status.code, status.details, tuple(status.trailing_metadata or ()))
+    except asyncio.CancelledError:
+        recording.ended(grpc.StatusCode.CANCELLED.name, "the caller went away")
+        raise
+    except Exception:
+        log.exception("%s failed in a way that was not foreseen", method)
+        message = "the router failed in a way that was not foreseen; its log says more"
+        recording.ended(grpc.StatusCode.INTERNAL.name, message)
+        await context.abort(grpc.StatusCode.INTERNAL, message)
+    else:
+        recording.ended(grpc.StatusCode.OK.name)
+
+
+def _origin(method: str, context: Context) -> CallOrigin:
+    trace = {"traceparent": "", "tracestate": ""}
+    for key, value in context.invocation_metadata() or ():
+        if key in trace:
+            trace[key] = str(value)
+    return CallOrigin(method, trace["traceparent"], trace["tracestate"], context.peer() or "")

@@ -1,0 +1,109 @@
+"""From the wire to the router's own request values. Validation comes first: see `validation.py`."""
+
+from collections.abc import Iterable
+
+from router_service.domain.request import CapabilityRequirement, PromptMessage, Request, RoutingOptions
+from service_common.vocabulary import Complexity, Operation, Sensitivity, StreamRecovery, Task
+from trunkline.router.v1 import router_service_pb2 as router_pb
+from trunkline.types.v1 import chat_pb2 as chat_pb
+
+ROLES = {
+    chat_pb.ROLE_SYSTEM: "system",
+    chat_pb.ROLE_DEVELOPER: "developer",
+    chat_pb.ROLE_USER: "user",
+    chat_pb.ROLE_ASSISTANT: "assistant",
+    chat_pb.ROLE_TOOL: "tool",
+}
+
+
+def completion_request(completion: chat_pb.CompletionRequest, body: bytes) -> Request:
+    """The request as the stages see it.
+
+    Args:
+        completion: a valid request.
+        body: the serialised `CompleteRequest` that the worker gets, as it came.
+    """
+    images = files = 0
+    messages = []
+    for message in completion.messages:
+        texts = []
+        for part in message.content:
+            kind = part.WhichOneof("part")
+            if kind == "text":
+                texts.append(part.text)
+            elif kind == "image":
+                images += 1
+            else:
+                files += 1
+        texts.extend(call.arguments_json for call in message.tool_calls)
+        messages.append(PromptMessage(ROLES[message.role], texts[0] if len(texts) == 1 else "\n".join(texts)))
+    parameters = completion.parameters
+    answer_format = completion.response_format.WhichOneof("format")
+    return Request(
+        operation=Operation.COMPLETE,
+        body=body,
+        messages=tuple(messages),
+        images=images,
+        files=files,
+        tools=len(completion.tools),
+        tools_characters=sum(_tool_characters(tool) for tool in completion.tools),
+        json_schema=answer_format == "json_schema",
+        json_answer=answer_format == "json",
+        reasoning=parameters.reasoning_effort > chat_pb.REASONING_EFFORT_NONE,
+        max_output_tokens=parameters.max_output_tokens if parameters.HasField("max_output_tokens") else None,
+        seeded=parameters.HasField("seed"),
+        options=routing_options(completion.routing) if completion.HasField("routing") else RoutingOptions(),
+        labels=dict(completion.labels),
+        request_id=completion.request_id,
+        idempotency_key=completion.idempotency_key,
+    )
+
+
+def embedding_request(embed: router_pb.EmbedRequest, body: bytes) -> Request:
+    """An embedding as the stages see it: one user message per text."""
+    sensitivity = Sensitivity(embed.sensitivity) if embed.sensitivity else None
+    return Request(
+        operation=Operation.EMBED,
+        body=body,
+        messages=tuple(PromptMessage("user", text) for text in embed.inputs),
+        options=RoutingOptions(model=embed.model, sensitivity=sensitivity),
+        labels=dict(embed.labels),
+        request_id=embed.request_id,
+    )
+
+
+def routing_options(options: chat_pb.RoutingOptions) -> RoutingOptions:
+    """What the caller wants of the routing."""
+    has = options.HasField
+    return RoutingOptions(
+        model=options.model,
+        profile=options.profile,
+        task=Task(options.task) if options.task else None,
+        complexity=Complexity(options.complexity) if options.complexity else None,
+        sensitivity=Sensitivity(options.sensitivity) if options.sensitivity else None,
+        domain=options.domain,
+        max_cost=options.max_cost_nanodollars if has("max_cost_nanodollars") else None,
+        max_cost_per_1k=options.max_cost_per_1k_nanodollars if has("max_cost_per_1k_nanodollars") else None,
+        max_latency=options.max_latency.ToTimedelta().total_seconds() if has("max_latency") else None,
+        required_quality=options.required_quality if has("required_quality") else None,
+        required_capabilities=_capabilities(options.required_capabilities),
+        preferred_capabilities=_capabilities(options.preferred_capabilities),
+        min_context=options.min_context_tokens if has("min_context_tokens") else None,
+        exclude=tuple(options.exclude),
+        allow=tuple(options.allow),
+        region=options.region,
+        region_required=options.region_required,
+        stream_recovery=StreamRecovery(options.stream_recovery) if options.stream_recovery else None,
+        affinity_key=options.affinity_key,
+        priority=options.priority,
+    )
+
+
+def _capabilities(requirements: Iterable[chat_pb.CapabilityRequirement]) -> tuple[CapabilityRequirement, ...]:
+    return tuple(
+        CapabilityRequirement(r.name, r.min_rating if r.HasField("min_rating") else None) for r in requirements
+    )
+
+
+def _tool_characters(tool: chat_pb.Tool) -> int:
+    return len(tool.name) + len(tool.description) + len(tool.parameters_json_schema)

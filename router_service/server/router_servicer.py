@@ -1,0 +1,79 @@
+"""`trunkline.router.v1.RouterService`: what applications call. Validates, converts, and leaves the rest to `calls`."""
+
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
+import grpc
+
+from router_service.calls.completion import Calls
+from router_service.server.catalogue import models_response
+from router_service.server.decisions import decision_message
+from router_service.server.events import Collector, event_message
+from router_service.server.handling import CallBoundary, Context, Received, receive, serialise, time_left
+from router_service.server.requests import completion_request
+from router_service.server.validation import check_completion
+from service_common.vocabulary import StreamRecovery
+from trunkline.router.v1 import router_service_pb2 as pb
+
+SERVICE = pb.DESCRIPTOR.services_by_name["RouterService"].full_name
+
+
+class RouterServicer:
+    """Answers applications."""
+
+    def __init__(self, calls: Calls, boundary: CallBoundary) -> None:
+        """Serve `calls`, each inside `boundary`."""
+        self._calls = calls
+        self._boundary = boundary
+
+    async def route(self, received: Received[pb.RouteRequest], context: Context) -> pb.RouteResponse:
+        """Decide only."""
+        async with self._boundary.recorded(f"{SERVICE}/Route", context) as recording:
+            check_completion(received.message.completion)
+            request = completion_request(received.message.completion, received.body)
+            decision = self._calls.route(request, recording, time_left(context))
+            return pb.RouteResponse(decision=decision_message(decision, recording.trace_id))
+
+    async def complete(self, received: Received[pb.CompleteRequest], context: Context) -> pb.CompleteResponse:
+        """The collected stream. Its caller has seen nothing, so a failed provider is always replaced."""
+        async with self._boundary.recorded(f"{SERVICE}/Complete", context) as recording:
+            check_completion(received.message.completion)
+            request = completion_request(received.message.completion, received.body)
+            request = replace(request, options=replace(request.options, stream_recovery=StreamRecovery.RESET))
+            collector = Collector()
+            async with aclosing(self._calls.stream(request, recording, time_left(context))) as events:
+                async for event in events:
+                    collector.add(event)
+            return collector.answer()
+
+    async def stream_complete(self, received: Received[pb.StreamCompleteRequest], context: Context) -> None:
+        """The answer as it comes."""
+        async with self._boundary.recorded(f"{SERVICE}/StreamComplete", context) as recording:
+            check_completion(received.message.completion)
+            request = completion_request(received.message.completion, received.body)
+            async with aclosing(self._calls.stream(request, recording, time_left(context))) as events:
+                async for event in events:
+                    await context.write(event_message(event))
+
+    async def list_models(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
+        """The targets with facts, prices and state."""
+        async with self._boundary.recorded(f"{SERVICE}/ListModels", context):
+            return models_response(self._calls.engine().catalogue, self._calls.table.snapshot(), request.backend)
+
+
+def router_handlers(servicer: RouterServicer) -> grpc.GenericRpcHandler:
+    """The service's procedures. Requests that are passed on keep their bytes, so they are not registered as generated.
+
+    A procedure that is not listed answers UNIMPLEMENTED.
+    """
+    unary = grpc.unary_unary_rpc_method_handler
+    handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+        "Route": unary(servicer.route, receive(pb.RouteRequest), serialise),
+        "Complete": unary(servicer.complete, receive(pb.CompleteRequest), serialise),
+        "StreamComplete": grpc.unary_stream_rpc_method_handler(
+            servicer.stream_complete, receive(pb.StreamCompleteRequest), serialise
+        ),
+        "ListModels": unary(servicer.list_models, pb.ListModelsRequest.FromString, serialise),
+    }
+    return grpc.method_handlers_generic_handler(SERVICE, handlers)

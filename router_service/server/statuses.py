@@ -1,0 +1,116 @@
+"""A failed call as a gRPC status with google.rpc details and the attempt log: the one place that maps errors."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import grpc
+from google.protobuf.any_pb2 import Any
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, QuotaFailure, RetryInfo
+from google.rpc.status_pb2 import Status
+from grpc_status import rpc_status
+
+from router_service.domain import errors
+from router_service.server.decisions import attempt_message
+from router_service.server.wire import duration
+from service_common.failures import FailureClass
+from trunkline.types.v1 import attempt_pb2 as attempt_pb
+
+DOMAIN = "trunkline.dev"
+
+# Status, details and message travel in headers, of which many clients accept 8 KiB: long stories are shortened.
+MAX_STATUS_MESSAGE = 600
+MAX_FAILURE_MESSAGE = 160
+MAX_ATTEMPTS = 12
+MAX_VIOLATIONS = 12
+
+STATUSES: Mapping[type[errors.RouterError], grpc.StatusCode] = MappingProxyType(
+    {
+        errors.InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
+        errors.NoTarget: grpc.StatusCode.FAILED_PRECONDITION,
+        errors.CallFailed: grpc.StatusCode.UNAVAILABLE,
+        errors.Exhausted: grpc.StatusCode.RESOURCE_EXHAUSTED,
+        errors.DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,
+        errors.NotFound: grpc.StatusCode.NOT_FOUND,
+    }
+)
+
+# What the last failure says about the call; the others: UNAVAILABLE, another try may succeed.
+STATUS_BY_FAILURE: Mapping[FailureClass, grpc.StatusCode] = MappingProxyType(
+    {
+        FailureClass.RATE_LIMITED: grpc.StatusCode.RESOURCE_EXHAUSTED,
+        FailureClass.INVALID_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
+        FailureClass.CONTEXT_EXCEEDED: grpc.StatusCode.INVALID_ARGUMENT,
+        FailureClass.CONTENT_FILTERED: grpc.StatusCode.FAILED_PRECONDITION,
+        FailureClass.UNSUPPORTED: grpc.StatusCode.FAILED_PRECONDITION,
+        FailureClass.AUTH: grpc.StatusCode.FAILED_PRECONDITION,
+        FailureClass.QUOTA_EXHAUSTED: grpc.StatusCode.FAILED_PRECONDITION,
+    }
+)
+
+
+def status_code(error: errors.RouterError) -> grpc.StatusCode:
+    """The gRPC status of a failed call."""
+    last = next((r.outcome.failure for r in reversed(error.attempts) if _tells(r.outcome.failure)), None)
+    if isinstance(error, errors.CallFailed) and last is not None:
+        return STATUS_BY_FAILURE.get(last.failure_class, grpc.StatusCode.UNAVAILABLE)
+    return STATUSES.get(type(error), grpc.StatusCode.INTERNAL)
+
+
+def _tells(failure: object) -> bool:
+    """Whether a failure says something about the call: a cancelled or refused attempt does not."""
+    silent = (FailureClass.CANCELLED, FailureClass.REFUSED_BY_WORKER)
+    return failure is not None and getattr(failure, "failure_class", None) not in silent
+
+
+def error_reason(error: errors.RouterError) -> str:
+    """Stable, UPPER_SNAKE_CASE: the last failure's class where attempts failed, else the error's own."""
+    last = next((r.outcome.failure for r in reversed(error.attempts) if _tells(r.outcome.failure)), None)
+    if isinstance(error, errors.CallFailed) and last is not None:
+        return last.failure_class.name
+    return error.reason
+
+
+def error_status(error: errors.RouterError, trace_id: str) -> grpc.Status:
+    """The status that a servicer aborts with: code, message, details."""
+    message = error.message if len(error.message) <= MAX_STATUS_MESSAGE else error.message[:MAX_STATUS_MESSAGE] + "..."
+    status = Status(code=status_code(error).value[0], message=message)
+    for detail in _details(error, trace_id, message):
+        packed = Any()
+        packed.Pack(detail)
+        status.details.append(packed)
+    converted: grpc.Status = rpc_status.to_status(status)
+    return converted
+
+
+def _details(error: errors.RouterError, trace_id: str, message: str) -> list[Message]:
+    reason = error_reason(error)
+    decision_id = error.decision.decision_id if error.decision else ""
+    metadata = {"decision_id": decision_id, "trace_id": trace_id}
+    details: list[Message] = [
+        ErrorInfo(reason=reason, domain=DOMAIN, metadata={key: value for key, value in metadata.items() if value})
+    ]
+    if error.retry_after is not None:
+        details.append(RetryInfo(retry_delay=duration(error.retry_after)))
+    if isinstance(error, errors.Exhausted):
+        violation = QuotaFailure.Violation(subject="router", description=message)
+        details.append(QuotaFailure(violations=[violation]))
+    violations = error.violations[:MAX_VIOLATIONS] if isinstance(error, errors.InvalidRequest) else ()
+    if violations:
+        fields = [BadRequest.FieldViolation(field=v.field, description=v.description) for v in violations]
+        details.append(BadRequest(field_violations=fields))
+    call_error = attempt_pb.CallError(
+        reason=reason,
+        message=message,
+        violations=[attempt_pb.FieldViolation(field=v.field, description=v.description) for v in violations],
+        decision_id=decision_id,
+        trace_id=trace_id,
+    )
+    for record in error.attempts[-MAX_ATTEMPTS:]:
+        attempt = attempt_message(record)
+        attempt.failure_message = attempt.failure_message[:MAX_FAILURE_MESSAGE]
+        call_error.attempts.append(attempt)
+    if error.retry_after is not None:
+        call_error.retry_after.CopyFrom(duration(error.retry_after))
+    details.append(call_error)
+    return details
