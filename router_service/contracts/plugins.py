@@ -12,6 +12,7 @@ from random import Random
 from typing import ClassVar, NamedTuple, Protocol
 
 from router_service.domain.decision import Candidate, Classification, Expectation, Rejection
+from router_service.domain.policy import Preference
 from router_service.domain.profile import Profile
 from router_service.domain.request import Request
 from router_service.domain.target import TargetView
@@ -29,6 +30,8 @@ class RoutingContext:
         aliases: targets by alias, nested aliases resolved.
         tried: targets that this call has tried already.
         cursor: the round-robin position, claimed by calls that dispatch, only read by dry runs.
+        preference: whom the configuration means this kind of request for; None: nobody in particular.
+        steered_by: what said so, for a person (`task creative`).
         random: the injected generator.
     """
 
@@ -44,6 +47,8 @@ class RoutingContext:
     spent: int = 0
     tried: frozenset[str] = frozenset()
     cursor: int = 0
+    preference: Preference | None = None
+    steered_by: str = ""
 
 
 class Scores(NamedTuple):

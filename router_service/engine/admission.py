@@ -1,0 +1,53 @@
+"""Runs the filters, and says of each removed target why, and what would admit it."""
+
+from collections.abc import Sequence
+
+from router_service.contracts.plugins import Filter, RoutingContext
+from router_service.domain.decision import Rejection
+from router_service.domain.target import TargetView
+
+
+def admit(
+    context: RoutingContext, views: Sequence[TargetView], hard: Sequence[Filter], soft: Sequence[Filter]
+) -> tuple[Sequence[TargetView], tuple[Rejection, ...]]:
+    """The targets that may serve, and a rejection for each other one.
+
+    Every hard filter sees every target, so that a relaxation is only offered where it would really admit; a soft
+    filter compares those that are left, and sees only them.
+    """
+    reasons: dict[str, list[Rejection]] = {}
+    for plugin in hard:
+        for rejection in plugin.reject(context, views):
+            reasons.setdefault(rejection.target, []).append(rejection)
+    left = [view for view in views if view.spec.name not in reasons] if reasons else views
+    offered = [
+        view
+        for view in views
+        if (found := reasons.get(view.spec.name)) is not None and all(one.relaxation for one in found)
+    ]
+    for plugin in soft:
+        removed = plugin.reject(context, left)
+        if removed:
+            names = {rejection.target for rejection in removed}
+            left = [view for view in left if view.spec.name not in names]
+        for rejection in (*removed, *(plugin.reject(context, offered) if offered else ())):
+            reasons.setdefault(rejection.target, []).append(rejection)
+    if not reasons:
+        return left, ()
+    return left, tuple(_merged(reasons[view.spec.name]) for view in views if view.spec.name in reasons)
+
+
+def _merged(found: Sequence[Rejection]) -> Rejection:
+    """The first reason, with all the relaxations that it takes; none where one of the reasons cannot be relaxed."""
+    first = found[0]
+    if len(found) == 1:
+        return first
+    if not all(one.relaxation for one in found):
+        return Rejection(first.target, first.filter, first.reason)
+    return Rejection(
+        first.target,
+        first.filter,
+        first.reason,
+        " and ".join(one.relaxation for one in found),
+        sum(one.distance for one in found),
+    )

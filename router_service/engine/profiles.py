@@ -1,0 +1,95 @@
+"""Profiles made ready: the plugins that a profile names, built once per configuration."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from router_service.contracts.plugins import Classifier, Filter, Picker, Scorer
+from router_service.domain.policy import RoutingPolicy
+from router_service.domain.profile import Profile
+from router_service.plugins.registry import PluginKind, PluginRegistry
+
+VOTE = "vote"
+"""The picker's name of an ensemble."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyProfile:
+    """A profile with its plugins.
+
+    Attributes:
+        weights: of the scorers, in their order, normalised to sum 1.
+    """
+
+    profile: Profile
+    hard: tuple[Filter, ...]
+    soft: tuple[Filter, ...]
+    scorers: tuple[Scorer, ...]
+    weights: tuple[float, ...]
+    picker: Picker
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Who decides: one profile, or the members of an ensemble with their weights (normalised to sum 1).
+
+    Attributes:
+        name: of the profile or the ensemble.
+        lead: the profile whose attempt limits, chain and last resort hold: the heaviest member's.
+    """
+
+    name: str
+    members: tuple[tuple[ReadyProfile, float], ...]
+    lead: ReadyProfile
+
+    @property
+    def picker_name(self) -> str:
+        """What ordered the plan."""
+        return self.lead.profile.picker if len(self.members) == 1 else VOTE
+
+
+def ready(profile: Profile, plugins: PluginRegistry) -> ReadyProfile:
+    """Build a profile's plugins.
+
+    Raises:
+        UnknownPlugin: it names a plugin that does not exist.
+        pydantic.ValidationError: a plugin's settings are wrong.
+    """
+    wanted = frozenset(profile.filters)
+    filters = [plugins.filter(name, profile.settings) for name in plugins.names(PluginKind.FILTER)]
+    for name in profile.filters:
+        plugins.entry(PluginKind.FILTER, name)
+    weighed = {name: weight for name, weight in profile.scorers.items() if weight > 0}
+    total = sum(weighed.values())
+    return ReadyProfile(
+        profile=profile,
+        hard=tuple(plugin for plugin in filters if plugin.hard),
+        soft=tuple(plugin for plugin in filters if not plugin.hard and (not wanted or plugin.name in wanted)),
+        scorers=tuple(plugins.scorer(name, profile.settings) for name in weighed),
+        weights=tuple(weight / total for weight in weighed.values()),
+        picker=plugins.picker(profile.picker, profile.settings),
+    )
+
+
+def panels(profiles: Mapping[str, Profile], policy: RoutingPolicy, plugins: PluginRegistry) -> dict[str, Panel]:
+    """Everything that a request may name as its profile: the profiles and the ensembles.
+
+    Raises:
+        UnknownPlugin, pydantic.ValidationError: as `ready`.
+        KeyError: an ensemble names a profile that does not exist.
+    """
+    made = {name: ready(profile, plugins) for name, profile in profiles.items()}
+    found = {name: Panel(name, ((profile, 1.0),), profile) for name, profile in made.items()}
+    for name, weights in policy.ensembles.items():
+        total = sum(weights.values())
+        members = tuple((made[profile], weight / total) for profile, weight in weights.items())
+        found[name] = Panel(name, members, max(members, key=_weight)[0])
+    return found
+
+
+def classifiers(policy: RoutingPolicy, plugins: PluginRegistry) -> tuple[Classifier, ...]:
+    """All registered classifiers, with the configuration's settings, in the order in which they are asked."""
+    return tuple(plugins.classifier(name, policy.classifiers) for name in plugins.names(PluginKind.CLASSIFIER))
+
+
+def _weight(member: tuple[ReadyProfile, float]) -> float:
+    return member[1]

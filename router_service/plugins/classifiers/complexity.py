@@ -1,0 +1,72 @@
+"""How hard a request is: code, or by the number of words."""
+
+from typing import ClassVar
+
+from pydantic import BaseModel, Field
+
+from router_service.domain.decision import Classification
+from router_service.domain.request import Request
+from router_service.plugins.classifiers.patterns import PatternSet
+from router_service.plugins.settings import Settings
+from service_common.vocabulary import Complexity, Task
+
+_CODE_TASKS = frozenset({Task.CODE_GENERATION, Task.CODE_REVIEW})
+_CODE_SIGNS = (
+    r"```",
+    r"(?m)^\s*(def|class|async def|func|fn|public|private|static|package|import)\s+[\w<\"]+.*[:;{(>]\s*$",
+    r"(?m)^\s*(import \w+|from [\w.]+ import \w+)",
+    r"(?m)[;{}]\s*$",
+    r"\bselect\b.{1,200}\bfrom\b.{1,200}\bwhere\b",
+    r"traceback \(most recent call last\)",
+)
+
+
+class ComplexityRules:
+    """`code` where there is code or work on code; else by the words of the last user message.
+
+    Fewer than `simple_below` words are simple, fewer than `medium_below` medium, more complex. What the caller says
+    wins.
+    """
+
+    name: ClassVar[str] = "complexity"
+
+    class Model(Settings):
+        """Settings of the classifier.
+
+        Attributes:
+            simple_below, medium_below: words.
+            detect_code: whether code makes a tier of its own.
+            code_patterns: RE2 patterns, any of which tells code; empty: the built-in ones.
+        """
+
+        simple_below: int = Field(default=50, ge=0)
+        medium_below: int = Field(default=200, ge=0)
+        detect_code: bool = True
+        code_patterns: tuple[str, ...] = ()
+
+    settings_model: ClassVar[type[BaseModel]] = Model
+
+    def __init__(self, settings: Model) -> None:
+        """Compile the code patterns.
+
+        Raises:
+            PatternError: RE2 does not accept a pattern.
+        """
+        self._settings = settings
+        self._code = PatternSet(settings.code_patterns or _CODE_SIGNS)
+
+    def classify(self, request: Request, found: Classification) -> Classification:
+        """Fill in `complexity`."""
+        given = request.options.complexity
+        if given is not None:
+            return found._replace(complexity=given, given_by_caller=(*found.given_by_caller, "complexity"))
+        return found._replace(complexity=self._detect(request.last_user_text, found.task))
+
+    def _detect(self, text: str, task: Task) -> Complexity:
+        settings = self._settings
+        if settings.detect_code and (task in _CODE_TASKS or self._code.matches(text)):
+            return Complexity.CODE
+        words = len(text.split(None, settings.medium_below))
+        if words < settings.simple_below:
+            return Complexity.SIMPLE
+        return Complexity.MEDIUM if words < settings.medium_below else Complexity.COMPLEX

@@ -1,0 +1,75 @@
+"""What kind of work is asked for, by rules that a person can read (`task_rules.py`)."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import BaseModel, Field
+
+from router_service.domain.decision import Classification
+from router_service.domain.request import Request
+from router_service.plugins.classifiers.patterns import PatternSet
+from router_service.plugins.classifiers.task_rules import TASK_RULES
+from router_service.plugins.settings import Settings
+from service_common.vocabulary import Task
+
+
+class TaskRules:
+    """The task whose matching rules weigh most, read from the last user message; what the caller says wins.
+
+    Every rule that matches adds its weight to its task. The task with the largest sum wins if it reaches `threshold`;
+    of equal ones the first in the order of the rules. Otherwise the task is `default`. Of a long message only the
+    beginning and the end are read: that is where instructions stand.
+    """
+
+    name: ClassVar[str] = "task"
+
+    class Model(Settings):
+        """Settings of the classifier.
+
+        Attributes:
+            threshold: least sum of weights.
+            rules: further RE2 patterns by task, each of weight 3; a pattern stands for itself, in any case.
+            head, tail: characters that are read from both ends of a long message.
+        """
+
+        threshold: float = Field(default=1.0, gt=0)
+        rules: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+        head: int = Field(default=2000, ge=100)
+        tail: int = Field(default=1000, ge=100)
+
+    settings_model: ClassVar[type[BaseModel]] = Model
+
+    def __init__(self, settings: Model) -> None:
+        """Compile all rules into one set.
+
+        Raises:
+            PatternError: RE2 does not accept a pattern.
+            ValueError: a task that does not exist.
+        """
+        added = [(Task.parse(task), 3.0, rule) for task, rules in settings.rules.items() for rule in rules]
+        rules = [*TASK_RULES, *added]
+        self._weights = [(task, weight) for task, weight, _ in rules]
+        self._patterns = PatternSet([pattern for _, _, pattern in rules])
+        self._threshold = settings.threshold
+        self._head = settings.head
+        self._tail = settings.tail
+
+    def classify(self, request: Request, found: Classification) -> Classification:
+        """Fill in `task`."""
+        given = request.options.task
+        if given is not None:
+            return found._replace(task=given, given_by_caller=(*found.given_by_caller, "task"))
+        return found._replace(task=self.detect(request.last_user_text))
+
+    def detect(self, text: str) -> Task:
+        """The task of a prompt."""
+        if len(text) > self._head + self._tail:
+            text = f"{text[: self._head]}\n{text[-self._tail :]}"
+        sums: dict[Task, float] = {}
+        for index in sorted(self._patterns.matches(text)):
+            task, weight = self._weights[index]
+            sums[task] = sums.get(task, 0.0) + weight
+        if not sums:
+            return Task.DEFAULT
+        best = max(sums, key=sums.__getitem__)
+        return best if sums[best] >= self._threshold else Task.DEFAULT

@@ -1,0 +1,130 @@
+"""Filters about the state of a target: may it be used at all at this moment?"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from pydantic import BaseModel, Field
+
+from router_service.contracts.plugins import RoutingContext
+from router_service.domain.decision import Rejection
+from router_service.domain.target import TargetView
+from router_service.plugins.settings import NoSettings, Settings
+from router_service.plugins.words import seconds
+from service_common.vocabulary import TargetState
+
+_ATTACHED = frozenset({TargetState.DETACHED, TargetState.NOT_CONFIGURED, TargetState.DRAINING})
+_STATED = {
+    TargetState.DETACHED: "no worker is attached",
+    TargetState.NOT_CONFIGURED: "its worker is not configured",
+    TargetState.DRAINING: "its workers are draining",
+}
+
+
+class Enabled:
+    """Out: what the configuration or an administrator has disabled."""
+
+    name: ClassVar[str] = "enabled"
+    hard: ClassVar[bool] = True
+    settings_model: ClassVar[type[BaseModel]] = NoSettings
+
+    def __init__(self, settings: NoSettings) -> None:
+        """Nothing to set."""
+
+    def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
+        """Reject the disabled ones."""
+        return [
+            Rejection(view.spec.name, self.name, view.state_reason or "disabled")
+            for view in candidates
+            if view.state is TargetState.DISABLED or not view.spec.enabled
+        ]
+
+
+class Attached:
+    """Out: targets without a worker that takes new work."""
+
+    name: ClassVar[str] = "attached"
+    hard: ClassVar[bool] = True
+    settings_model: ClassVar[type[BaseModel]] = NoSettings
+
+    def __init__(self, settings: NoSettings) -> None:
+        """Nothing to set."""
+
+    def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
+        """Reject those that no worker serves now."""
+        return [
+            Rejection(view.spec.name, self.name, view.state_reason or _STATED[view.state])
+            for view in candidates
+            if view.state in _ATTACHED
+        ]
+
+
+class Circuit:
+    """Out: targets left alone after failures, until the time is over that their circuit or provider asked for."""
+
+    name: ClassVar[str] = "circuit"
+    hard: ClassVar[bool] = True
+    settings_model: ClassVar[type[BaseModel]] = NoSettings
+
+    def __init__(self, settings: NoSettings) -> None:
+        """Nothing to set."""
+
+    def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
+        """Reject open circuits, cooling targets, and those taken out by a refused key or an empty account."""
+        now = context.now
+        return [self._rejection(view, now) for view in candidates if _closed(view, now)]
+
+    def _rejection(self, view: TargetView, now: float) -> Rejection:
+        words = {TargetState.COOLING: "cooling", TargetState.CIRCUIT_OPEN: "open"}.get(view.state, "out")
+        left = "" if view.available_at is None else f" for {seconds(view.available_at - now)} more"
+        why = view.state_reason or view.last_error
+        return Rejection(view.spec.name, self.name, f"{words}{left}: {why}" if why else f"{words}{left}")
+
+
+class Availability:
+    """Out: targets whose availability is at or below the threshold, as long as others are above it.
+
+    Availability is x 0.95 on an error, x 1.01 on a success up to 1, and drifts back to 1 with time, so that a target
+    is never out for good. Where every candidate is below, none is removed: somebody has to be asked.
+    """
+
+    name: ClassVar[str] = "availability"
+    hard: ClassVar[bool] = False
+
+    class Model(Settings):
+        """Settings of the filter.
+
+        Attributes:
+            threshold: 0..1; 0 turns the filter off.
+        """
+
+        threshold: float = Field(default=0.95, ge=0, le=1)
+
+    settings_model: ClassVar[type[BaseModel]] = Model
+
+    def __init__(self, settings: Model) -> None:
+        """Keep the threshold."""
+        self._threshold = settings.threshold
+
+    def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
+        """Reject those at or below the threshold."""
+        threshold = self._threshold
+        below = [view for view in candidates if view.metrics.availability <= threshold]
+        if not below or len(below) == len(candidates) or threshold <= 0:
+            return ()
+        return [
+            Rejection(
+                view.spec.name,
+                self.name,
+                f"availability {view.metrics.availability:.2f} after errors, not above {threshold:g}",
+            )
+            for view in below
+        ]
+
+
+def _closed(view: TargetView, now: float) -> bool:
+    state = view.state
+    if state is TargetState.READY or state is TargetState.SUSPECT:
+        return False
+    if state is TargetState.COOLING or state is TargetState.CIRCUIT_OPEN:
+        return view.available_at is None or view.available_at > now
+    return state is TargetState.OUT

@@ -1,0 +1,67 @@
+"""Scorers of a target's condition: load, success, health, rate limit."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from pydantic import BaseModel
+
+from router_service.contracts.plugins import RoutingContext, Scores
+from router_service.domain.target import TargetView
+from router_service.plugins.settings import NoSettings
+
+
+class Load:
+    """Less busy is better: 1 / (1 + load), load being attempts in flight and queued per slot. Raw figure: load."""
+
+    name: ClassVar[str] = "load"
+    settings_model: ClassVar[type[BaseModel]] = NoSettings
+
+    def __init__(self, settings: NoSettings) -> None:
+        """Nothing to set."""
+
+    def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
+        """One value per candidate."""
+        raw = [view.load for view in candidates]
+        return Scores([1 / (1 + load) for load in raw], raw)
+
+
+class SuccessRate:
+    """The share of attempts that succeeded, else the prior."""
+
+    name: ClassVar[str] = "success_rate"
+    settings_model: ClassVar[type[BaseModel]] = NoSettings
+
+    def __init__(self, settings: NoSettings) -> None:
+        """Nothing to set."""
+
+    def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
+        """One value per candidate."""
+        return Scores([view.success_rate for view in candidates])
+
+
+class Health:
+    """Healthier is better: 0.7 success rate + 0.3 max(0, 1 - mean latency / 5 s); see `TargetMetrics.health`."""
+
+    name: ClassVar[str] = "health"
+    settings_model: ClassVar[type[BaseModel]] = NoSettings
+
+    def __init__(self, settings: NoSettings) -> None:
+        """Nothing to set."""
+
+    def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
+        """One value per candidate."""
+        return Scores([view.metrics.health for view in candidates])
+
+
+class Headroom:
+    """More of the provider's own rate limit left is better; 1 where it is not known."""
+
+    name: ClassVar[str] = "headroom"
+    settings_model: ClassVar[type[BaseModel]] = NoSettings
+
+    def __init__(self, settings: NoSettings) -> None:
+        """Nothing to set."""
+
+    def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
+        """One value per candidate."""
+        return Scores([1.0 if view.rate_limit_left is None else view.rate_limit_left for view in candidates])

@@ -1,0 +1,112 @@
+"""Scorers of cost, time and quality."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from pydantic import BaseModel, Field
+
+from router_service.contracts.plugins import RoutingContext, Scores
+from router_service.domain.target import TargetView
+from router_service.plugins.settings import NoSettings, Settings
+from router_service.plugins.words import NANO
+
+
+class Cost:
+    """Cheaper is better: 1 / (1 + c / r).
+
+    c is the expected cost of this request in dollars per 1,000 of its tokens, divided by the success rate (a target
+    that fails every second time costs twice as much per answer); r is the reference cost, at which the value is 0.5.
+    A target of unknown price scores 0. Raw figure: c. Source: the cost term of the balanced score,
+    0.3 / (1 + cost), on a scale on which cost counts.
+    """
+
+    name: ClassVar[str] = "cost"
+
+    class Model(Settings):
+        """Settings of the scorer.
+
+        Attributes:
+            reference: dollars per 1,000 tokens at which the value is 0.5.
+        """
+
+        reference: float = Field(default=0.01, gt=0)
+
+    settings_model: ClassVar[type[BaseModel]] = Model
+
+    def __init__(self, settings: Model) -> None:
+        """Keep the reference."""
+        self._reference = settings.reference
+
+    def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
+        """One value per candidate."""
+        found = context.classification
+        scale = 1000 / (NANO * max(1, found.input_tokens + found.expected_output_tokens))
+        reference = self._reference
+        expected = context.expectations
+        values = []
+        raw = []
+        for view in candidates:
+            cost = expected[view.spec.name].cost
+            if cost is None:
+                values.append(0.0)
+                raw.append(float("inf"))
+                continue
+            rate = view.metrics.success_rate
+            if rate is None:
+                rate = view.spec.priors.success_rate
+            per_1k = cost * scale / (rate if rate > 0.01 else 0.01)
+            values.append(reference / (reference + per_1k))
+            raw.append(per_1k)
+        return Scores(values, raw)
+
+
+class Latency:
+    """Faster is better: 1 / (1 + t / r).
+
+    t is the expected time to the whole answer in seconds (first token, then the expected length at the measured token
+    rate) times 1 + load, load being the attempts in flight and queued per slot; r is the reference latency, at which
+    the value is 0.5. Raw figure: t. Source: the latency term of the balanced score, 0.3 / (1 + latency).
+    """
+
+    name: ClassVar[str] = "latency"
+
+    class Model(Settings):
+        """Settings of the scorer.
+
+        Attributes:
+            reference: seconds at which the value is 0.5.
+            load_weight: how much load counts; 0: not at all.
+        """
+
+        reference: float = Field(default=3.0, gt=0)
+        load_weight: float = Field(default=1.0, ge=0)
+
+    settings_model: ClassVar[type[BaseModel]] = Model
+
+    def __init__(self, settings: Model) -> None:
+        """Keep the settings."""
+        self._reference = settings.reference
+        self._load_weight = settings.load_weight
+
+    def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
+        """One value per candidate."""
+        reference = self._reference
+        weight = self._load_weight
+        expected = context.expectations
+        raw = [expected[view.spec.name].latency * (1 + weight * view.load) for view in candidates]
+        return Scores([reference / (reference + slow) for slow in raw], raw)
+
+
+class Quality:
+    """Better answers are better: what callers reported of this task, else of any task, else the configured quality."""
+
+    name: ClassVar[str] = "quality"
+    settings_model: ClassVar[type[BaseModel]] = NoSettings
+
+    def __init__(self, settings: NoSettings) -> None:
+        """Nothing to set."""
+
+    def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
+        """One value per candidate."""
+        task = context.classification.task.label
+        return Scores([view.quality(task) for view in candidates])

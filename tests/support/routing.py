@@ -1,0 +1,120 @@
+"""Small worlds for tests of the engine and its plugins: targets, a table, a clock that stands still."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+from router_service.contracts.engine import Catalogue
+from router_service.domain.policy import RoutingPolicy
+from router_service.domain.profile import Profile
+from router_service.domain.request import PromptMessage, Request, RoutingOptions
+from router_service.domain.target import BackendPolicy, Price, TableSnapshot, TargetMetrics, TargetSpec, TargetView
+from router_service.engine.engine import RoutingEngine
+from router_service.engine.tokens import PromptEstimator
+from router_service.plugins.builtin import built_in_plugins
+from router_service.plugins.profiles import BUILT_IN_PROFILES
+from router_service.plugins.registry import PluginRegistry
+from service_common.tokens import TokenCorrection
+from service_common.vocabulary import Operation, TargetState
+
+WALL = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
+"""A Monday noon."""
+DOLLAR = 1_000_000_000
+
+
+class StillClock:
+    """A clock that moves only when it is told to."""
+
+    def __init__(self, now: float = 1000.0, wall: datetime = WALL) -> None:
+        self.time = now
+        self.date = wall
+
+    def now(self) -> float:
+        return self.time
+
+    def wall(self) -> datetime:
+        return self.date
+
+
+def price(dollars_in: float, dollars_out: float) -> Price:
+    """Dollars per million tokens."""
+    return Price(round(dollars_in * DOLLAR), round(dollars_out * DOLLAR), round(dollars_in * DOLLAR / 2))
+
+
+def spec(name: str, **facts: Any) -> TargetSpec:
+    """A chat target that can do everything, at $1 and $2 per million tokens."""
+    backend, _, model = name.partition("/")
+    given = {
+        "price": price(1, 2),
+        "context_window": 128_000,
+        "quality": 0.7,
+        "abilities": frozenset({"vision", "tools", "json_schema", "files", "streaming"}),
+    }
+    return TargetSpec(name, backend, model, backend, **(given | facts))
+
+
+def view(target: TargetSpec | str, metrics: Mapping[str, Any] | None = None, **row: Any) -> TargetView:
+    """A ready row of the table with room for ten attempts."""
+    made = spec(target) if isinstance(target, str) else target
+    given = {"state": TargetState.READY, "workers": 1, "capacity": 10}
+    return TargetView(made, metrics=TargetMetrics(**(metrics or {})), **(given | row))
+
+
+def snapshot(*views: TargetView) -> TableSnapshot:
+    """The table."""
+    return TableSnapshot({one.name: one for one in sorted(views, key=lambda one: one.name)}, 1000.0)
+
+
+def ask(
+    text: str = "Tell me about trunk lines", *, request: Mapping[str, Any] | None = None, **options: Any
+) -> Request:
+    """A request with one user message; keywords are routing options, `request` holds the request's own fields."""
+    made = Request(Operation.COMPLETE, b"", (PromptMessage("user", text),), options=RoutingOptions(**options))
+    return replace(made, **(request or {}))
+
+
+def catalogue(views: Sequence[TargetView], **parts: Any) -> Catalogue:
+    """A configuration that lists these targets, with the built-in profiles."""
+    given: dict[str, Any] = {
+        "version": "test",
+        "targets": {one.name: one.spec for one in views},
+        "backends": {
+            one.spec.backend: BackendPolicy(one.spec.backend, "openai_wire", one.spec.provider) for one in views
+        },
+        "aliases": {},
+        "profiles": BUILT_IN_PROFILES,
+        "default_profile": "balanced",
+    }
+    given |= parts
+    given["profiles"] = {**BUILT_IN_PROFILES, **given["profiles"]}
+    return Catalogue(**given)
+
+
+def engine_for(
+    views: Sequence[TargetView],
+    *,
+    clock: StillClock | None = None,
+    random: Callable[[], Random] | None = None,
+    plugins: PluginRegistry | None = None,
+    **parts: Any,
+) -> RoutingEngine:
+    """An engine over these targets; keywords are parts of the catalogue."""
+    return RoutingEngine(
+        catalogue(views, **parts),
+        plugins or built_in_plugins(),
+        clock or StillClock(),
+        random or (lambda: Random(7)),
+        PromptEstimator(TokenCorrection()),
+    )
+
+
+def with_profile(name: str, **fields: Any) -> dict[str, Profile]:
+    """A profile of its own, by quality unless `scorers` says otherwise."""
+    return {name: Profile(name, fields.pop("scorers", {"quality": 1.0}), **fields)}
+
+
+def policy(**sections: Any) -> RoutingPolicy:
+    """The sections that steer requests."""
+    return RoutingPolicy(**sections)
