@@ -1,0 +1,142 @@
+"""The worker's composition root: builds the parts, runs them, ends them in good order."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from random import Random
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+
+from provider_workers.arguments import ProcessSettings, UsageError, parse
+from provider_workers.backends.kinds import create_backend
+from provider_workers.backends.locality import locality_of
+from provider_workers.link.client import Link, RefusedError
+from provider_workers.link.resolve import AddressError, split_address
+from provider_workers.loops import LOOP_FACTORY
+from provider_workers.parent import parent_gone
+from provider_workers.worker import Worker
+from service_common.clock import SystemClock
+from service_common.configuration import ConfigurationErrors
+from service_common.tracing import configure_tracing, trace_endpoint
+from service_common.vocabulary import Locality, WorkerState
+
+REFRESH_NEAR = 10.0
+REFRESH_REMOTE = 60.0
+REFRESH_UNHEALTHY = 3.0
+
+_LOG = logging.getLogger("provider_workers")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a worker until it is told to stop. Returns the exit status: 0 stopped, 1 refused, 2 wrong usage."""
+    try:
+        settings = parse(arguments, os.environ)
+        for router in settings.worker.routers:
+            split_address(router)
+    except ConfigurationErrors as errors:
+        for mistake in errors.mistakes:
+            _complain(str(mistake))
+        return 2
+    except (UsageError, AddressError) as error:
+        _complain(str(error))
+        return 2
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    tracing = _tracing(settings)
+    try:
+        with asyncio.Runner(loop_factory=LOOP_FACTORY) as runner:
+            return runner.run(serve(settings))
+    finally:
+        if tracing is not None:
+            tracing.shutdown()
+
+
+async def serve(settings: ProcessSettings) -> int:
+    """Attach and work until a signal, the parent's end, or a router's final refusal."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        worker = await _worker(settings)
+    except (ValueError, OSError) as error:
+        _complain(f"{settings.worker.backend.name}: {error}")
+        return 2
+    link = Link(worker, _version(), Random())
+    attached = asyncio.create_task(link.run(), name="link")
+    stopped = asyncio.create_task(stop.wait(), name="stop")
+    helpers = [asyncio.create_task(_keep_fresh(worker), name="refresh"), stopped]
+    if settings.exit_with_parent:
+        helpers.append(asyncio.create_task(parent_gone(stop), name="parent"))
+    try:
+        await asyncio.wait([attached, stopped], return_when=asyncio.FIRST_COMPLETED)
+        if attached.done():
+            return _refused(attached)
+        await link.leave("the worker is stopping", settings.worker.drain_grace)
+        return 0
+    finally:
+        for task in (attached, *helpers):
+            task.cancel()
+        await asyncio.gather(attached, *helpers, return_exceptions=True)
+        await worker.close()
+
+
+async def _worker(settings: ProcessSettings) -> Worker:
+    backend_settings = settings.worker.backend
+    unusable = bool(backend_settings.missing)
+    locality = Locality.REMOTE if unusable else await locality_of(backend_settings.base_url)
+    if locality is Locality.HOST:
+        backend_settings = replace(backend_settings, proxied=False)  # no proxy lies between a host and itself
+    clock = SystemClock()
+    backend = create_backend(backend_settings, locality, clock)
+    worker = Worker(settings.worker, backend, locality, clock)
+    await worker.refresh()
+    state, reason = worker.state()
+    if state is not WorkerState.READY:
+        _LOG.warning("%s is %s: %s", backend_settings.name, state.label, reason)
+    return worker
+
+
+async def _keep_fresh(worker: Worker) -> None:
+    """Ask the provider now and then; an ailing one more often."""
+    ready = REFRESH_REMOTE if worker.locality is Locality.REMOTE else REFRESH_NEAR
+    while True:
+        await asyncio.sleep(ready if worker.state()[0] is WorkerState.READY else REFRESH_UNHEALTHY)
+        await worker.refresh()
+
+
+def _refused(attached: asyncio.Task[None]) -> int:
+    error = attached.exception()
+    if not isinstance(error, RefusedError):
+        attached.result()
+    _complain(str(error))
+    return 1
+
+
+def _tracing(settings: ProcessSettings) -> TracerProvider | None:
+    backend = settings.worker.backend.name
+    provider = configure_tracing(
+        "trunkline-worker",
+        trace_endpoint(settings.trace_endpoint or None),
+        sample=settings.trace_sample,
+        attributes={"service.instance.id": settings.worker.worker_id, "trunkline.backend": backend},
+    )
+    if provider is not None:
+        trace.set_tracer_provider(provider)
+    return provider
+
+
+def _version() -> str:
+    try:
+        return version("trunkline")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _complain(said: str) -> None:
+    print(said, file=sys.stderr, flush=True)  # noqa: T201

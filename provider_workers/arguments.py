@@ -1,0 +1,180 @@
+"""The worker's settings out of its command line, the configuration file and the environment."""
+
+import argparse
+import os
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from provider_workers.backends.kinds import KINDS
+from provider_workers.settings import BackendSettings, WorkerSettings
+from service_common.configuration import BackendSection, Configuration, MissingVariables, load_configuration
+from service_common.vocabulary import Sensitivity
+
+TOKEN_VARIABLE = "TRUNKLINE_WORKER_TOKEN"
+ROUTER_VARIABLE = "TRUNKLINE_ROUTER"
+KEY_VARIABLE = "TRUNKLINE_BACKEND_API_KEY"
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+DEFAULT_ROUTER = "127.0.0.1:50051"
+
+
+class UsageError(Exception):
+    """The command line or the configuration does not say what is needed; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSettings:
+    """The worker's settings and those of its process. `trace_sample` None: as the environment says."""
+
+    worker: WorkerSettings
+    exit_with_parent: bool = False
+    log_level: str = "INFO"
+    trace_endpoint: str = ""
+    trace_sample: float | None = None
+
+
+def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> ProcessSettings:
+    """Settings by flags, then the file's section for the backend, then the environment.
+
+    Raises:
+        UsageError: something is missing or wrong.
+        ConfigurationErrors: the file has mistakes.
+        SystemExit: `--help`, or an unknown flag.
+    """
+    flags = _parser().parse_args(arguments)
+    if flags.config:
+        return _from_file(flags, environment)
+    backend = _backend_from_flags(flags, environment)
+    return _process(flags, environment, backend, _clearance(flags.clearance))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m provider_workers",
+        description="Serves one provider backend and attaches to the routers.",
+        epilog=f"Secrets come from the environment alone: {TOKEN_VARIABLE} for the routers; the provider's key from "
+        f"the variable that the configuration names, or {KEY_VARIABLE} where there is no configuration.",
+    )
+    parser.add_argument("--config", type=Path, help="configuration file; its section backends.NAME is used")
+    parser.add_argument("--backend", required=True, metavar="NAME", help="the backend to serve")
+    parser.add_argument("--router", metavar="HOST:PORT[,...]", help=f"routers to attach to; else {ROUTER_VARIABLE}")
+    parser.add_argument("--worker-id", help="identifies the worker across reconnects; else made of host and process")
+    parser.add_argument(
+        "--drain-grace", type=float, default=30.0, metavar="SECONDS", help="for running attempts at the end"
+    )
+    parser.add_argument("--exit-with-parent", action="store_true", help="leave when standard input is closed")
+    parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    alone = parser.add_argument_group("without a configuration file")
+    alone.add_argument("--kind", choices=tuple(KINDS))
+    alone.add_argument("--provider", help="whose models these are; else the backend's name")
+    alone.add_argument("--base-url")
+    alone.add_argument("--model", action="append", default=[], metavar="NAME", help="a model to announce; repeatable")
+    alone.add_argument("--discover", action="store_true", help="announce every model that the provider lists")
+    alone.add_argument("--dialect", default="", help="variant of the OpenAI wire")
+    alone.add_argument("--clearance", choices=[member.label for member in Sensitivity])
+    alone.add_argument("--capacity", type=int, default=64)
+    alone.add_argument("--pull", action="store_true", help="models that are not there may be fetched (ollama)")
+    alone.add_argument("--keep-alive", default="", help="how long a model stays in memory, such as 5m (ollama)")
+    alone.add_argument("--simulated", action="store_true", help="the backend is a simulated one")
+    return parser
+
+
+def _from_file(flags: argparse.Namespace, environment: Mapping[str, str]) -> ProcessSettings:
+    configuration = load_configuration(flags.config, environment)
+    section = configuration.backends.get(flags.backend)
+    if section is None:
+        known = ", ".join(configuration.backends) or "none"
+        raise UsageError(f'{flags.config} has no backend "{flags.backend}". It has: {known}')
+    backend = _backend_from_section(flags, section, configuration, environment)
+    process = _process(flags, environment, backend, section.clearance, section)
+    tracing = configuration.tracing
+    sample = tracing.sample if "sample" in tracing.model_fields_set else None
+    return ProcessSettings(process.worker, process.exit_with_parent, process.log_level, tracing.endpoint, sample)
+
+
+def _backend_from_section(
+    flags: argparse.Namespace, section: BackendSection, configuration: Configuration, environment: Mapping[str, str]
+) -> BackendSettings:
+    prefix = f"{flags.backend}/"
+    models = tuple(target.removeprefix(prefix) for target in configuration.models if target.startswith(prefix))
+    missing = ""
+    base_url, api_key, ca_file = "", None, ""
+    headers: Mapping[str, str] = {}
+    options: Mapping[str, object] = {}
+    try:
+        connection = section.resolve(flags.config, environment)
+        base_url, api_key, ca_file = connection.base_url, connection.api_key, connection.ca_file
+        headers, options = connection.headers, connection.options
+    except MissingVariables as error:
+        missing = f"{', '.join(error.names)} is not set in the environment or the .env beside {flags.config}"
+    return BackendSettings(
+        name=flags.backend,
+        kind=section.kind,
+        provider=section.provider or flags.backend,
+        base_url=base_url,
+        api_key=api_key,
+        missing=missing,
+        models=models,
+        discover=section.discover,
+        dialect=section.dialect or "",
+        ca_file=ca_file or _ca_file(environment),
+        headers=headers,
+        options=options,
+        connect_timeout=section.timeouts.connect,
+        keep_alive="" if section.keep_alive is None else f"{section.keep_alive:g}s",
+        pull=section.pull,
+    )
+
+
+def _backend_from_flags(flags: argparse.Namespace, environment: Mapping[str, str]) -> BackendSettings:
+    absent = [flag for flag, value in (("--kind", flags.kind), ("--base-url", flags.base_url)) if not value]
+    if absent and not (flags.kind == "litellm" and absent == ["--base-url"]):
+        raise UsageError(f"{' and '.join(absent)} missing: give them, or --config with a section for this backend")
+    return BackendSettings(
+        name=flags.backend,
+        kind=flags.kind,
+        provider=flags.provider or flags.backend,
+        base_url=flags.base_url or "",
+        api_key=environment.get(KEY_VARIABLE) or None,
+        models=tuple(flags.model),
+        discover=flags.discover,
+        dialect=flags.dialect,
+        ca_file=_ca_file(environment),
+        keep_alive=flags.keep_alive,
+        pull=flags.pull,
+    )
+
+
+def _process(
+    flags: argparse.Namespace,
+    environment: Mapping[str, str],
+    backend: BackendSettings,
+    clearance: Sensitivity | None,
+    section: BackendSection | None = None,
+) -> ProcessSettings:
+    routers = flags.router or environment.get(ROUTER_VARIABLE) or DEFAULT_ROUTER
+    worker = WorkerSettings(
+        backend=backend,
+        routers=tuple(address.strip() for address in routers.split(",") if address.strip()),
+        worker_id=flags.worker_id or f"{backend.name}@{platform.node() or 'host'}:{os.getpid()}",
+        epoch=time.time_ns(),
+        token=environment.get(TOKEN_VARIABLE, ""),
+        clearance=clearance,
+        capacity=flags.capacity if section is None else section.capacity,
+        region="" if section is None else section.region,
+        labels={} if section is None else section.labels,
+        simulated=flags.simulated if section is None else section.simulated,
+        drain_grace=flags.drain_grace,
+    )
+    return ProcessSettings(worker, flags.exit_with_parent, flags.log_level)
+
+
+def _clearance(label: str | None) -> Sensitivity | None:
+    return None if label is None else Sensitivity.parse(label)
+
+
+def _ca_file(environment: Mapping[str, str]) -> str:
+    """Certificate authorities by the names that other tools go by; OpenSSL reads SSL_CERT_FILE itself."""
+    return next((environment[name] for name in CA_VARIABLES if environment.get(name)), "")

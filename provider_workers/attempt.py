@@ -1,0 +1,252 @@
+"""One attempt: an order carried out within its deadlines and its credit, and settled exactly once."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError
+
+from provider_workers.backends.base import (
+    BackendAdapter,
+    EmbedWork,
+    Finish,
+    Piece,
+    ProviderFailure,
+    Reasoning,
+    Text,
+    TokenUsage,
+    ToolDelta,
+    Vectors,
+    Work,
+)
+from provider_workers.credit import Credit
+from provider_workers.orders import Answered, AttemptSink, Failed, Order
+from service_common.clock import Clock
+from service_common.failures import FailureClass
+from service_common.vocabulary import FinishReason, Operation
+from trunkline.router.v1.router_service_pb2 import CompleteRequest, Embedding, EmbedRequest, EmbedResponse
+
+MAX_DELTA = 48 * 1024
+"""Bytes of one delta, so that it fits a message of 64 KiB with room to spare."""
+
+MAX_INLINE_BODY = 60 * 1024
+"""Bytes of a result that travels inside its report; a larger one is uploaded."""
+
+_LOG = logging.getLogger(__name__)
+
+_Request = TypeVar("_Request", CompleteRequest, EmbedRequest)
+
+
+class RunningAttempt:
+    """Carries out one order in a task of its own. However it ends, it is settled once."""
+
+    def __init__(
+        self,
+        order: Order,
+        sink: AttemptSink,
+        backend: BackendAdapter,
+        clock: Clock,
+        settled: Callable[["RunningAttempt", Answered | Failed], None],
+    ) -> None:
+        """Take the order; `settled` is told when the attempt is over, before the sink is."""
+        self.order = order
+        self.sink = sink
+        self.credit = Credit(order.credit)
+        self._backend = backend
+        self._clock = clock
+        self._on_settled = settled
+        self._settled = False
+        self._began = clock.now()
+        self._first_token: float | None = None
+        self._usage: TokenUsage | None = None
+        self._timer: asyncio.Timeout | None = None
+        self._timeout_class = FailureClass.TIMEOUT_TOTAL
+        self._ends_at = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> asyncio.Task[None]:
+        """Begin. The task never fails; it may be cancelled."""
+        self._task = asyncio.create_task(self._run(), name=f"attempt-{self.order.attempt_id}")
+        # A task that is cancelled before its first step runs nothing of its coroutine.
+        self._task.add_done_callback(lambda _: self._cancelled())
+        return self._task
+
+    def cancel(self) -> None:
+        """Stop and close the socket; it settles as cancelled, with the usage so far."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._ends_at = loop.time() + self.order.time_left
+        try:
+            async with asyncio.timeout_at(self._ends_at) as self._timer:
+                await self._carry_out()
+        except ProviderFailure as failure:
+            self._fail(failure)
+        except TimeoutError:
+            self._fail(ProviderFailure(self._timeout_class, self._timeout_message()))
+        except asyncio.CancelledError:
+            self._cancelled()
+            raise
+        except Exception as error:
+            _LOG.exception("attempt %s on %s broke down", self.order.attempt_id, self.order.model)
+            said = f"the worker broke down over this request ({type(error).__name__}); its log tells more"
+            self._fail(ProviderFailure(FailureClass.UNSUPPORTED, said))
+
+    def _cancelled(self) -> None:
+        self._fail(ProviderFailure(FailureClass.CANCELLED, "cancelled"))
+
+    async def _carry_out(self) -> None:
+        order = self.order
+        match order.operation:
+            case Operation.COMPLETE:
+                await self._complete()
+            case Operation.EMBED:
+                await self._embed()
+            case Operation.PROBE:
+                await self._backend.probe()
+                self._answer(Finish(FinishReason.STOP))
+            case Operation.WARM_UP:
+                await self._backend.warm_up(order.model)
+                self._answer(Finish(FinishReason.STOP))
+            case Operation.PULL_MODEL:
+                async for progress in self._backend.pull(order.model):
+                    self.sink.report(order.attempt_id, progress)
+                self._answer(Finish(FinishReason.STOP))
+
+    async def _complete(self) -> None:
+        self._wait_for(FailureClass.TIMEOUT_FIRST_TOKEN, self.order.first_token_timeout)
+        request = await self._request(CompleteRequest())
+        work = Work(self.order.model, request.completion, self.order.prefill, self.order.trace)
+        async with aclosing(self._backend.complete(work)) as batches:  # type: ignore[type-var]
+            async for batch in batches:
+                await self._pass_on(batch)
+                if self._first_token is not None and not self._settled:
+                    self._wait_for(FailureClass.TIMEOUT_IDLE, self.order.idle_timeout)
+        if not self._settled:
+            raise ProviderFailure(FailureClass.STREAM_BROKEN, "the answer ended without being finished")
+
+    async def _embed(self) -> None:
+        request = await self._request(EmbedRequest())
+        vectors = await self._backend.embed(EmbedWork(self.order.model, request, self.order.trace))
+        self._usage = vectors.usage
+        body = _embed_response(vectors)
+        finish = Finish(FinishReason.STOP, vectors.provider_model, vectors.provider_request_id)
+        if len(body) > MAX_INLINE_BODY:
+            await self.sink.upload_body(self.order.attempt_id, body)
+            self._answer(finish, uploaded=True)
+        else:
+            self._answer(finish, body)
+
+    async def _request(self, empty: _Request) -> _Request:
+        body = await self.sink.fetch_body(self.order) if self.order.body_size else self.order.body
+        try:
+            empty.ParseFromString(body)
+        except DecodeError as error:
+            raise ProviderFailure(FailureClass.REFUSED_BY_WORKER, "the request cannot be read") from error
+        return empty
+
+    async def _pass_on(self, batch: Sequence[Piece]) -> None:
+        for piece in batch:
+            match piece:
+                case Text(text):
+                    await self._pass_on_text(piece, text)
+                case Reasoning(text):
+                    await self._pass_on_text(piece, text)
+                case ToolDelta():
+                    await self._pass_on_tool(piece)
+                case TokenUsage():
+                    self._usage = piece
+                case Finish():
+                    self._answer(piece)
+                case _:
+                    self.sink.report(self.order.attempt_id, piece)
+
+    async def _pass_on_text(self, piece: Text | Reasoning, text: str) -> None:
+        self._token_came()
+        size = len(text) if text.isascii() else len(text.encode())
+        if size <= MAX_DELTA and size <= self.credit.available:
+            self.credit.take(size)
+            self.sink.report(self.order.attempt_id, piece)
+            return
+        make = type(piece)
+        data = text.encode()
+        while data:
+            part, data = await self._affordable(data)
+            self.sink.report(self.order.attempt_id, make(part))
+
+    async def _pass_on_tool(self, piece: ToolDelta) -> None:
+        self._token_came()
+        data = piece.arguments_json.encode()
+        part, data = await self._affordable(data) if data else ("", data)
+        self.sink.report(self.order.attempt_id, ToolDelta(piece.index, piece.id, piece.name, part))
+        while data:
+            part, data = await self._affordable(data)
+            self.sink.report(self.order.attempt_id, ToolDelta(piece.index, arguments_json=part))
+
+    async def _affordable(self, data: bytes) -> tuple[str, bytes]:
+        """As much of `data` as credit allows, cut between characters, and the rest. Waits for credit where needed."""
+        while (cut := _boundary(data, min(len(data), MAX_DELTA, self.credit.available))) == 0:
+            self._wait_for(FailureClass.TIMEOUT_TOTAL, self.order.time_left)  # the caller is slow, not the provider
+            await self.credit.more()
+        self.credit.take(cut)
+        return data[:cut].decode(), data[cut:]
+
+    def _token_came(self) -> None:
+        if self._first_token is None:
+            self._first_token = self._clock.now() - self._began
+
+    def _wait_for(self, timeout_class: FailureClass, seconds: float) -> None:
+        """From now on, `seconds` may pass before the attempt fails as `timeout_class`; never beyond its whole time."""
+        at = asyncio.get_running_loop().time() + seconds
+        if at >= self._ends_at:
+            at, timeout_class = self._ends_at, FailureClass.TIMEOUT_TOTAL
+        self._timeout_class = timeout_class
+        if self._timer is not None:
+            self._timer.reschedule(at)
+
+    def _timeout_message(self) -> str:
+        match self._timeout_class:
+            case FailureClass.TIMEOUT_FIRST_TOKEN:
+                return f"no token within {self.order.first_token_timeout:g} s"
+            case FailureClass.TIMEOUT_IDLE:
+                return f"silent for {self.order.idle_timeout:g} s in the middle of the answer"
+            case _:
+                return f"not done within {self.order.time_left:.3g} s"
+
+    def _answer(self, finish: Finish, body: bytes = b"", *, uploaded: bool = False) -> None:
+        duration = self._clock.now() - self._began
+        self._settle(Answered(finish, self._usage, self._first_token, duration, body, uploaded))
+        self._wait_for(FailureClass.TIMEOUT_TOTAL, self.order.time_left)
+
+    def _fail(self, failure: ProviderFailure) -> None:
+        self._settle(
+            Failed(
+                failure.failure_class,
+                failure.message,
+                failure.http_status,
+                failure.retry_after,
+                failure.backend_wide,
+                self._usage,
+                self._clock.now() - self._began,
+            )
+        )
+
+    def _settle(self, end: Answered | Failed) -> None:
+        if not self._settled:
+            self._settled = True
+            self._on_settled(self, end)
+
+
+def _boundary(data: bytes, cut: int) -> int:
+    """`cut`, moved back to where a UTF-8 character begins."""
+    while 0 < cut < len(data) and data[cut] & 0xC0 == 0x80:
+        cut -= 1
+    return cut
+
+
+def _embed_response(vectors: Vectors) -> bytes:
+    return EmbedResponse(embeddings=[Embedding(values=values) for values in vectors.values]).SerializeToString()

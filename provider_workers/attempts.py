@@ -1,0 +1,115 @@
+"""All attempts of a worker, whichever router ordered them: admission, capacity, cancellation, draining."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from provider_workers.attempt import RunningAttempt
+from provider_workers.backends.base import BackendAdapter
+from provider_workers.orders import Answered, AttemptSink, Failed, Order
+from service_common.clock import Clock
+from service_common.failures import FailureClass
+from service_common.scrub import scrub
+from service_common.vocabulary import Operation
+
+Admission = Callable[[Order], str]
+"""Says why an order is refused; empty: it is not."""
+
+
+class Attempts:
+    """Runs attempts. Counts are of those that are not settled: tidying up after a settled one holds no capacity."""
+
+    def __init__(
+        self,
+        backend: BackendAdapter,
+        clock: Clock,
+        capacity: int,
+        admission: Admission,
+        secrets: Sequence[str],
+    ) -> None:
+        """Run nothing yet.
+
+        Args:
+            backend: carries attempts out.
+            clock: for durations.
+            capacity: most attempts at once; probes are free.
+            admission: asked about every order before it starts.
+            secrets: never to leave the worker in a failure's message.
+        """
+        self._backend = backend
+        self._clock = clock
+        self._capacity = capacity
+        self._admission = admission
+        self._secrets = secrets
+        self._running: dict[tuple[AttemptSink, int], RunningAttempt] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self.on_failure: Callable[[Order, Failed], None] | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """Attempts that are not settled."""
+        return len(self._running)
+
+    def of(self, sink: AttemptSink) -> int:
+        """Attempts of one session that are not settled."""
+        return sum(1 for owner, _ in self._running if owner is sink)
+
+    def start(self, order: Order, sink: AttemptSink) -> None:
+        """Start an attempt, or refuse it in a report to `sink`. An identifier that runs already is ignored."""
+        key = (sink, order.attempt_id)
+        if key in self._running:
+            return
+        refusal = self._admission(order)
+        if not refusal and self.in_flight >= self._capacity and order.operation is not Operation.PROBE:
+            refusal = f"at capacity ({self._capacity} attempts)"
+        if refusal:
+            sink.report(order.attempt_id, Failed(FailureClass.REFUSED_BY_WORKER, refusal))
+            return
+        attempt = RunningAttempt(order, sink, self._backend, self._clock, self._settled)
+        self._running[key] = attempt
+        self._empty.clear()
+        task = attempt.start()
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def cancel(self, sink: AttemptSink, attempt_id: int) -> None:
+        """Stop an attempt and close its socket; nothing if it is settled."""
+        attempt = self._running.get((sink, attempt_id))
+        if attempt is not None:
+            attempt.cancel()
+
+    def grant(self, sink: AttemptSink, attempt_id: int, credit: int) -> None:
+        """Pass the router's credit on; nothing if the attempt is settled."""
+        attempt = self._running.get((sink, attempt_id))
+        if attempt is not None:
+            attempt.credit.add(credit)
+
+    def cancel_all(self, sink: AttemptSink) -> None:
+        """Stop every attempt of a session that is gone."""
+        for (owner, _), attempt in list(self._running.items()):
+            if owner is sink:
+                attempt.cancel()
+
+    async def idle(self) -> None:
+        """Wait until nothing runs. The caller bounds the wait."""
+        await self._empty.wait()
+
+    async def close(self) -> None:
+        """Cancel what still runs and wait until its sockets are closed."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _settled(self, attempt: RunningAttempt, end: Answered | Failed) -> None:
+        order = attempt.order
+        del self._running[attempt.sink, order.attempt_id]
+        if not self._running:
+            self._empty.set()
+        if isinstance(end, Failed):
+            end = replace(end, message=scrub(end.message, self._secrets))
+            if self.on_failure is not None:
+                self.on_failure(order, end)
+        attempt.sink.report(order.attempt_id, end)

@@ -1,0 +1,191 @@
+"""One HTTP client per backend: sockets, proxies, certificates, the client span, and foreign exceptions mapped once.
+
+Nothing here retries or follows redirects: the router retries, and a redirect could carry the key elsewhere.
+"""
+
+import json
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, StatusCode
+from yarl import URL
+
+from provider_workers.backends.base import ProviderFailure
+from provider_workers.settings import BackendSettings
+from service_common.failures import FailureClass
+
+READ_BUFFER = 64 * 1024
+"""Bytes read ahead from the socket while nobody takes them; twice this is the most that is ever held."""
+
+MAX_ERROR_BODY = 64 * 1024
+KEEP_ALIVE = 20.0
+REUSE_GRACE = 0.1
+
+_TRACER = trace.get_tracer("trunkline.provider_workers")
+
+
+class ProviderHttp:
+    """Requests to one provider. Create it inside the running event loop; close it."""
+
+    def __init__(self, settings: BackendSettings, headers: Mapping[str, str]) -> None:
+        """Open no connection yet.
+
+        Args:
+            settings: of the backend.
+            headers: sent with every request, such as the authorisation.
+
+        Raises:
+            OSError: the file of certificate authorities cannot be read.
+        """
+        self._base = URL(settings.base_url.rstrip("/"))
+        self._host = self._base.host or ""
+        self._port = self._base.port or 0
+        verify = _ssl_context(settings.ca_file) if self._base.scheme == "https" else True
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=verify, keepalive_timeout=KEEP_ALIVE),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout),
+            headers={"User-Agent": "trunkline", **headers, **settings.headers},
+            trust_env=settings.proxied,
+            read_bufsize=READ_BUFFER,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    @asynccontextmanager
+    async def exchange(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        trace_context: Context | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request and hand out its response, whatever its status. Leaving closes the socket unless all was read.
+
+        Raises:
+            ProviderFailure: `UNAVAILABLE` where no response came, `STREAM_BROKEN` where reading it failed.
+        """
+        url = self._base / path
+        data = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        span = self._span(method, url, trace_context)
+        response: aiohttp.ClientResponse | None = None
+        try:
+            response = await self._session.request(
+                method, url, data=data, headers=_JSON if data else None, allow_redirects=False
+            )
+            span.set_attribute("http.response.status_code", response.status)
+            if response.status >= 400:
+                _failed(span, str(response.status))
+            yield response
+        except (aiohttp.ClientError, ConnectionError, ValueError) as error:
+            _failed(span, type(error).__qualname__)
+            raise _failure(error, self._base, answered=response is not None) from error
+        except ProviderFailure as failure:
+            _failed(span, failure.failure_class.label)
+            raise
+        except BaseException as error:  # cancellation and time-outs: the span ends as what it was
+            _failed(span, type(error).__qualname__)
+            raise
+        finally:
+            if response is not None:
+                _let_go(response)
+            span.end()
+
+    async def close(self) -> None:
+        """Close every socket."""
+        await self._session.close()
+
+    def _span(self, method: str, url: URL, trace_context: Context | None) -> Span:
+        return _TRACER.start_span(
+            method,
+            context=trace_context,
+            kind=SpanKind.CLIENT,
+            attributes={
+                "http.request.method": method,
+                "server.address": self._host,
+                "server.port": self._port,
+                "url.full": str(url.with_user(None).with_query(None)),
+            },
+        )
+
+
+_JSON = {"Content-Type": "application/json"}
+
+
+def _failed(span: Span, error_type: str) -> None:
+    span.set_attribute("error.type", error_type)
+    span.set_status(StatusCode.ERROR)
+
+
+def _let_go(response: aiohttp.ClientResponse) -> None:
+    """Give the connection back if the body was read to its end, else close it at once."""
+    if response.content.at_eof():
+        response.release()
+    else:
+        response.close()
+
+
+async def read_error_body(response: aiohttp.ClientResponse) -> bytes:
+    """The start of an error's body; empty where it cannot be read."""
+    try:
+        return await response.content.read(MAX_ERROR_BODY)
+    except aiohttp.ClientError:
+        return b""
+
+
+async def read_json(response: aiohttp.ClientResponse, limit: int = 64 * 1024 * 1024) -> dict[str, Any]:
+    """The JSON object of a whole response.
+
+    Raises:
+        ProviderFailure: `STREAM_BROKEN`, it is not a JSON object or longer than `limit` bytes.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > limit:
+            raise ProviderFailure(
+                FailureClass.STREAM_BROKEN, f"a response of more than {limit} bytes", http_status=response.status
+            )
+        chunks.append(chunk)
+    try:
+        value = json.loads(b"".join(chunks))
+    except ValueError as error:
+        raise ProviderFailure(
+            FailureClass.STREAM_BROKEN,
+            f"the answer is not JSON but {response.content_type}: is this the provider's address?",
+            http_status=response.status,
+        ) from error
+    if not isinstance(value, dict):
+        raise ProviderFailure(
+            FailureClass.STREAM_BROKEN, "the answer is JSON of an unknown shape", http_status=response.status
+        )
+    return value
+
+
+def _failure(error: Exception, base: URL, *, answered: bool) -> ProviderFailure:
+    where = f"{base.host}:{base.port}"
+    said = str(error) or type(error).__name__
+    if answered:
+        return ProviderFailure(FailureClass.STREAM_BROKEN, f"the answer of {where} broke off: {said}")
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return ProviderFailure(FailureClass.UNAVAILABLE, f"{where} did not accept a connection in time")
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        return ProviderFailure(
+            FailureClass.UNAVAILABLE, f"TLS with {where} failed: {said}. A private authority goes into ca_file"
+        )
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return ProviderFailure(FailureClass.UNAVAILABLE, f"{where} cannot be reached: {said}")
+    return ProviderFailure(FailureClass.UNAVAILABLE, f"{where} broke the connection before it answered: {said}")
+
+
+def _ssl_context(ca_file: str) -> ssl.SSLContext:
+    """The system's authorities, or those of SSL_CERT_FILE and SSL_CERT_DIR, and those of `ca_file`."""
+    context = ssl.create_default_context()
+    if ca_file:
+        context.load_verify_locations(cafile=ca_file)
+    return context

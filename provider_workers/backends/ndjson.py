@@ -1,0 +1,42 @@
+"""Newline-delimited JSON from bytes in any chunking."""
+
+import json
+from typing import Any
+
+from provider_workers.backends.lines import LineSplitter
+
+
+class NdjsonParser:
+    """Turns chunks of bytes into JSON objects, one per line; blank lines are skipped."""
+
+    def __init__(self) -> None:
+        self._lines = LineSplitter()
+
+    def feed(self, chunk: bytes) -> list[dict[str, Any]]:
+        """The objects that `chunk` completes.
+
+        Raises:
+            ValueError: a line is not a JSON object, or has no end.
+        """
+        return [parse_object(line) for line in self._lines.feed(chunk) if line.strip()]
+
+    def end(self) -> list[dict[str, Any]]:
+        """The last object, where the body ended without a line end.
+
+        Raises:
+            ValueError: the rest is not a JSON object.
+        """
+        rest = self._lines.rest()
+        return [parse_object(rest)] if rest.strip() else []
+
+
+def parse_object(data: bytes) -> dict[str, Any]:
+    """The JSON object that `data` holds.
+
+    Raises:
+        ValueError: it is not UTF-8, not JSON, or no object.
+    """
+    value = json.loads(data.decode("utf-8"))
+    if not isinstance(value, dict):
+        raise ValueError(f"a JSON {type(value).__name__} where an object was expected")
+    return value

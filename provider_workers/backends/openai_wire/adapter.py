@@ -1,0 +1,145 @@
+"""The adapter for every provider that speaks OpenAI's wire."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from aiohttp import ClientResponse
+
+from provider_workers.backends.base import (
+    BackendDescription,
+    EmbedWork,
+    Piece,
+    ProviderFailure,
+    Pulling,
+    RateLimitLeft,
+    Responded,
+    Vectors,
+    Work,
+)
+from provider_workers.backends.content import unsupported
+from provider_workers.backends.headers import rate_limit
+from provider_workers.backends.http import REUSE_GRACE, ProviderHttp, read_error_body, read_json
+from provider_workers.backends.openai_wire.dialects import dialect_of
+from provider_workers.backends.openai_wire.embeddings import embedding_body, vectors
+from provider_workers.backends.openai_wire.errors import response_failure
+from provider_workers.backends.openai_wire.models import described, failing
+from provider_workers.backends.openai_wire.request import chat_body
+from provider_workers.backends.openai_wire.stream import ChatStream
+from provider_workers.settings import BackendSettings
+from service_common.clock import Clock
+from service_common.vocabulary import Locality
+
+TRAILING_USAGE_WAIT = 1.0
+"""Seconds for the usage that follows the finish reason, from a provider that keeps its body open."""
+
+TRAILING_DONE_WAIT = 0.1
+"""Seconds for `[DONE]` when all else has come."""
+
+
+class OpenAIWireBackend:
+    """OpenAI, Groq, Mistral, vLLM and whoever else speaks this wire."""
+
+    def __init__(self, settings: BackendSettings, locality: Locality, clock: Clock) -> None:
+        """Open no connection yet; call inside the running event loop.
+
+        Raises:
+            ValueError: the settings name a dialect that does not exist.
+            OSError: the file of certificate authorities cannot be read.
+        """
+        self._settings = settings
+        self._locality = locality
+        self._clock = clock
+        self._dialect = dialect_of(settings.dialect, settings.provider)
+        authorisation = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
+        self._http = ProviderHttp(settings, authorisation)
+        self._rate_limit: RateLimitLeft | None = None
+
+    def rate_limit(self) -> RateLimitLeft | None:
+        """As the newest response's headers say."""
+        return self._rate_limit
+
+    async def describe(self) -> BackendDescription:
+        """By the provider's list of models."""
+        try:
+            async with self._http.exchange("GET", "models") as response:
+                await self._check(response)
+                listed = await read_json(response)
+        except ProviderFailure as failure:
+            return failing(self._settings, self._locality, failure)
+        return described(self._settings, self._locality, listed)
+
+    async def complete(self, work: Work) -> AsyncIterator[Sequence[Piece]]:
+        """Stream one answer; see `BackendAdapter.complete`."""
+        body = chat_body(work, self._settings, self._dialect)
+        stream = ChatStream(self._clock)
+        async with self._http.exchange("POST", "chat/completions", body, trace_context=work.trace) as response:
+            await self._check(response)
+            yield (Responded(response.status),)
+            ended = False
+            while not stream.done and not ended:
+                chunk = await _next_chunk(response, stream)
+                if chunk is None:
+                    break
+                ended = not chunk
+                pieces = stream.end() if ended else stream.feed(chunk)
+                if pieces:
+                    yield pieces
+            yield (stream.finish(),)
+            if stream.done:
+                await _read_to_end(response)
+
+    async def embed(self, work: EmbedWork) -> Vectors:
+        """Turn texts into vectors; see `BackendAdapter.embed`."""
+        body = embedding_body(work, self._settings)
+        async with self._http.exchange("POST", "embeddings", body, trace_context=work.trace) as response:
+            await self._check(response)
+            return vectors(await read_json(response), len(work.request.inputs))
+
+    async def probe(self) -> None:
+        """Ask for the list of models, which costs nothing."""
+        async with self._http.exchange("GET", "models") as response:
+            await self._check(response)
+            await read_json(response)
+
+    async def warm_up(self, model: str) -> None:
+        """Nothing to do: the provider keeps its models ready."""
+
+    def pull(self, model: str) -> AsyncIterator[Pulling]:
+        """Refuse: this wire has no such thing."""
+        raise unsupported(f"{self._settings.name} cannot fetch {model}; only an Ollama backend can fetch models")
+
+    async def close(self) -> None:
+        """Close every socket."""
+        await self._http.close()
+
+    async def _check(self, response: ClientResponse) -> None:
+        """Keep what the headers say of the rate limit; raise what an error status means."""
+        now = self._clock.wall()
+        self._rate_limit = rate_limit(response.headers, now) or self._rate_limit
+        if not 200 <= response.status < 300:
+            body = await read_error_body(response)
+            raise response_failure(response.status, response.headers, body, now)
+
+
+async def _next_chunk(response: ClientResponse, stream: ChatStream) -> bytes | None:
+    """The next bytes; empty at the body's end; None where the answer is whole and nothing more is worth waiting for."""
+    if stream.finish_reason is None:
+        return await response.content.readany()
+    wait = TRAILING_DONE_WAIT if stream.reported else TRAILING_USAGE_WAIT
+    try:
+        async with asyncio.timeout(wait):
+            return await response.content.readany()
+    except TimeoutError:
+        return None
+
+
+async def _read_to_end(response: ClientResponse) -> None:
+    """Read what follows `[DONE]`, for a moment, so that the connection can be used again."""
+    if response.content.at_eof():
+        return
+    try:
+        async with asyncio.timeout(REUSE_GRACE):
+            while await response.content.readany():
+                pass
+    except TimeoutError:
+        return

@@ -1,0 +1,215 @@
+"""Reads the chunks of a streamed chat completion. No I/O: bytes in, pieces out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from provider_workers.backends.base import Finish, Piece, ProviderFailure, Reasoning, Text, TokenUsage, ToolDelta
+from provider_workers.backends.lines import LineTooLongError
+from provider_workers.backends.ndjson import parse_object
+from provider_workers.backends.openai_wire.errors import response_failure, stream_failure
+from provider_workers.backends.sse import SseParser
+from service_common.clock import Clock
+from service_common.failures import FailureClass
+from service_common.vocabulary import FinishReason
+
+_REASONS: Mapping[str, FinishReason] = {
+    "stop": FinishReason.STOP,
+    "eos": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+    "max_tokens": FinishReason.LENGTH,
+    "model_length": FinishReason.LENGTH,
+    "tool_calls": FinishReason.TOOL_CALLS,
+    "function_call": FinishReason.TOOL_CALLS,
+    "content_filter": FinishReason.CONTENT_FILTER,
+}
+_BROKEN_REASONS = frozenset({"error", "abort", "insufficient_system_resource"})
+
+
+class ChatStream:
+    """One answer as it comes.
+
+    Attributes:
+        done: `[DONE]` came.
+        reported: the provider's usage came.
+        finish_reason: why the answer ended; None as long as it did not.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._parser = SseParser()
+        self._model = ""
+        self._id = ""
+        self._tools: dict[object, int] = {}
+        self._open_tool: object = None
+        self._said = False
+        self.done = False
+        self.reported = False
+        self.finish_reason: FinishReason | None = None
+
+    def feed(self, chunk: bytes) -> list[Piece]:
+        """The pieces that `chunk` brings.
+
+        Raises:
+            ProviderFailure: the provider reported an error, or sent what is not its wire.
+        """
+        try:
+            return self._take(self._parser.feed(chunk))
+        except LineTooLongError as error:
+            raise _broken(f"the provider sent {error}") from error
+
+    def end(self) -> list[Piece]:
+        """The last pieces, when the body ended properly.
+
+        Raises:
+            ProviderFailure: as `feed`; `STREAM_BROKEN` where no finish reason ever came.
+        """
+        pieces = self._take(self._parser.end())
+        if self.finish_reason is not None:
+            return pieces
+        foreign = self._parser.foreign
+        if foreign.lstrip().startswith(b"{"):
+            raise self._failure_in_json(foreign)
+        if foreign:
+            raise _broken("the answer is not an event stream: is base_url the provider's address?")
+        if not self._model and not self._said:
+            raise _broken("the answer is empty")
+        raise _broken("the stream ended without a finish reason")
+
+    def finish(self) -> Finish:
+        """The closing piece.
+
+        Raises:
+            ProviderFailure: `CONTENT_FILTERED`, the provider withheld everything; `STREAM_BROKEN`, it is not whole.
+        """
+        if self.finish_reason is None:
+            raise _broken("the provider said [DONE] without a finish reason")
+        if self.finish_reason is FinishReason.CONTENT_FILTER and not self._said:
+            raise ProviderFailure(FailureClass.CONTENT_FILTERED, "the provider's content filter withheld the answer")
+        return Finish(self.finish_reason, self._model, self._id)
+
+    def _take(self, events: list[bytes]) -> list[Piece]:
+        pieces: list[Piece] = []
+        for data in events:
+            if self.done:
+                break
+            if data == b"[DONE]":
+                self.done = True
+                break
+            try:
+                chunk = parse_object(data)
+            except ValueError as error:
+                raise _broken(f"the stream holds a malformed chunk ({len(data)} bytes)") from error
+            self._chunk(chunk, pieces)
+        return pieces
+
+    def _chunk(self, chunk: Mapping[str, Any], pieces: list[Piece]) -> None:
+        if chunk.get("error"):
+            raise stream_failure(chunk["error"])
+        choices = chunk.get("choices")
+        if not isinstance(choices, list):
+            if chunk.get("usage") is None and chunk.get("x_groq") is None:
+                raise _broken("the stream holds a chunk of an unknown shape")
+            choices = []
+        self._model = self._model or _string(chunk.get("model"))
+        self._id = self._id or _string(chunk.get("id"))
+        for choice in choices:
+            if isinstance(choice, dict) and not choice.get("index"):
+                self._choice(choice, pieces)
+        usage = chunk.get("usage") or (chunk.get("x_groq") or {}).get("usage")
+        if isinstance(usage, dict):
+            self.reported = self.finish_reason is not None
+            pieces.append(token_usage(usage))
+
+    def _choice(self, choice: Mapping[str, Any], pieces: list[Piece]) -> None:
+        delta = choice.get("delta")
+        if isinstance(delta, dict) and self.finish_reason is None:
+            self._delta(delta, pieces)
+        reason = choice.get("finish_reason")
+        if not reason or self.finish_reason is not None:
+            return
+        if reason in _BROKEN_REASONS:
+            raise stream_failure(choice.get("error") or {"message": f"the provider ended its answer with {reason!r}"})
+        found = _REASONS.get(reason, FinishReason.STOP)
+        calls = self._tools and found is FinishReason.STOP  # some servers say "stop" after a tool call
+        self.finish_reason = FinishReason.TOOL_CALLS if calls else found
+
+    def _delta(self, delta: Mapping[str, Any], pieces: list[Piece]) -> None:
+        content = delta.get("content")
+        if content:
+            _add_content(content, pieces)
+        thought = delta.get("reasoning_content") or delta.get("reasoning")
+        if isinstance(thought, str) and thought:
+            pieces.append(Reasoning(thought))
+        refusal = delta.get("refusal")
+        if isinstance(refusal, str) and refusal:
+            pieces.append(Text(refusal))
+        for call in delta.get("tool_calls") or ():
+            if isinstance(call, dict):
+                pieces.append(self._tool(call))
+        self._said = self._said or bool(pieces)
+
+    def _tool(self, call: Mapping[str, Any]) -> ToolDelta:
+        """One piece of a call. Calls are told apart by index, or by id where a provider sends no index."""
+        function = call.get("function") or {}
+        call_id = _string(call.get("id"))
+        key: object = call.get("index")
+        if key is None:
+            key = call_id or self._open_tool
+        self._open_tool = key
+        first = key not in self._tools
+        index = self._tools.setdefault(key, len(self._tools))
+        arguments = function.get("arguments")
+        return ToolDelta(
+            index,
+            call_id or f"call_{index}" if first else "",
+            _string(function.get("name")) if first else "",
+            arguments if isinstance(arguments, str) else "",
+        )
+
+    def _failure_in_json(self, line: bytes) -> ProviderFailure:
+        """A 200 with a bare JSON object: an error that some servers report so, or another shape."""
+        try:
+            said = parse_object(line)
+        except ValueError:
+            said = {}
+        if said.get("error"):
+            return response_failure(500, {}, line, self._clock.wall())
+        return _broken("the answer is JSON of an unknown shape, not an event stream")
+
+
+def token_usage(usage: Mapping[str, Any]) -> TokenUsage:
+    """Usage as OpenAI, Groq, Mistral, DeepSeek and vLLM report it."""
+    prompt = usage.get("prompt_tokens_details") or {}
+    completion = usage.get("completion_tokens_details") or {}
+    cached = prompt.get("cached_tokens") or usage.get("prompt_cache_hit_tokens")
+    return TokenUsage(
+        input_tokens=_count(usage.get("prompt_tokens")),
+        output_tokens=_count(usage.get("completion_tokens")),
+        cached_input_tokens=_count(cached),
+        reasoning_tokens=_count(completion.get("reasoning_tokens")),
+    )
+
+
+def _add_content(content: object, pieces: list[Piece]) -> None:
+    """Text, or a list of parts as Mistral's reasoning models send it."""
+    if isinstance(content, str):
+        pieces.append(Text(content))
+        return
+    for part in content if isinstance(content, list) else ():
+        if isinstance(part, dict) and part.get("type") == "text":
+            pieces.append(Text(_string(part.get("text"))))
+        elif isinstance(part, dict) and part.get("type") == "thinking":
+            thoughts = part.get("thinking") or ()
+            pieces.extend(Reasoning(_string(thought.get("text"))) for thought in thoughts if isinstance(thought, dict))
+
+
+def _broken(said: str) -> ProviderFailure:
+    return ProviderFailure(FailureClass.STREAM_BROKEN, said)
+
+
+def _string(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0

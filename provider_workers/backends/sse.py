@@ -1,0 +1,49 @@
+"""Server-sent events, as the WHATWG HTML standard section 9.2 defines them, from bytes in any chunking.
+
+Lines may end in LF or CRLF; a lone CR, which the standard also allows, no provider sends.
+"""
+
+from provider_workers.backends.lines import LineSplitter
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class SseParser:
+    """Turns chunks of bytes into the data of events. Event names and identifiers are not kept: JSON says it all."""
+
+    def __init__(self) -> None:
+        self._lines = LineSplitter()
+        self._data: list[bytes] = []
+        self._started = False
+        self.foreign: bytes = b""
+        """The first line that belongs to no event stream, such as HTML or bare JSON; empty where there was none."""
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """The data of the events that `chunk` completes.
+
+        Raises:
+            LineTooLongError: a line without an end.
+        """
+        return self._take(self._lines.feed(chunk))
+
+    def end(self) -> list[bytes]:
+        """The last event, where the body ended without its blank line."""
+        rest = self._lines.rest()
+        return self._take([rest, b""] if rest else [b""])
+
+    def _take(self, lines: list[bytes]) -> list[bytes]:
+        events: list[bytes] = []
+        for line in lines:
+            if not self._started:
+                self._started = True
+                line = line.removeprefix(_BYTE_ORDER_MARK)
+            if line.startswith(b"data:"):
+                value = line[5:]
+                self._data.append(value[1:] if value.startswith(b" ") else value)
+            elif not line:
+                if self._data:
+                    events.append(self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
+                    self._data = []
+            elif not self.foreign and not line.startswith((b":", b"event", b"id", b"retry", b"data")):
+                self.foreign = line
+        return events

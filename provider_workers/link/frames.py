@@ -1,0 +1,202 @@
+"""Between the worker's values and the frames of `trunkline.worker.v1`."""
+
+from google.protobuf.duration_pb2 import Duration
+from opentelemetry.context import Context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from provider_workers.backends.base import (
+    ModelDescription,
+    Pulling,
+    RateLimitLeft,
+    Reasoning,
+    Responded,
+    Text,
+    TokenUsage,
+    ToolDelta,
+)
+from provider_workers.orders import Answered, Failed, Order, Report
+from provider_workers.worker import Announcement, CoolDown, Status, Worker
+from service_common.vocabulary import Operation, Sensitivity
+from trunkline.types.v1.chat_pb2 import ToolCallDelta, Usage
+from trunkline.types.v1.target_pb2 import ModelFacts
+from trunkline.worker.v1 import worker_service_pb2 as wire
+
+PROTOCOL_VERSION = 1
+LONGEST_ATTEMPT = 3600.0
+"""Seconds for an attempt whose dispatch names no end."""
+
+_PROPAGATOR = TraceContextTextMapPropagator()
+_NANOSECONDS = 1_000_000_000
+
+
+def hello(worker: Worker, version: str) -> wire.WorkerFrame:
+    """The first frame of a stream."""
+    settings = worker.settings
+    state, reason = worker.state()
+    return wire.WorkerFrame(
+        hello=wire.Hello(
+            protocol_version=PROTOCOL_VERSION,
+            worker_id=settings.worker_id,
+            epoch=settings.epoch,
+            backend=settings.backend.name,
+            provider=settings.backend.provider,
+            models=[_facts(model) for model in worker.description.models],
+            capacity=settings.capacity,
+            locality=worker.locality.value,  # type: ignore[arg-type]
+            clearance=worker.clearance.value,  # type: ignore[arg-type]
+            region=settings.region,
+            labels=dict(settings.labels),
+            version=version,
+            simulated=settings.simulated,
+            state=state.value,  # type: ignore[arg-type]
+            state_reason=reason,
+        )
+    )
+
+
+def heartbeat(sequence: int, status: Status) -> wire.WorkerFrame:
+    """How the worker fares."""
+    return wire.WorkerFrame(
+        heartbeat=wire.Heartbeat(
+            sequence=sequence,
+            in_flight=status.in_flight,
+            state=status.state.value,  # type: ignore[arg-type]
+            state_reason=status.state_reason,
+            rate_limit=None if status.rate_limit is None else _rate_limit(status.rate_limit),
+            resident_models=status.resident_models,
+        )
+    )
+
+
+def announcement(said: Announcement) -> wire.WorkerFrame:
+    """What every router is to know."""
+    if isinstance(said, CoolDown):
+        cooldown = wire.Cooldown(model=said.model, duration=_duration(said.seconds), reason=said.reason)
+        return wire.WorkerFrame(cooldown=cooldown)
+    return wire.WorkerFrame(targets_changed=wire.TargetsChanged(models=[_facts(model) for model in said.models]))
+
+
+def draining(reason: str) -> wire.WorkerFrame:
+    """The worker takes no more."""
+    return wire.WorkerFrame(draining=wire.Draining(reason=reason))
+
+
+def attempt_frame(attempt_id: int, report: Report) -> wire.WorkerFrame:
+    """A report on an attempt."""
+    event = wire.AttemptEvent
+    match report:
+        case Text(text):
+            said = event(attempt_id=attempt_id, text_delta=text)
+        case Reasoning(text):
+            said = event(attempt_id=attempt_id, reasoning_delta=text)
+        case ToolDelta(index, call_id, name, arguments):
+            delta = ToolCallDelta(index=index, id=call_id, name=name, arguments_json=arguments)
+            said = event(attempt_id=attempt_id, tool_call_delta=delta)
+        case Responded(status):
+            said = event(attempt_id=attempt_id, provider_responded=wire.ProviderResponded(http_status=status))
+        case Pulling(status, done, total):
+            progress = wire.PullProgress(status=status, completed_bytes=done, total_bytes=total)
+            said = event(attempt_id=attempt_id, pull_progress=progress)
+        case Answered():
+            said = event(attempt_id=attempt_id, finished=_finished(report))
+        case Failed():
+            said = event(attempt_id=attempt_id, failed=_failed(report))
+    return wire.WorkerFrame(attempt_event=said)
+
+
+def order(dispatch: wire.Dispatch) -> Order:
+    """A dispatch as the worker's order.
+
+    Raises:
+        ValueError: an operation or a sensitivity that this version does not know.
+    """
+    time_left = _seconds(dispatch.time_left) if dispatch.HasField("time_left") else LONGEST_ATTEMPT
+    first = _seconds(dispatch.first_token_timeout) if dispatch.HasField("first_token_timeout") else time_left
+    idle = _seconds(dispatch.idle_timeout) if dispatch.HasField("idle_timeout") else time_left
+    return Order(
+        attempt_id=dispatch.attempt_id,
+        operation=Operation(dispatch.operation),
+        model=dispatch.model,
+        body=dispatch.body,
+        body_size=dispatch.body_size,
+        time_left=time_left,
+        first_token_timeout=first,
+        idle_timeout=idle,
+        credit=dispatch.credit_bytes,
+        sensitivity=Sensitivity(dispatch.sensitivity or Sensitivity.INTERNAL),
+        prefill=dispatch.prefill,
+        trace=_trace_context(dispatch),
+    )
+
+
+def _finished(answered: Answered) -> wire.Finished:
+    finish = answered.finish
+    return wire.Finished(
+        finish_reason=finish.reason.value,  # type: ignore[arg-type]
+        usage=None if answered.usage is None else _usage(answered.usage),
+        provider_model=finish.provider_model,
+        provider_request_id=finish.provider_request_id,
+        first_token=None if answered.first_token is None else _duration(answered.first_token),
+        duration=_duration(answered.duration),
+        body=answered.body,
+        body_uploaded=answered.body_uploaded,
+    )
+
+
+def _failed(failed: Failed) -> wire.Failed:
+    return wire.Failed(
+        failure_class=failed.failure_class.value,  # type: ignore[arg-type]
+        message=failed.message,
+        http_status=failed.http_status,
+        retry_after=None if failed.retry_after is None else _duration(failed.retry_after),
+        backend_wide=failed.backend_wide,
+        usage=None if failed.usage is None else _usage(failed.usage),
+        duration=_duration(failed.duration),
+    )
+
+
+def _usage(usage: TokenUsage) -> Usage:
+    return Usage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_input_tokens=usage.cached_input_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+    )
+
+
+def _facts(model: ModelDescription) -> ModelFacts:
+    return ModelFacts(
+        model=model.model,
+        mode=model.mode.value,  # type: ignore[arg-type]
+        context_window_tokens=model.context_window,
+        max_output_tokens=model.max_output,
+        abilities=sorted(model.abilities),
+        embedding_dimensions=model.embedding_dimensions,
+        remote=model.remote,
+    )
+
+
+def _rate_limit(left: RateLimitLeft) -> wire.RateLimitStatus:
+    return wire.RateLimitStatus(
+        remaining_requests=left.remaining_requests,
+        remaining_tokens=left.remaining_tokens,
+        requests_reset=None if left.requests_reset is None else _duration(left.requests_reset),
+        tokens_reset=None if left.tokens_reset is None else _duration(left.tokens_reset),
+        limit_requests=left.limit_requests,
+        limit_tokens=left.limit_tokens,
+    )
+
+
+def _trace_context(dispatch: wire.Dispatch) -> Context | None:
+    if not dispatch.traceparent:
+        return None
+    return _PROPAGATOR.extract({"traceparent": dispatch.traceparent, "tracestate": dispatch.tracestate})
+
+
+def _duration(seconds: float) -> Duration:
+    nanoseconds = round(seconds * _NANOSECONDS)
+    return Duration(seconds=nanoseconds // _NANOSECONDS, nanos=nanoseconds % _NANOSECONDS)
+
+
+def _seconds(duration: Duration) -> float:
+    return duration.seconds + duration.nanos / _NANOSECONDS

@@ -1,0 +1,144 @@
+"""A worker apart from its links: the backend and how it is, admission, and what every router is to be told."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from provider_workers.attempts import Attempts
+from provider_workers.backends.base import BackendAdapter, BackendDescription, ModelDescription, RateLimitLeft
+from provider_workers.orders import Failed, Order
+from provider_workers.settings import WorkerSettings
+from service_common.clock import Clock
+from service_common.failures import FailureClass
+from service_common.scrub import scrub
+from service_common.vocabulary import Locality, Operation, Sensitivity, WorkerState
+
+DESCRIBE_TIMEOUT = 3.0
+"""Seconds that a provider gets to describe itself; a slower one is announced as the configuration has it."""
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a worker fares, for a heartbeat."""
+
+    in_flight: int
+    state: WorkerState
+    state_reason: str
+    rate_limit: RateLimitLeft | None
+    resident_models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsChanged:
+    """The backend's models are others than before."""
+
+    models: tuple[ModelDescription, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CoolDown:
+    """The provider asked to be left alone for `seconds`; an empty `model` means the whole backend."""
+
+    model: str
+    seconds: float
+    reason: str
+
+
+Announcement = ModelsChanged | CoolDown
+
+
+class Worker:
+    """One backend, its attempts and its state. Call inside the running event loop."""
+
+    def __init__(self, settings: WorkerSettings, backend: BackendAdapter, locality: Locality, clock: Clock) -> None:
+        """Know nothing of the provider yet; `refresh` asks it."""
+        self.settings = settings
+        self.locality = locality
+        self._backend = backend
+        self._description = BackendDescription(
+            tuple(ModelDescription(model) for model in settings.backend.models), locality=locality
+        )
+        self._draining = ""
+        self.attempts = Attempts(backend, clock, settings.capacity, self._refusal, settings.backend.secrets)
+        self.attempts.on_failure = self._noticed
+        self.announce: Callable[[Announcement], None] = _nobody_listens
+
+    @property
+    def clearance(self) -> Sensitivity:
+        """The highest sensitivity let through: as configured, else by kind and locality."""
+        if self.settings.clearance is not None:
+            return self.settings.clearance
+        near = self.locality in (Locality.HOST, Locality.PRIVATE)
+        return Sensitivity.CONFIDENTIAL if near and self.settings.backend.kind == "ollama" else Sensitivity.INTERNAL
+
+    @property
+    def description(self) -> BackendDescription:
+        """The backend as it was when it was last asked."""
+        return self._description
+
+    def status(self) -> Status:
+        """How the worker fares now."""
+        state, reason = self.state()
+        return Status(
+            self.attempts.in_flight, state, reason, self._backend.rate_limit(), self._description.resident_models
+        )
+
+    def state(self) -> tuple[WorkerState, str]:
+        """Whether the worker can serve, and why not."""
+        if self.settings.backend.missing:
+            return WorkerState.NOT_CONFIGURED, self.settings.backend.missing
+        if self._draining:
+            return WorkerState.DRAINING, self._draining
+        return self._description.state, self._description.state_reason
+
+    async def refresh(self) -> None:
+        """Ask the provider what it has and how it is, and tell the routers if its models changed."""
+        if self.settings.backend.missing:
+            return
+        before = self._description
+        try:
+            async with asyncio.timeout(DESCRIBE_TIMEOUT):
+                found = await self._backend.describe()
+        except TimeoutError:
+            reason = f"the provider did not describe itself within {DESCRIBE_TIMEOUT:g} s"
+            found = replace(before, state=WorkerState.UNHEALTHY, state_reason=reason)
+        if found.state is not WorkerState.READY and not found.models:
+            found = replace(found, models=before.models)
+        self._description = replace(found, state_reason=scrub(found.state_reason, self.settings.backend.secrets))
+        if (found.state, found.state_reason) != (before.state, before.state_reason):
+            _LOG.info("%s is %s %s", self.settings.backend.name, found.state.label, self._description.state_reason)
+        if found.models != before.models:
+            self.announce(ModelsChanged(found.models))
+
+    def drain(self, reason: str) -> None:
+        """Take nothing new from now on."""
+        self._draining = reason
+
+    async def close(self) -> None:
+        """Cancel what runs and let go of the provider."""
+        await self.attempts.close()
+        await self._backend.close()
+
+    def _refusal(self, order: Order) -> str:
+        state, reason = self.state()
+        if state in (WorkerState.NOT_CONFIGURED, WorkerState.DRAINING):
+            return f"{state.label}: {reason}"
+        if order.operation in (Operation.COMPLETE, Operation.EMBED):
+            remote = any(model.model == order.model and model.remote for model in self._description.models)
+            clearance = min(self.clearance, Sensitivity.INTERNAL) if remote else self.clearance
+            if order.sensitivity > clearance:
+                return f"{order.sensitivity.label} is above this worker's clearance ({clearance.label})"
+        return ""
+
+    def _noticed(self, order: Order, failed: Failed) -> None:
+        """Tell every router what one attempt has learnt: the provider wants to be left alone."""
+        if failed.failure_class is FailureClass.RATE_LIMITED and failed.retry_after:
+            model = "" if failed.backend_wide else order.model
+            self.announce(CoolDown(model, failed.retry_after, failed.message))
+
+
+def _nobody_listens(_: Announcement) -> None:
+    """Before the first link there is nobody to tell; hello tells it all."""
