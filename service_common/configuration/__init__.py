@@ -1,13 +1,13 @@
 """The configuration of router and workers: one file, one model, every mistake with its place."""
 
-from service_common.configuration.automatic import automatic_configuration, providers_found
+from service_common.configuration.automatic import automatic_configuration, provider_variables, providers_found
 from service_common.configuration.backends import BackendConnection, BackendSection
 from service_common.configuration.loader import Knowledge, load_configuration, parse_configuration
 from service_common.configuration.mistakes import ConfigurationErrors, Mistake
 from service_common.configuration.models import ModelSection
 from service_common.configuration.plugins import PLUGIN_KINDS, PluginKind, PluginNames
 from service_common.configuration.profiles import AttemptsSection, ProfileSection
-from service_common.configuration.references import MissingVariables
+from service_common.configuration.references import MissingVariables, pick_variables
 from service_common.configuration.schema import Configuration, RouterSection, TracingSection
 
 __all__ = [
@@ -29,5 +29,7 @@ __all__ = [
     "automatic_configuration",
     "load_configuration",
     "parse_configuration",
+    "pick_variables",
+    "provider_variables",
     "providers_found",
 ]

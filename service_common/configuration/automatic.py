@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from service_common.configuration.defaults import OLLAMA, load_providers
-from service_common.configuration.references import is_secret_reference
+from service_common.configuration.references import all_variables_in, is_secret_reference
 from service_common.configuration.writing import to_yaml
 
 Target = tuple[str, dict[str, Any]]
@@ -15,6 +15,13 @@ def providers_found(environment: Mapping[str, str]) -> tuple[str, ...]:
     """The names of the providers whose key and other needed variables are set, in the order of the data file."""
     providers = load_providers()["providers"]
     return tuple(name for name, provider in providers.items() if _is_configured(provider, environment))
+
+
+def provider_variables() -> frozenset[str]:
+    """Every variable that automatic configuration looks for; what `pick_variables` shall fetch from a `.env`."""
+    providers = load_providers()["providers"].values()
+    named = {name for provider in providers for use in ("keys", "needs", "passes") for name in provider.get(use) or ()}
+    return frozenset(named | {name for p in providers for name in all_variables_in(p.get("base_url", ""))})
 
 
 def automatic_configuration(

@@ -21,6 +21,7 @@ from service_common.configuration.scalars import Duration, OptionalAddress, Secr
 from service_common.configuration.section import Section
 
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Dialect = Literal["openai", "azure", "groq", "mistral", "deepseek", "openrouter", "vllm", "generic"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 _OLLAMA_ONLY = ("keep_alive", "pull", "warm_up")
 _OPENAI_WIRE_ONLY = ("dialect",)
@@ -65,8 +66,7 @@ class BackendSection(Section):
         max_concurrency: most attempts at once over all its workers.
         discover: models that the worker reports but the file does not list may be used.
         simulated: a simulated provider stands in for the real one; shown wherever an answer is shown.
-        dialect: of the OpenAI wire: `openai` for OpenAI's own newest field names, `compatible` for everybody else's,
-            `auto`: by the provider.
+        dialect: of the OpenAI wire; None: the provider's.
         environment: further variables that the worker needs (those referred to are handed to it anyway).
         options: of the provider's library or wire, handed to the worker as they are.
         keep_alive: how long Ollama keeps a model in memory after use; `pull`: missing models may be fetched;
@@ -85,7 +85,7 @@ class BackendSection(Section):
     enabled: bool = True
     simulated: bool = False
     discover: bool = False
-    dialect: Literal["auto", "openai", "compatible"] = "auto"
+    dialect: Dialect | None = None
     ca_file: str = ""
     headers: Mapping[str, str] = {}
     options: Mapping[str, Any] = {}

@@ -1,0 +1,74 @@
+"""`config-check`: every mistake of a configuration file, for people or as JSON. It starts nothing."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import TextIO
+
+from service_common.configuration import Configuration, ConfigurationErrors, Mistake, PluginNames, load_configuration
+from service_common.facts import FactsTable
+
+OK = 0
+MISTAKEN = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The subcommand's arguments: FILE and --json."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="the configuration file (trunkline.yaml)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines for people")
+
+
+def run_check(
+    arguments: argparse.Namespace, environment: Mapping[str, str], plugins: PluginNames, today: date, out: TextIO
+) -> int:
+    """Check `arguments.file` and write the result to `out`.
+
+    Returns:
+        The exit code: 0 without mistakes, 1 with.
+    """
+    try:
+        configuration = load_configuration(arguments.file, environment, plugins, FactsTable.load(), today)
+    except ConfigurationErrors as error:
+        out.write(_mistakes_as_json(error.mistakes) if arguments.json else _mistakes_as_text(error.mistakes))
+        return MISTAKEN
+    out.write(_summary_as_json(configuration) if arguments.json else _summary_as_text(arguments.file, configuration))
+    return OK
+
+
+def _mistakes_as_text(mistakes: tuple[Mistake, ...]) -> str:
+    lines = [str(mistake) for mistake in mistakes]
+    count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+    return "\n".join([*lines, f"{count}. Nothing was started.", ""])
+
+
+def _mistakes_as_json(mistakes: tuple[Mistake, ...]) -> str:
+    return json.dumps({"ok": False, "mistakes": [asdict(mistake) for mistake in mistakes]}, indent=2) + "\n"
+
+
+def _summary_as_text(file: Path, configuration: Configuration) -> str:
+    counts = ", ".join(
+        f"{len(names)} {word}{'' if len(names) == 1 else ending}"
+        for word, ending, names in (
+            ("backend", "s", configuration.backends),
+            ("model", "s", configuration.models),
+            ("alias", "es", configuration.aliases),
+            ("profile", "s", configuration.profiles),
+        )
+    )
+    return f"{file}: no mistakes. {counts}; version {configuration.version}.\n"
+
+
+def _summary_as_json(configuration: Configuration) -> str:
+    summary = {
+        "ok": True,
+        "version": configuration.version,
+        "backends": list(configuration.backends),
+        "models": list(configuration.models),
+        "aliases": list(configuration.aliases),
+        "profiles": list(configuration.profiles),
+        "mistakes": [],
+    }
+    return json.dumps(summary, indent=2) + "\n"
