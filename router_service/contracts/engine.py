@@ -49,23 +49,15 @@ class Hop:
     tried: frozenset[str]
 
 
-class PromptSize(Protocol):
-    """One prompt, measured once for all families of models."""
-
-    def tokens(self, family: str) -> int:
-        """Tokens as this family counts them, corrected by what providers reported."""
-        ...
-
-
 class TokenEstimator(Protocol):
     """Counts tokens without a tokenizer. A family is a group of models that count alike."""
 
-    def family_of(self, model: str) -> str:
-        """The family of a model; called once per model."""
+    def family_of(self, provider: str, model: str) -> str:
+        """The family of a model; called once per target."""
         ...
 
-    def measure(self, request: Request) -> PromptSize:
-        """The size of the whole prompt: texts, messages, tools, pictures, files."""
+    def estimate(self, request: Request, family: str) -> int:
+        """Tokens of the whole prompt as this family counts them, corrected by what providers reported."""
         ...
 
 

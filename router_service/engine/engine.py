@@ -13,11 +13,11 @@ from router_service.domain.target import TableSnapshot
 from router_service.engine.admission import admit
 from router_service.engine.classifying import Classifying
 from router_service.engine.ensemble import Ballot, count
-from router_service.engine.expectation import Expecting, Measured
+from router_service.engine.expectation import Expecting, expectation
 from router_service.engine.explanation import explain_empty
 from router_service.engine.names import NameCheck
 from router_service.engine.planning import arrange
-from router_service.engine.profiles import Panel, ReadyProfile, classifiers, panels
+from router_service.engine.profiles import Panel, ReadyProfile, classifiers, panels, with_ensembles
 from router_service.engine.ranking import rank
 from router_service.engine.selection import Selection, Selector
 from router_service.engine.steering import Steerer, Steering
@@ -64,16 +64,15 @@ class RoutingEngine:
             UnknownPlugin, pydantic.ValidationError, PatternError: the configuration names a plugin that does not
                 exist, or its settings are wrong; `config check` finds these beforehand.
         """
-        self._catalogue = catalogue
+        self._panels = panels(catalogue.profiles, catalogue.policy, plugins)
+        self._catalogue = with_ensembles(catalogue, self._panels)
         self._clock = clock
         self._random_factory = random_factory
-        self._panels = panels(catalogue.profiles, catalogue.policy, plugins)
         self._names = NameCheck(catalogue, self._panels)
         self._selector = Selector(catalogue)
         self._steerer = Steerer(catalogue.policy)
-        self._estimator = estimator
         self._expecting = Expecting(estimator)
-        self._classifying = Classifying(classifiers(catalogue.policy, plugins), clock)
+        self._classifying = Classifying(classifiers(catalogue.policy, plugins), estimator, clock)
         self._unused = Random(0)
 
     @property
@@ -93,15 +92,14 @@ class RoutingEngine:
         """
         self._names.check(request, snapshot)
         wall = self._clock.wall()
-        size = self._estimator.measure(request)
-        found = self._classifying.classify(request, size)
+        found = self._classifying.classify(request)
         panel, steering = self._panel(request, found, wall)
         selection = self._selector.select(request, snapshot, wall.date(), panel.lead.profile.last_resort)
         question = _Question(
             request,
             found,
             selection,
-            self._expecting.expect(size, found, selection.views),
+            self._expecting.expect(request, found, selection.views),
             steering,
             self._clock.now(),
             wall,
@@ -118,17 +116,19 @@ class RoutingEngine:
         view = self._selector.view(target, snapshot)
         if view is None:
             return Rejection(target, "attached", "no longer in the table")
-        profile = self._panels[decision.profile].lead
+        panel = self._panels.get(decision.profile) or self._panels[self._catalogue.default_profile]
+        profile = panel.lead
+        found = decision.classification
         known = decision.expectations.get(target)
-        size = self._estimator.measure(request) if known is None else Measured(known.input_tokens)
+        tokens = found.input_tokens if known is None else known.input_tokens
         context = RoutingContext(
             request=request,
-            classification=decision.classification,
+            classification=found,
             profile=profile.profile,
             now=self._clock.now(),
             wall=self._clock.wall(),
             time_left=hop.time_left,
-            expectations=self._expecting.expect(size, decision.classification, (view,)),
+            expectations={target: expectation(view, tokens, found.expected_output_tokens)},
             aliases=self._catalogue.aliases,
             random=self._unused,
             spent=hop.spent,

@@ -1,22 +1,11 @@
 """What a request should take on each target: tokens, money, time."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from router_service.contracts.engine import PromptSize, TokenEstimator
+from router_service.contracts.engine import TokenEstimator
 from router_service.domain.decision import Classification, Expectation
+from router_service.domain.request import Request
 from router_service.domain.target import TargetView
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """The size of a prompt that one family has counted already."""
-
-    count: int
-
-    def tokens(self, family: str) -> int:
-        """The count, for the family that made it."""
-        return self.count
 
 
 class Expecting:
@@ -27,30 +16,40 @@ class Expecting:
         self._estimator = estimator
         self._families: dict[str, str] = {}
 
-    def expect(self, size: PromptSize, found: Classification, views: Iterable[TargetView]) -> dict[str, Expectation]:
-        """One expectation per target.
-
-        The time is that to the first token plus the expected answer at the target's token rate: measured figures,
-        else priors. The cost is by price, as if nothing of the prompt were cached.
-        """
+    def expect(self, request: Request, found: Classification, views: Iterable[TargetView]) -> dict[str, Expectation]:
+        """One expectation per target; tokens are counted once per family of models."""
         output = found.expected_output_tokens
         families = self._families
         counted: dict[str, int] = {}
         expected = {}
         for view in views:
             spec = view.spec
-            family = families.get(spec.model)
+            family = families.get(spec.name)
             if family is None:
-                family = families[spec.model] = self._estimator.family_of(spec.model)
+                family = families[spec.name] = self._estimator.family_of(spec.provider, spec.model)
             tokens = counted.get(family)
             if tokens is None:
-                tokens = counted[family] = size.tokens(family)
-            price = spec.price
-            cost = None if price is None else price.cost(tokens, output)
-            metrics = view.metrics
-            first_token = metrics.first_token
-            if first_token is None:
-                first_token = spec.priors.first_token
-            rate = metrics.tokens_per_second or spec.priors.tokens_per_second
-            expected[spec.name] = Expectation(cost, first_token + output / rate, first_token, tokens, output)
+                tokens = counted[family] = self._estimator.estimate(request, family)
+            expected[spec.name] = expectation(view, tokens, output)
         return expected
+
+
+def expectation(view: TargetView, input_tokens: int, output_tokens: int) -> Expectation:
+    """What so many tokens should take on a target.
+
+    The time is that to the first token plus the expected answer at the target's token rate: measured figures, else
+    priors. The cost is by price, as if nothing of the prompt were cached.
+    """
+    price = view.spec.price
+    metrics = view.metrics
+    first_token = metrics.first_token
+    if first_token is None:
+        first_token = view.spec.priors.first_token
+    rate = metrics.tokens_per_second or view.spec.priors.tokens_per_second
+    return Expectation(
+        None if price is None else price.cost(input_tokens, output_tokens),
+        first_token + output_tokens / rate,
+        first_token,
+        input_tokens,
+        output_tokens,
+    )

@@ -1,8 +1,9 @@
 """Profiles made ready: the plugins that a profile names, built once per configuration."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from router_service.contracts.engine import Catalogue
 from router_service.contracts.plugins import Classifier, Filter, Picker, Scorer
 from router_service.domain.policy import RoutingPolicy
 from router_service.domain.profile import Profile
@@ -84,6 +85,12 @@ def panels(profiles: Mapping[str, Profile], policy: RoutingPolicy, plugins: Plug
         members = tuple((made[profile], weight / total) for profile, weight in weights.items())
         found[name] = Panel(name, members, max(members, key=_weight)[0])
     return found
+
+
+def with_ensembles(catalogue: Catalogue, found: Mapping[str, Panel]) -> Catalogue:
+    """A catalogue whose profiles hold the ensembles too: with the limits of their heaviest members."""
+    profiles = {name: replace(panel.lead.profile, name=name, picker=panel.picker_name) for name, panel in found.items()}
+    return replace(catalogue, profiles=profiles)
 
 
 def classifiers(policy: RoutingPolicy, plugins: PluginRegistry) -> tuple[Classifier, ...]:

@@ -12,13 +12,16 @@ from router_service.domain.profile import Profile
 from router_service.domain.request import PromptMessage, Request, RoutingOptions
 from router_service.domain.target import BackendPolicy, Price, TableSnapshot, TargetMetrics, TargetSpec, TargetView
 from router_service.engine.engine import RoutingEngine
-from router_service.engine.tokens import PromptEstimator
 from router_service.plugins.builtin import built_in_plugins
-from router_service.plugins.profiles import BUILT_IN_PROFILES
 from router_service.plugins.registry import PluginRegistry
-from service_common.tokens import TokenCorrection
+from router_service.state.token_counter import TokenCounter
+from service_common.configuration.defaults import built_in_profiles
 from service_common.vocabulary import Operation, TargetState
 
+BUILT_IN_PROFILES: Mapping[str, Profile] = {
+    name: Profile(name, **{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
+    for name, fields in built_in_profiles().items()
+}
 WALL = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 """A Monday noon."""
 DOLLAR = 1_000_000_000
@@ -46,7 +49,7 @@ def price(dollars_in: float, dollars_out: float) -> Price:
 def spec(name: str, **facts: Any) -> TargetSpec:
     """A chat target that can do everything, at $1 and $2 per million tokens."""
     backend, _, model = name.partition("/")
-    given = {
+    given: dict[str, Any] = {
         "price": price(1, 2),
         "context_window": 128_000,
         "quality": 0.7,
@@ -58,7 +61,7 @@ def spec(name: str, **facts: Any) -> TargetSpec:
 def view(target: TargetSpec | str, metrics: Mapping[str, Any] | None = None, **row: Any) -> TargetView:
     """A ready row of the table with room for ten attempts."""
     made = spec(target) if isinstance(target, str) else target
-    given = {"state": TargetState.READY, "workers": 1, "capacity": 10}
+    given: dict[str, Any] = {"state": TargetState.READY, "workers": 1, "capacity": 10}
     return TargetView(made, metrics=TargetMetrics(**(metrics or {})), **(given | row))
 
 
@@ -106,7 +109,7 @@ def engine_for(
         plugins or built_in_plugins(),
         clock or StillClock(),
         random or (lambda: Random(7)),
-        PromptEstimator(TokenCorrection()),
+        TokenCounter(),
     )
 
 

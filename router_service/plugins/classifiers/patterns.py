@@ -29,8 +29,8 @@ class PatternSet:
         for pattern in patterns:
             try:
                 self._set.Add(pattern)
-            except re2.error as error:
-                raise PatternError(f"{pattern!r}: {_reason(error)}") from None
+            except re2.error:
+                raise PatternError(f"{pattern!r}: {_reason(pattern, options)}") from None
         self._empty = not patterns
         if patterns:
             self._set.Compile()
@@ -40,6 +40,11 @@ class PatternSet:
         return () if self._empty else cast("Sequence[int] | None", self._set.Match(text)) or ()
 
 
-def _reason(error: Exception) -> str:
-    reason = error.args[0] if error.args else error
-    return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+def _reason(pattern: str, options: re2.Options) -> str:
+    """Why RE2 does not accept a pattern: the set does not say, a single pattern does."""
+    try:
+        re2.compile(pattern, options)
+    except re2.error as error:
+        reason = error.args[0] if error.args else error
+        return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+    return "too large"

@@ -1,5 +1,7 @@
 """What the engine decides, as a caller of it sees."""
 
+from typing import Any
+
 import pytest
 
 from router_service.contracts.engine import Engine, Hop
@@ -115,7 +117,7 @@ def test_embeddings_and_chat_do_not_mix() -> None:
         ),
     ],
 )
-def test_unknown_names_are_refused_with_the_nearest(options: dict[str, object], field: str, hint: str) -> None:
+def test_unknown_names_are_refused_with_the_nearest(options: dict[str, Any], field: str, hint: str) -> None:
     """A misspelt profile, target, backend or capability is an error that names the field and what was meant."""
     views = (view("openai/gpt-4o-mini"), view("groq/llama"))
     with pytest.raises(InvalidRequest) as caught:
