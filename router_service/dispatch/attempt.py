@@ -7,9 +7,9 @@ from datetime import datetime
 
 from router_service.contracts.dispatch import AttemptOrder
 from router_service.contracts.link import Claim, SessionLink
-from router_service.dispatch.credit import CreditLine, delta_size
+from router_service.dispatch.credit import CREDIT_WINDOW, CreditLine, delta_size
 from router_service.domain.attempt import AttemptOutcome, AttemptRecord, Failure, Usage
-from router_service.domain.events import ReasoningDelta, TextDelta, ToolCallDelta
+from router_service.domain.events import Delta, ReasoningDelta, TextDelta, ToolCallDelta
 from router_service.domain.signals import AttemptSignal, Failed, Finished, PullProgressed
 from router_service.domain.worker import WorkerHello
 from service_common.failures import FailureClass
@@ -20,8 +20,8 @@ CHARACTERS_PER_TOKEN = 4
 JOIN_AFTER = 256
 """Pieces of text that wait before they are joined, so that many tiny ones cost little memory."""
 
-MOST_WAITING = 4096
-"""Signals other than text that may wait unread."""
+MOST_WAITING = 2 * CREDIT_WINDOW
+"""Signals that may wait unread, also where they cost no credit."""
 
 UNBILLED = frozenset(
     {
@@ -57,7 +57,7 @@ class Attempt:
         "_ended",
         "_on_cancel",
         "_text",
-        "_text_type",
+        "_text_head",
         "_waiter",
         "_waiting",
         "attempt_id",
@@ -97,7 +97,7 @@ class Attempt:
         self._credit = CreditLine()
         self._waiting: list[AttemptSignal] = []
         self._text: list[str] = []
-        self._text_type: type[TextDelta] | type[ReasoningDelta] = TextDelta
+        self._text_head: Delta = TextDelta("")
         self._waiter: asyncio.Future[None] | None = None
         self._characters = 0
         self._ended = False
@@ -187,34 +187,30 @@ class Attempt:
             expected_input_tokens=order.input_tokens,
         )
 
-    def _accept_delta(self, delta: TextDelta | ReasoningDelta | ToolCallDelta) -> bool:
-        size = delta_size(delta)
-        if isinstance(delta, ToolCallDelta):
-            self._characters += len(delta.arguments_json) + len(delta.name)
-        else:
-            self._characters += len(delta.text)
+    def _accept_delta(self, delta: Delta) -> bool:
+        text = delta.arguments_json if isinstance(delta, ToolCallDelta) else delta.text
+        self._characters += len(text)
         if self.stopping is not None:
             return True
-        if isinstance(delta, ToolCallDelta):
+        if not self._text or not _continues(delta, self._text_head):
             self._close_text()
-            self._waiting.append(delta)
-        else:
-            self._append_text(type(delta), delta.text)
-        self._wake()
-        return self._credit.receive(size) and len(self._waiting) <= MOST_WAITING
-
-    def _append_text(self, kind: type[TextDelta] | type[ReasoningDelta], text: str) -> None:
-        if kind is not self._text_type:
-            self._close_text()
-            self._text_type = kind
+            self._text_head = delta
         self._text.append(text)
         if len(self._text) >= JOIN_AFTER:
             self._text = ["".join(self._text)]
+        self._wake()
+        return self._credit.receive(delta_size(delta)) and len(self._waiting) <= MOST_WAITING
 
     def _close_text(self) -> None:
-        if self._text:
-            self._waiting.append(self._text_type("".join(self._text)))
-            self._text = []
+        if not self._text:
+            return
+        text = self._text[0] if len(self._text) == 1 else "".join(self._text)
+        head = self._text_head
+        if isinstance(head, ToolCallDelta):
+            self._waiting.append(ToolCallDelta(head.index, head.id, head.name, text))
+        else:
+            self._waiting.append(type(head)(text))
+        self._text = []
 
     def _take(self) -> Sequence[AttemptSignal]:
         self._close_text()
@@ -248,3 +244,12 @@ class Attempt:
             output_tokens=max(reported.output_tokens, seen),
             estimated=True,
         )
+
+
+def _continues(delta: Delta, head: Delta) -> bool:
+    """Whether `delta` can be joined to the piece that `head` began."""
+    if type(delta) is not type(head):
+        return False
+    if isinstance(delta, ToolCallDelta) and isinstance(head, ToolCallDelta):
+        return delta.index == head.index and not delta.id and not delta.name
+    return True

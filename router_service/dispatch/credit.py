@@ -1,20 +1,15 @@
 """Flow control of one attempt: how many bytes of deltas a worker may send before its caller has read."""
 
-from router_service.domain.events import Delta, TextDelta, ToolCallDelta
+from router_service.domain.events import Delta, ToolCallDelta
 
 CREDIT_WINDOW = 64 * 1024
 """Bytes of deltas that one attempt may have unread."""
 
 
 def delta_size(delta: Delta) -> int:
-    """What a delta costs: the bytes (UTF-8) of its text, or of a tool call's id, name and arguments."""
-    if type(delta) is TextDelta:
-        text = delta.text
-    elif isinstance(delta, ToolCallDelta):
-        text = f"{delta.id}{delta.name}{delta.arguments_json}"
-    else:
-        text = delta.text
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    """What a delta costs: the bytes (UTF-8) of its text, or of a tool call's arguments. Workers count the same."""
+    text = delta.arguments_json if isinstance(delta, ToolCallDelta) else delta.text
+    return len(text) if text.isascii() else len(text.encode())
 
 
 class CreditLine:

@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from router_service.domain.target import Price
 from service_common.vocabulary import Locality, ModelMode, Sensitivity, WorkerState
-
-NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ class WorkerHello:
     locality: Locality = Locality.REMOTE
     clearance: Sensitivity = Sensitivity.INTERNAL
     region: str = ""
-    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
+    labels: Mapping[str, str] = field(default_factory=dict)
     version: str = ""
     simulated: bool = False
     state: WorkerState = WorkerState.READY
