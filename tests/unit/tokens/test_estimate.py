@@ -1,0 +1,143 @@
+"""Token estimates: against real tokenizers where they are at hand, and in their properties."""
+
+import os
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service_common.tokens import Family, estimate_image, estimate_message_overhead, estimate_text, family_of
+from service_common.tokens.features import NAMES, count_features
+from service_common.tokens.weights import WEIGHTS
+from tests.unit.tokens.texts import CHINESE, ENGLISH, GERMAN, JSON, PYTHON
+
+TEXTS = {"english": ENGLISH, "german": GERMAN, "chinese": CHINESE, "python": PYTHON, "json": JSON}
+O200K_FILE = "fb374d419588a4632f3f557e76b4b70aebbca790"
+families = st.sampled_from(list(Family))
+
+
+def tokenizer_folder() -> Path:
+    """Where litellm keeps the tokenizers that it ships."""
+    try:
+        folder = metadata.distribution("litellm").locate_file("litellm/litellm_core_utils/tokenizers")
+    except metadata.PackageNotFoundError:
+        pytest.skip("no tokenizer to compare with: pip install 'trunkline[litellm]'")
+    return Path(str(folder))
+
+
+@pytest.fixture(scope="module")
+def real_counts() -> dict[Family, Callable[[str], int]]:
+    """Real tokenizers by family."""
+    folder = tokenizer_folder()
+    if not (folder / O200K_FILE).exists():
+        pytest.skip("this litellm does not ship o200k_base")
+    tiktoken = pytest.importorskip("tiktoken")
+    tokenizers = pytest.importorskip("tokenizers")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TIKTOKEN_CACHE_DIR", os.fspath(folder))
+        openai = tiktoken.get_encoding("o200k_base")
+    claude = tokenizers.Tokenizer.from_file(os.fspath(folder / "anthropic_tokenizer.json"))
+    return {
+        Family.OPENAI: lambda text: len(openai.encode(text)),
+        Family.CLAUDE: lambda text: len(claude.encode(text, add_special_tokens=False).ids),
+    }
+
+
+@pytest.mark.parametrize("family", [Family.OPENAI, Family.CLAUDE])
+@pytest.mark.parametrize("kind", TEXTS)
+def test_estimates_begin_within_15_percent(
+    real_counts: dict[Family, Callable[[str], int]], family: Family, kind: str
+) -> None:
+    """Before any correction, the usual kinds of text are at most 15 % off."""
+    real = real_counts[family](TEXTS[kind])
+    assert estimate_text(TEXTS[kind], family) == pytest.approx(real, rel=0.15)
+
+
+def test_an_empty_text_has_no_token() -> None:
+    """Nothing costs nothing."""
+    assert estimate_text("", Family.OPENAI) == 0
+
+
+@given(text=st.text(min_size=1), family=families)
+def test_any_text_has_at_least_one_token(text: str, family: Family) -> None:
+    """Whatever the characters, the estimate is a positive integer of a plausible size."""
+    estimate = estimate_text(text, family)
+    assert 1 <= estimate <= 8 * len(text) + 1
+
+
+def test_a_lone_surrogate_is_counted() -> None:
+    """A broken character from a careless caller does not break the estimate."""
+    assert estimate_text("a \ud800 b", Family.LLAMA) >= 1
+
+
+@given(left=st.text(max_size=200), right=st.text(max_size=200), family=families)
+def test_a_whole_is_about_its_parts(left: str, right: str, family: Family) -> None:
+    """Cutting a text in two changes the estimate by no more than what happens at the cut, and rounding."""
+    whole = estimate_text(left + " . " + right, family)
+    parts = estimate_text(left, family) + estimate_text(right, family)
+    # Accents on one side make the other side's letters foreign too: about 0.1 token each.
+    assert abs(whole - parts) <= 5 + 0.12 * (len(left) + len(right))
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_a_book_is_sampled_evenly(kind: str) -> None:
+    """Beyond 32 K characters the estimate rests on slices, and stays within 5 % of the whole."""
+    text = TEXTS[kind]
+    copies = 200_000 // len(text) + 1
+    assert estimate_text(text * copies, Family.QWEN) == pytest.approx(
+        estimate_text(text, Family.QWEN) * copies, rel=0.05
+    )
+
+
+def test_weights_fit_the_features() -> None:
+    """Every family has one weight for each feature; none is negative."""
+    assert set(WEIGHTS) == set(Family)
+    for weights in WEIGHTS.values():
+        assert len(weights) == len(NAMES) == len(count_features("é"))
+        assert min(weights) >= 0
+
+
+@pytest.mark.parametrize(
+    ("model", "family"),
+    [
+        ("gpt-4o-mini", Family.OPENAI),
+        ("openai/gpt-oss-20b", Family.OPENAI),
+        ("o3-mini", Family.OPENAI),
+        ("claude-haiku-4-5", Family.CLAUDE),
+        ("us.anthropic.claude-sonnet-4-6", Family.CLAUDE),
+        ("llama3.1:8b", Family.LLAMA),
+        ("meta-llama/Llama-3.3-70B-Instruct", Family.LLAMA),
+        ("gemini-2.5-pro", Family.GEMINI),
+        ("gemma3:4b", Family.GEMINI),
+        ("mixtral-8x7b", Family.MISTRAL),
+        ("codestral-latest", Family.MISTRAL),
+        ("Qwen/Qwen3-32B", Family.QWEN),
+        ("deepseek-chat", Family.DEEPSEEK),
+        ("deepseek-r1-distill-llama-70b", Family.LLAMA),
+        ("deepseek-r1-distill-qwen-32b", Family.QWEN),
+        ("kimi-k2", Family.DEFAULT),
+        ("tiny:latest", Family.DEFAULT),
+    ],
+)
+def test_the_family_follows_the_name(model: str, family: Family) -> None:
+    """Names as providers write them lead to the tokenizer that they use."""
+    assert family_of(model) is family
+
+
+@given(family=families, messages=st.integers(0, 50), tools=st.integers(0, 50))
+def test_overhead_grows_with_messages_and_tools(family: Family, messages: int, tools: int) -> None:
+    """Each message and each tool adds something."""
+    overhead = estimate_message_overhead(family, messages, tools)
+    assert overhead > 0
+    assert estimate_message_overhead(family, messages + 1, tools) > overhead
+    assert estimate_message_overhead(family, messages, tools + 1) > overhead
+
+
+def test_a_picture_counts_by_family() -> None:
+    """OpenAI's tiles, Claude's pixels; low detail is cheap where it exists."""
+    assert estimate_image(Family.OPENAI) == 765
+    assert estimate_image(Family.OPENAI, low_detail=True) == 85
+    assert estimate_image(Family.CLAUDE, low_detail=True) == estimate_image(Family.CLAUDE) == 1600
