@@ -6,7 +6,7 @@ from typing import Any
 from router_service.contracts.dispatch import AttemptOrder
 from router_service.contracts.engine import Catalogue
 from router_service.dispatch.attempt import Attempt
-from router_service.dispatch.link import WorkerLink
+from router_service.dispatch.link import LinkSettings, WorkerLink
 from router_service.dispatch.registry import AttemptRegistry
 from router_service.dispatch.sessions import SessionDirectory
 from router_service.domain.profile import Profile
@@ -26,7 +26,9 @@ PRICE = Price(input=1_000_000, output=2_000_000, cached_input=500_000)
 def spec(name: str, **changes: Any) -> TargetSpec:
     """The configured target `backend/model`."""
     backend, model = name.split("/", 1)
-    return TargetSpec(**({"name": name, "backend": backend, "model": model, "provider": "openai", "price": PRICE} | changes))
+    return TargetSpec(
+        **({"name": name, "backend": backend, "model": model, "provider": "openai", "price": PRICE} | changes)
+    )
 
 
 def catalogue(*targets: TargetSpec, backends: tuple[BackendPolicy, ...] = (), version: str = "1") -> Catalogue:
@@ -75,6 +77,7 @@ class Parts:
 
     catalogue: Catalogue
     clock: Any = field(default_factory=FakeClock)
+    heartbeat_interval: float = 1.0
 
     def __post_init__(self) -> None:
         """Wire them."""
@@ -82,7 +85,8 @@ class Parts:
         self.sessions = SessionDirectory()
         self.table = Table(self.catalogue, FactsTable({}, "none"), self.clock)
         self.registry = AttemptRegistry(self.clock, self.sessions, self.table, [self.kept])
-        self.link = WorkerLink(self.clock, self.sessions, self.registry, self.table)
+        settings = LinkSettings(heartbeat_interval=self.heartbeat_interval)
+        self.link = WorkerLink(self.clock, self.sessions, self.registry, self.table, settings)
 
     def start(self, target: str, **changes: Any) -> Attempt:
         """Start an attempt that must not be refused."""
