@@ -16,7 +16,7 @@ from trunkline.admin.v1 import admin_service_pb2 as admin_pb2
 from trunkline.admin.v1.admin_service_pb2_grpc import AdminServiceServicer, add_AdminServiceServicer_to_server
 from trunkline.router.v1 import router_service_pb2 as router_pb2
 from trunkline.router.v1.router_service_pb2_grpc import RouterServiceServicer, add_RouterServiceServicer_to_server
-from trunkline.types.v1 import attempt_pb2, status_pb2
+from trunkline.types.v1 import attempt_pb2, chat_pb2, status_pb2, target_pb2
 
 SERVICE = "trunkline.router.v1.RouterService"
 
@@ -68,7 +68,7 @@ class _Scripted:
 
     def _note(self, request: Any, context: Any) -> None:
         self._script.requests.append(request)
-        self._script.metadata.append({key: value for key, value in context.invocation_metadata() or ()})
+        self._script.metadata.append(dict(context.invocation_metadata() or ()))
         self._script.deadlines.append(context.time_remaining())
 
     async def _unary(self, method: str, request: Any, context: Any) -> Any:
@@ -176,7 +176,13 @@ def table_of(*targets: str) -> admin_pb2.GetTableResponse:
     """A table with a ready row for each target."""
     response = admin_pb2.GetTableResponse()
     for target in targets:
-        response.rows.add(target=target, provider=target.partition("/")[0], state=1, workers=1, capacity=8)
+        response.rows.add(
+            target=target,
+            provider=target.partition("/")[0],
+            state=target_pb2.TARGET_STATE_READY,
+            workers=1,
+            capacity=8,
+        )
     return response
 
 
@@ -188,7 +194,8 @@ def completed(text: str, target: str = "openai/gpt-4o-mini") -> list[router_pb2.
     first.decision.plan.append(target)
     last = router_pb2.StreamCompleteResponse()
     done = last.completed
-    done.finish_reason, done.target, done.decision_id, done.cost_nanodollars = 1, target, "d1", 130_000
+    done.finish_reason = chat_pb2.FINISH_REASON_STOP
+    done.target, done.decision_id, done.cost_nanodollars = target, "d1", 130_000
     done.usage.input_tokens, done.usage.output_tokens = 12, 34
     done.latency.FromMilliseconds(420)
     attempt = done.attempts.add(number=1, target=target, kind=1, outcome=1, cost_nanodollars=130_000)

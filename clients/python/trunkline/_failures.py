@@ -1,7 +1,8 @@
 """Foreign errors become this package's, once, here: a gRPC status with its details."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import cast
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -89,7 +90,9 @@ def _call_error(failure: grpc.RpcError) -> attempt_pb2.CallError | None:
     Raises:
         DecodeError: the metadata is not what its name says.
     """
-    for key, value in failure.trailing_metadata() or ():
+    # asyncio's metadata are plain pairs, the others named ones; the type knows only of the latter
+    metadata = cast(Iterable[tuple[str, str | bytes]], failure.trailing_metadata() or ())
+    for key, value in metadata:
         if key == _DETAILS_KEY and isinstance(value, bytes):
             for detail in status_pb2.StatusDetails.FromString(value).details:
                 if detail.type_url.endswith(_CALL_ERROR):

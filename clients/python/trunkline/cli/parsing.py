@@ -89,6 +89,6 @@ def tool_list(path: Path) -> list[Tool]:
     try:
         entries: Any = json.loads(path.read_text(encoding="utf-8"))
         # OpenAI's form has the function one level deeper
-        return [Tool(**{**entry.get("function", entry)}) for entry in entries]
+        return [Tool(**entry.get("function", entry)) for entry in entries]
     except (ValueError, TypeError, AttributeError) as error:
         raise typer.BadParameter(f"{path} is not {shape}: {error}") from error

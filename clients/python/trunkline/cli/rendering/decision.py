@@ -28,7 +28,8 @@ def decision_explained(decision: Decision) -> RenderableType:
     parts: list[RenderableType] = [classification_line(decision.classification), *_warnings(decision), Text()]
     if decision.matched_rule:
         parts.insert(1, Text(f"rule {decision.matched_rule}", "dim"))
-    width = max((len(entry.target) for entry in (*decision.candidates, *decision.rejections)), default=0)
+    targets = [entry.target for entry in decision.candidates] + [entry.target for entry in decision.rejections]
+    width = max(map(len, targets), default=0)
     if decision.candidates:
         parts.append(_candidates(decision, width))
     else:

@@ -1,0 +1,150 @@
+"""The steps of `trunkline up`: configuration, simulated providers where there are none, router, workers."""
+
+import asyncio
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from trunkline._channel import ADDRESS_VARIABLE
+from trunkline.cli.modules import ROUTER, SIMULATED, WORKER, module_command
+from trunkline.cli.processes.addresses import claim
+from trunkline.cli.processes.child import ChildSpec
+from trunkline.cli.processes.environment import child_environment
+from trunkline.cli.processes.router_tools import (
+    BackendDescription,
+    ConfigurationDescription,
+    automatic_configuration,
+    describe_configuration,
+)
+from trunkline.cli.processes.supervisor import Supervisor
+
+ROUTER_NAME = "router"
+WORKER_PREFIX = "worker "
+SIMULATED_NAME = "simulated providers"
+
+_TOKEN_VARIABLE = "TRUNKLINE_WORKER_TOKEN"
+_STAND_INS = ("openai", "groq:openai", "ollama")
+_STOP_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """What was started.
+
+    Attributes:
+        listen: where the router is, as `host:port`.
+        configuration: the file in force; `automatic`: it was written by us.
+        tracing: where spans go; empty: nowhere.
+    """
+
+    listen: str
+    configuration: Path
+    automatic: bool
+    backends: tuple[BackendDescription, ...]
+    tracing: str
+
+
+@dataclass(slots=True)
+class Launch:
+    """One `up`: its processes, its run directory, and the variables that it found.
+
+    Attributes:
+        directory: private to the user; holds logs and the automatic configuration.
+        base: this process's variables together with those of `.env`.
+        token: what workers show to the router.
+    """
+
+    supervisor: Supervisor
+    directory: Path
+    base: Mapping[str, str] = field(repr=False)
+    token: str = field(repr=False)
+
+    @classmethod
+    def prepare(cls, supervisor: Supervisor, directory: Path, config: Path | None) -> "Launch":
+        """Read the environment and the `.env` beside the configuration (or in the working directory)."""
+        file = (config.resolve().parent if config else Path.cwd()) / ".env"
+        found = {name: value for name, value in dotenv_values(file).items() if value is not None}
+        base = {**found, **os.environ}
+        return cls(supervisor, directory, base, base.get(_TOKEN_VARIABLE) or secrets.token_urlsafe(32))
+
+    async def run(self, config: Path | None, listen: str | None) -> Launched:
+        """Start everything; the router and the workers may still be on their way up.
+
+        Raises:
+            ToolFailed: the configuration has mistakes.
+            AddressError: the router cannot listen there.
+            RuntimeError: the simulated providers do not start.
+        """
+        if listen is not None:
+            listen = claim(listen)
+        file = config or await self._write_automatic()
+        described = await describe_configuration(file, dict(self.base))
+        listen = listen or claim(described.listen)
+        await self._start_router(file, listen, described)
+        enabled = [backend for backend in described.backends if backend.enabled]
+        await asyncio.gather(*(self._start_worker(file, listen, backend, described) for backend in enabled))
+        return Launched(
+            listen=listen,
+            configuration=file,
+            automatic=config is None,
+            backends=described.backends,
+            tracing=self.base.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+        )
+
+    async def _write_automatic(self) -> Path:
+        """The configuration out of what is there; simulated providers stand in only where nothing real is."""
+        file = self.directory / "trunkline.yaml"
+        urls = await self._start_simulated()
+        _write(file, await automatic_configuration(dict(self.base), urls))
+        described = await describe_configuration(file, dict(self.base))
+        if not all(backend.simulated for backend in described.backends):
+            await self.supervisor.stop(SIMULATED_NAME, _STOP_SECONDS)
+            _write(file, await automatic_configuration(dict(self.base), {}))
+        return file
+
+    async def _start_simulated(self) -> Mapping[str, str]:
+        """Start the simulated providers; their base URLs by name."""
+        providers = [part for provider in _STAND_INS for part in ("--provider", provider)]
+        command = module_command(SIMULATED, *providers, "--json", "--exit-with-parent")
+        environment = child_environment(self.base, own=(), others=(), more={})
+        line = await self.supervisor.start_and_read(
+            ChildSpec(SIMULATED_NAME, command, environment, self.directory / "simulated.log"), "{"
+        )
+        return {name: provider["base_url"] for name, provider in json.loads(line)["providers"].items()}
+
+    async def _start_router(self, file: Path, listen: str, described: ConfigurationDescription) -> None:
+        """Start the router, without any provider's secret."""
+        command = module_command(ROUTER, "serve", "--config", str(file), "--listen", listen, "--exit-with-parent")
+        environment = child_environment(
+            self.base, own=(), others=_needed(described.backends), more={_TOKEN_VARIABLE: self.token}
+        )
+        await self.supervisor.start(ChildSpec(ROUTER_NAME, command, environment, self.directory / "router.log"))
+
+    async def _start_worker(
+        self, file: Path, listen: str, backend: BackendDescription, described: ConfigurationDescription
+    ) -> None:
+        """Start a backend's worker with the variables of that backend alone."""
+        command = module_command(WORKER, "--config", str(file), "--backend", backend.name, "--exit-with-parent")
+        environment = child_environment(
+            self.base,
+            own=backend.environment,
+            others=_needed(described.backends),
+            more={_TOKEN_VARIABLE: self.token, ADDRESS_VARIABLE: listen},
+        )
+        log = self.directory / f"worker-{backend.name}.log"
+        await self.supervisor.start(ChildSpec(f"{WORKER_PREFIX}{backend.name}", command, environment, log))
+
+
+def _needed(backends: tuple[BackendDescription, ...]) -> frozenset[str]:
+    """Every variable that any backend needs."""
+    return frozenset(name for backend in backends for name in backend.environment)
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a small file of the run directory."""
+    file.write_text(text, encoding="utf-8")

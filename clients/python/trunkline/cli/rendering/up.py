@@ -1,0 +1,94 @@
+"""The one screen of `trunkline up`: what is up, what is simulated and why, and how to call it."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from trunkline._channel import ADDRESS_VARIABLE, DEFAULT_ADDRESS
+from trunkline.cli.processes.launch import Launched
+from trunkline.cli.processes.router_tools import BackendDescription
+from trunkline.cli.processes.supervisor import Notice
+from trunkline.cli.rendering import formats
+from trunkline.targets import TargetRow
+
+_MOST_MODELS = 4
+
+
+def up_screen(
+    launched: Launched, rows: Sequence[TargetRow], unattached: Collection[str], *, logs: Path, seconds: float
+) -> RenderableType:
+    """Everything that a person needs to know once it is up."""
+    head = Text.assemble(
+        ("Trunkline is up", "bold green"), " at ", (launched.listen, "bold"), f"   {formats.duration(seconds)}"
+    )
+    parts: list[RenderableType] = [head, Text(), _backends(launched, rows, unattached), Text()]
+    if any(backend.simulated for backend in launched.backends):
+        parts += [_simulated_note(launched), Text()]
+    parts += [_how_to_call(launched, logs), Text(), Text("Ctrl-C ends it.", "dim")]
+    return Group(*parts)
+
+
+def notice_line(notice: Notice) -> Text:
+    """Something that happened, with whom it happened to."""
+    return Text.assemble((f"[{notice.name}] ", "bold"), (notice.text, "red" if notice.bad else "green"))
+
+
+def _backends(launched: Launched, rows: Sequence[TargetRow], unattached: Collection[str]) -> Table:
+    """Each backend: its state, its models, and what is wrong."""
+    grid = Table.grid(padding=(0, 3))
+    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True)
+    grid.add_column()
+    for backend in launched.backends:
+        own = [row for row in rows if row.backend == backend.name]
+        state, detail = _backend_state(backend, own, backend.name in unattached)
+        grid.add_row(f"  {backend.name}", state, detail)
+    return grid
+
+
+def _backend_state(backend: BackendDescription, rows: Sequence[TargetRow], unattached: bool) -> tuple[Text, Text]:
+    """A backend's state and what to say beside it."""
+    if not backend.enabled:
+        return Text("disabled", "dim"), Text("by the configuration", "dim")
+    if backend.missing:
+        return Text("not configured", "yellow"), Text(f"set {', '.join(backend.missing)}", "yellow")
+    if unattached:
+        return Text("starting", "yellow"), Text("its worker is not attached yet", "dim")
+    ready = [row.target.partition("/")[2] for row in rows if row.state == "ready"]
+    if not ready:
+        reason = next((row.state_reason for row in rows if row.state_reason), "it reports no model")
+        return Text(rows[0].state if rows else "no models", "yellow"), Text(reason, "dim")
+    shown = ", ".join(ready[:_MOST_MODELS])
+    more = f" and {len(ready) - _MOST_MODELS} more" if len(ready) > _MOST_MODELS else ""
+    state = Text("simulated", "yellow") if backend.simulated else Text("ready", "green")
+    return state, Text(f"{shown}{more}", "dim")
+
+
+def _simulated_note(launched: Launched) -> Text:
+    """Why there are simulated providers, and how to get real ones."""
+    why = "the configuration says so"
+    if launched.automatic:
+        why = "there is no provider's key in the environment or in .env, and no Ollama answers"
+    text = f"Simulated providers stand in, because {why}: their answers are made up."
+    if launched.automatic:
+        text += " For real ones set OPENAI_API_KEY (or another provider's key) or start Ollama, then run this again."
+    return Text(text, "yellow")
+
+
+def _how_to_call(launched: Launched, logs: Path) -> Table:
+    """The commands to try, and where things are."""
+    prefix = "" if launched.listen == DEFAULT_ADDRESS else f"{ADDRESS_VARIABLE}={launched.listen} "
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row("ask", f'{prefix}trunkline chat --explain "Why is the sky blue?"')
+    grid.add_row("decide", f'{prefix}trunkline route --explain "Write a Python function"')
+    grid.add_row("watch", f"{prefix}trunkline table --watch")
+    grid.add_row("config", f"{launched.configuration}{'  (automatic)' if launched.automatic else ''}")
+    grid.add_row("logs", str(logs))
+    if launched.tracing:
+        grid.add_row("traces", f"sent to {launched.tracing} (Jaeger shows them at http://localhost:16686)")
+    return grid
