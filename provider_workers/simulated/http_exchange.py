@@ -56,7 +56,9 @@ class HttpExchange:
         transport = self.request.transport
         if transport is None:
             raise ConnectionResetError("the client is gone")
-        return ResponseWriter(transport, self.turn.fault, self._sent_first_byte)
+        return ResponseWriter(
+            transport, self.turn.fault, self._sent_first_byte, head_only=self.request.method == "HEAD"
+        )
 
     def error(self, kind: str) -> ApiError:
         """An error of that kind, about this request and with the parameters of its fault."""

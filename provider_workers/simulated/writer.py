@@ -28,11 +28,19 @@ _HEADER_PORTIONS: Final = 20
 class ResponseWriter:
     """Writes to a transport. `length` None in `head` means chunked encoding.
 
-    Every write raises ConnectionResetError when the client is gone.
+    Every write raises ConnectionResetError when the client is gone. `head_only` answers a HEAD request.
     """
 
-    def __init__(self, transport: asyncio.Transport, fault: Fault | None, on_first_byte: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        fault: Fault | None,
+        on_first_byte: Callable[[int], None],
+        *,
+        head_only: bool = False,
+    ) -> None:
         self._transport = transport
+        self._head_only = head_only
         self._on_first_byte = on_first_byte
         self._kind = fault.kind if fault else ""
         self._seconds = fault.seconds if fault else None
@@ -49,7 +57,7 @@ class ResponseWriter:
         if self._kind == "slow_headers":
             await self._trickle(head)
             head = b""
-        await self._send(head + body, reply.status)
+        await self._send(head if self._head_only else head + body, reply.status)
 
     async def head(self, status: int, content_type: str, headers: Headers, length: int | None) -> None:
         """Send the status line and the headers."""

@@ -1,5 +1,7 @@
 """The OpenAI wire: chat completions, embeddings and models, with the habits of some of its imitators."""
 
+import base64
+import struct
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -107,9 +109,11 @@ class OpenAIWire:
 
     def embedding(self, ask: Ask, context: Context) -> Reply:
         """See `base.Wire`."""
+        packed = ask.raw.get("encoding_format") == "base64"
+        vectors = [embedding_of(text, ask.dimensions) for text in ask.inputs]
         data = [
-            {"object": "embedding", "index": index, "embedding": embedding_of(text, ask.dimensions)}
-            for index, text in enumerate(ask.inputs)
+            {"object": "embedding", "index": index, "embedding": _base64(vector) if packed else vector}
+            for index, vector in enumerate(vectors)
         ]
         tokens = ask.prompt_tokens
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
@@ -203,6 +207,11 @@ def _content_steps(chunk: _ChunkWriter, answer: Answer, context: Context) -> Ite
         for part in argument_pieces(call):
             piece_of_call = {"index": index, "function": {"arguments": part}}
             yield Step(StepKind.TOKEN, chunk.delta({"tool_calls": [piece_of_call]}))
+
+
+def _base64(vector: list[float]) -> str:
+    """Little-endian 32-bit floats, as the SDK asks for them by default."""
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
 
 
 def _call(call: ToolCall, place: int, context: Context) -> dict[str, Any]:

@@ -54,7 +54,7 @@ async def send(
     try:
         writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + data)
         async with asyncio.timeout(wait):
-            await _read(reader, response)
+            await _read(reader, response, has_body=method != "HEAD")
     except TimeoutError:
         response.ending = "open"
     except ConnectionResetError:
@@ -65,7 +65,7 @@ async def send(
     return response
 
 
-async def _read(reader: asyncio.StreamReader, response: RawResponse) -> None:
+async def _read(reader: asyncio.StreamReader, response: RawResponse, *, has_body: bool) -> None:
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:
@@ -74,7 +74,9 @@ async def _read(reader: asyncio.StreamReader, response: RawResponse) -> None:
     status_line, *lines = head.decode("latin-1").split("\r\n")
     response.status = int(status_line.split(" ")[1])
     response.headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines if line)}
-    if response.headers.get("transfer-encoding") == "chunked":
+    if not has_body:
+        response.ending = "whole"
+    elif response.headers.get("transfer-encoding") == "chunked":
         response.ending = await _read_chunks(reader, response)
     else:
         response.ending = await _read_plain(reader, response, int(response.headers["content-length"]))

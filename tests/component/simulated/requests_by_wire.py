@@ -22,7 +22,7 @@ def chat(sim: SimulatedProviders, wire: str, *, stream: bool = False, **more: An
     if wire == "ollama":
         return f"{base}/api/chat", {"model": model, "messages": messages, "stream": stream, **more}
     if wire == "anthropic":
-        body = {"model": model, "messages": messages, "stream": stream, "max_tokens": 100}
+        body = {"model": model, "messages": messages, "stream": stream, "max_tokens": 1_000_000}
         return f"{base}/v1/messages", {**body, **more}
     verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
     contents = [{"role": "user", "parts": [{"text": "Tell me about trees"}]}]

@@ -1,6 +1,7 @@
 """Anthropic's Messages API."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,11 @@ async def test_stream_events_in_order(sim: SimulatedProviders) -> None:
 async def test_thinking_text_and_tools_have_blocks_of_their_own(sim: SimulatedProviders) -> None:
     """Thinking ends with its signature; a tool's input comes as JSON in pieces."""
     tool = {"name": "look", "input_schema": {"type": "object", "properties": {"at": {"type": "string"}}}}
-    more = {"tools": [tool], "tool_choice": {"type": "tool", "name": "look"}, "thinking": {"type": "enabled"}}
+    more: dict[str, Any] = {
+        "tools": [tool],
+        "tool_choice": {"type": "tool", "name": "look"},
+        "thinking": {"type": "enabled"},
+    }
     events = [json.loads(data) for data in (await post(*chat(sim, "anthropic", stream=True, **more))).sse()]
     starts = [event["content_block"]["type"] for event in events if event["type"] == "content_block_start"]
     deltas = [event["delta"] for event in events if event["type"] == "content_block_delta"]
@@ -68,7 +73,7 @@ async def test_headers_and_models(sim: SimulatedProviders) -> None:
 
 
 @pytest.mark.parametrize("change", [{"max_tokens": None}, {"messages": []}, {"model": None}])
-async def test_bad_requests_are_refused(sim: SimulatedProviders, change: dict[str, object]) -> None:
+async def test_bad_requests_are_refused(sim: SimulatedProviders, change: dict[str, Any]) -> None:
     """A missing field is Anthropic's invalid_request_error."""
     response = await post(*chat(sim, "anthropic", **change))
     assert response.status == 400

@@ -1,6 +1,7 @@
 """The Gemini API."""
 
 import json
+from typing import Any
 
 from provider_workers.simulated import Behaviour, SimulatedProviders
 from tests.component.simulated.raw_http import post, send
@@ -21,7 +22,7 @@ async def test_stream_is_sse_with_carriage_returns(sim: SimulatedProviders) -> N
 async def test_function_call_thoughts_and_schema(sim: SimulatedProviders) -> None:
     """A function call is a part with arguments; thoughts are marked and counted apart; a schema is obeyed."""
     declared = {"name": "look", "parameters": {"type": "OBJECT", "properties": {"n": {"type": "INTEGER"}}}}
-    more = {
+    more: dict[str, Any] = {
         "tools": [{"functionDeclarations": [declared]}],
         "toolConfig": {"functionCallingConfig": {"mode": "ANY"}},
         "generationConfig": {"thinkingConfig": {"includeThoughts": True}},

@@ -105,6 +105,8 @@ async def test_embed_and_version(sim: SimulatedProviders) -> None:
     assert len((await post(f"{base}/api/embed", body)).json()["embeddings"]) == 2
     assert "version" in (await send("GET", f"{base}/api/version")).json()
     assert (await send("GET", base)).body == b"Ollama is running"
+    probe = await send("HEAD", base)
+    assert (probe.status, probe.body) == (200, b"")
 
 
 async def test_errors_are_one_string(sim: SimulatedProviders) -> None:
