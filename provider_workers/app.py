@@ -18,11 +18,11 @@ from provider_workers.backends.kinds import create_backend
 from provider_workers.backends.locality import locality_of
 from provider_workers.link.client import Link, RefusedError
 from provider_workers.link.resolve import AddressError, split_address
-from provider_workers.loops import LOOP_FACTORY
-from provider_workers.parent import parent_gone
 from provider_workers.worker import Worker
 from service_common.clock import SystemClock
 from service_common.configuration import ConfigurationErrors
+from service_common.loops import LOOP_FACTORY
+from service_common.parent import parent_gone
 from service_common.tracing import configure_tracing, trace_endpoint
 from service_common.vocabulary import Locality, WorkerState
 
@@ -95,10 +95,9 @@ async def _worker(settings: ProcessSettings) -> Worker:
     clock = SystemClock()
     backend = create_backend(backend_settings, locality, clock)
     worker = Worker(settings.worker, backend, locality, clock)
+    if unusable:
+        _LOG.warning("%s cannot serve: %s", backend_settings.name, backend_settings.missing)
     await worker.refresh()
-    state, reason = worker.state()
-    if state is not WorkerState.READY:
-        _LOG.warning("%s is %s: %s", backend_settings.name, state.label, reason)
     return worker
 
 

@@ -179,7 +179,8 @@ def _failure(error: Exception, base: URL, *, answered: bool) -> ProviderFailure:
             FailureClass.UNAVAILABLE, f"TLS with {where} failed: {said}. A private authority goes into ca_file"
         )
     if isinstance(error, aiohttp.ClientConnectorError):
-        return ProviderFailure(FailureClass.UNAVAILABLE, f"{where} cannot be reached: {said}")
+        reason = error.os_error.strerror or str(error.os_error)
+        return ProviderFailure(FailureClass.UNAVAILABLE, f"{where} cannot be reached: {reason}")
     return ProviderFailure(FailureClass.UNAVAILABLE, f"{where} broke the connection before it answered: {said}")
 
 

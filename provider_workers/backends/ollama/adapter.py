@@ -1,0 +1,164 @@
+"""The adapter for Ollama by its own API, which says more than its OpenAI-wire one: facts, resident models, loading."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from aiohttp import ClientResponse
+from opentelemetry.context import Context
+
+from provider_workers.backends.base import (
+    BackendDescription,
+    EmbedWork,
+    ModelDescription,
+    Piece,
+    ProviderFailure,
+    Pulling,
+    RateLimitLeft,
+    Responded,
+    Vectors,
+    Work,
+)
+from provider_workers.backends.content import passed_through, unsupported
+from provider_workers.backends.http import ProviderHttp, read_error_body, read_json
+from provider_workers.backends.ndjson import NdjsonParser
+from provider_workers.backends.ollama.errors import response_failure, stream_failure
+from provider_workers.backends.ollama.models import announced, description, listed_models, same_name
+from provider_workers.backends.ollama.request import chat_body
+from provider_workers.backends.ollama.stream import ChatStream, usage
+from provider_workers.settings import BackendSettings
+from service_common.clock import Clock
+from service_common.failures import FailureClass
+from service_common.vocabulary import Locality, ModelMode, WorkerState
+
+
+class OllamaBackend:
+    """One Ollama server."""
+
+    def __init__(self, settings: BackendSettings, locality: Locality, clock: Clock) -> None:
+        """Open no connection yet; call inside the running event loop.
+
+        Raises:
+            OSError: the file of certificate authorities cannot be read.
+        """
+        self._settings = settings
+        self._locality = locality
+        self._clock = clock
+        authorisation = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
+        self._http = ProviderHttp(settings, authorisation)
+        self._known: dict[tuple[str, object], ModelDescription] = {}
+        self._models: dict[str, ModelDescription] = {}
+
+    def rate_limit(self) -> RateLimitLeft | None:
+        """None: Ollama has no rate limit."""
+        return None
+
+    async def describe(self) -> BackendDescription:
+        """By its lists of models, there and in memory."""
+        try:
+            listed = listed_models(await self._get("api/tags"))
+            resident = listed_models(await self._get("api/ps"))
+            names, missing = announced(self._settings.models, listed, discover=self._settings.discover)
+            models = [await self._described(name, listed[same_name(name)]) for name in names]
+        except ProviderFailure as failure:
+            return self._ailing(f"{failure.failure_class.label}: {failure.message}")
+        except ValueError as error:
+            return self._ailing(f"{error}: is base_url an Ollama's address?")
+        self._models = {same_name(model.model): model for model in models}
+        in_memory = tuple(model.model for model in models if same_name(model.model) in resident)
+        reason = f"not there: {', '.join(missing)}; `ollama pull` fetches a model" if missing else ""
+        state = WorkerState.READY if models or not missing else WorkerState.UNHEALTHY
+        return BackendDescription(tuple(models), state, reason, in_memory, self._locality)
+
+    async def complete(self, work: Work) -> AsyncIterator[Sequence[Piece]]:
+        """Stream one answer; see `BackendAdapter.complete`."""
+        known = self._models.get(same_name(work.model))
+        body = chat_body(work, self._settings, known.context_window if known else 0)
+        stream = ChatStream()
+        async with self._http.exchange("POST", "api/chat", body, trace_context=work.trace) as response:
+            await self._check(response)
+            yield (Responded(response.status),)
+            while not stream.done:
+                chunk = await response.content.readany()
+                pieces = stream.feed(chunk) if chunk else stream.end()
+                if pieces:
+                    yield pieces
+
+    async def embed(self, work: EmbedWork) -> Vectors:
+        """Turn texts into vectors; see `BackendAdapter.embed`."""
+        body: dict[str, Any] = {"model": work.model, "input": list(work.request.inputs), "truncate": False}
+        if work.request.HasField("dimensions"):
+            body["dimensions"] = work.request.dimensions
+        if self._settings.keep_alive:
+            body["keep_alive"] = self._settings.keep_alive
+        body.update(passed_through(work.request.provider_options, self._settings.name))
+        answer = await self._post("api/embed", body, work.trace)
+        values = answer.get("embeddings")
+        if not isinstance(values, list) or len(values) != len(work.request.inputs):
+            raise ProviderFailure(
+                FailureClass.STREAM_BROKEN, f"the answer does not hold {len(work.request.inputs)} embeddings"
+            )
+        return Vectors(values, usage(answer), str(answer.get("model") or ""))
+
+    async def probe(self) -> None:
+        """Ask for its version, which loads nothing."""
+        await self._get("api/version")
+
+    async def warm_up(self, model: str) -> None:
+        """Load a model into memory."""
+        known = self._models.get(same_name(model))
+        body: dict[str, Any] = {"model": model}
+        if self._settings.keep_alive:
+            body["keep_alive"] = self._settings.keep_alive
+        if known is not None and known.mode is ModelMode.EMBEDDING:
+            await self._post("api/embed", {**body, "input": ""})
+        else:
+            await self._post("api/generate", {**body, "stream": False})
+
+    async def pull(self, model: str) -> AsyncIterator[Pulling]:
+        """Fetch a model, where the configuration allows it; see `BackendAdapter.pull`."""
+        if not self._settings.pull:
+            raise unsupported(f"fetching models is not allowed here: set backends.{self._settings.name}.pull: true")
+        parser = NdjsonParser()
+        succeeded = False
+        async with self._http.exchange("POST", "api/pull", {"model": model, "stream": True}) as response:
+            await self._check(response)
+            while chunk := await response.content.readany():
+                for line in parser.feed(chunk):
+                    if "error" in line:
+                        raise stream_failure(line["error"])
+                    succeeded = succeeded or line.get("status") == "success"
+                    done, total = int(line.get("completed") or 0), int(line.get("total") or 0)
+                    yield Pulling(str(line.get("status") or ""), done, total)
+        if not succeeded:
+            raise ProviderFailure(FailureClass.STREAM_BROKEN, f"fetching {model} broke off")
+
+    async def close(self) -> None:
+        """Close every socket."""
+        await self._http.close()
+
+    def _ailing(self, reason: str) -> BackendDescription:
+        models = tuple(self._models.values()) or tuple(ModelDescription(name) for name in self._settings.models)
+        return BackendDescription(models, WorkerState.UNHEALTHY, reason, locality=self._locality)
+
+    async def _described(self, name: str, entry: Mapping[str, Any]) -> ModelDescription:
+        """The model's facts; asked for once per version of the model."""
+        key = (name, entry.get("digest"))
+        if key not in self._known:
+            self._known[key] = description(name, entry, await self._post("api/show", {"model": name}))
+        return self._known[key]
+
+    async def _get(self, path: str) -> dict[str, Any]:
+        async with self._http.exchange("GET", path) as response:
+            await self._check(response)
+            return await read_json(response)
+
+    async def _post(self, path: str, body: Mapping[str, Any], trace: Context | None = None) -> dict[str, Any]:
+        async with self._http.exchange("POST", path, body, trace_context=trace) as response:
+            await self._check(response)
+            return await read_json(response)
+
+    async def _check(self, response: ClientResponse) -> None:
+        """Raise what an error status means."""
+        if not 200 <= response.status < 300:
+            body = await read_error_body(response)
+            raise response_failure(response.status, response.headers, body, self._clock.wall())

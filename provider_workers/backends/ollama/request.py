@@ -1,0 +1,169 @@
+"""A request as the body of Ollama's `POST /api/chat`."""
+
+import base64
+import binascii
+from typing import Any, Literal, get_args
+
+from provider_workers.backends.base import ProviderFailure, Work
+from provider_workers.backends.content import embedded_json, joined_text, passed_through, unsupported
+from provider_workers.settings import BackendSettings
+from service_common.failures import FailureClass
+from trunkline.types.v1 import chat_pb2 as chat
+
+Body = dict[str, Any]
+
+DEFAULT_WINDOW = 4096
+"""Tokens that Ollama keeps in its window unless told otherwise; what is longer it would cut off without a word."""
+
+CHARACTERS_PER_TOKEN = 3
+ANSWER_RESERVE = 1024
+
+_ROLES = {
+    chat.ROLE_SYSTEM: "system",
+    chat.ROLE_DEVELOPER: "system",
+    chat.ROLE_USER: "user",
+    chat.ROLE_ASSISTANT: "assistant",
+    chat.ROLE_TOOL: "tool",
+}
+_LEVELS = {
+    chat.REASONING_EFFORT_MINIMAL: "low",
+    chat.REASONING_EFFORT_LOW: "low",
+    chat.REASONING_EFFORT_MEDIUM: "medium",
+    chat.REASONING_EFFORT_HIGH: "high",
+}
+_Option = Literal["temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "seed"]
+_OPTIONS: tuple[_Option, ...] = get_args(_Option)
+
+
+def chat_body(work: Work, settings: BackendSettings, window: int) -> Body:
+    """The body of a streamed chat answer.
+
+    Args:
+        work: what is asked.
+        settings: of the backend.
+        window: the model's longest context in tokens; 0: not known.
+
+    Raises:
+        ProviderFailure: `UNSUPPORTED`, Ollama has no word for something asked; `INVALID_REQUEST`, a JSON string in the
+            request is not a JSON object.
+    """
+    request = work.request
+    names = {call.id: call.name for message in request.messages for call in message.tool_calls}
+    body: Body = {
+        "model": work.model,
+        "messages": [_message(message, names) for message in request.messages],
+        "stream": True,
+        "truncate": False,
+    }
+    if work.prefill:
+        body["messages"].append({"role": "assistant", "content": work.prefill})
+    if settings.keep_alive:
+        body["keep_alive"] = settings.keep_alive
+    options = _options(request, window)
+    if options:
+        body["options"] = options
+    _add_tools(body, request)
+    _add_format(body, request.response_format)
+    _add_thinking(body, request.parameters.reasoning_effort)
+    for extra in (settings.options, passed_through(request.provider_options, settings.name)):
+        inner = {**body.get("options", {}), **extra.get("options", {})}
+        body.update(extra)
+        if inner:
+            body["options"] = inner
+    return body
+
+
+def _message(message: chat.Message, tool_names: dict[str, str]) -> Body:
+    turn: Body = {"role": _ROLES[message.role], "content": joined_text(message)}
+    images = [_image(part.image) for part in message.content if part.WhichOneof("part") == "image"]
+    if images:
+        turn["images"] = images
+    if any(part.WhichOneof("part") == "file" for part in message.content):
+        raise unsupported("files: Ollama takes texts and pictures only")
+    if message.tool_calls:
+        turn["tool_calls"] = [
+            {
+                "function": {
+                    "name": call.name,
+                    "arguments": embedded_json(call.arguments_json, f"tool_calls.{call.name}.arguments_json"),
+                }
+            }
+            for call in message.tool_calls
+        ]
+    if message.role == chat.ROLE_TOOL:
+        turn["tool_name"] = message.name or tool_names.get(message.tool_call_id, "")
+    return turn
+
+
+def _image(image: chat.Image) -> str:
+    if image.WhichOneof("source") == "data":
+        return base64.b64encode(image.data).decode("ascii")
+    head, comma, data = image.url.partition(",")
+    if not head.startswith("data:") or not comma or not head.endswith(";base64"):
+        raise unsupported("a picture by its address: Ollama takes the bytes of a picture only")
+    try:
+        base64.b64decode(data, validate=True)
+    except binascii.Error as error:
+        raise ProviderFailure(FailureClass.INVALID_REQUEST, "a data address is not base64") from error
+    return data
+
+
+def _options(request: chat.CompletionRequest, window: int) -> Body:
+    parameters = request.parameters
+    options: Body = {name: getattr(parameters, name) for name in _OPTIONS if parameters.HasField(name)}
+    if parameters.HasField("max_output_tokens"):
+        options["num_predict"] = parameters.max_output_tokens
+    if parameters.stop:
+        options["stop"] = list(parameters.stop)
+    needed = _window_needed(request)
+    if needed > DEFAULT_WINDOW:
+        options["num_ctx"] = min(needed, window) if window else needed
+    return options
+
+
+def _window_needed(request: chat.CompletionRequest) -> int:
+    """Tokens for prompt and answer, generously, as a power of two, so that near sizes do not reload the model."""
+    characters = sum(len(part.text) for message in request.messages for part in message.content)
+    characters += sum(len(tool.parameters_json_schema) + len(tool.description) for tool in request.tools)
+    tokens = characters // CHARACTERS_PER_TOKEN + (request.parameters.max_output_tokens or ANSWER_RESERVE)
+    return 1 << max(tokens - 1, 1).bit_length()
+
+
+def _add_tools(body: Body, request: chat.CompletionRequest) -> None:
+    choice = request.tool_choice
+    if choice.tool_name or choice.mode == chat.TOOL_CHOICE_MODE_REQUIRED:
+        raise unsupported("a forced tool call: with Ollama the model decides")
+    if request.parameters.HasField("parallel_tool_calls") and not request.parameters.parallel_tool_calls:
+        raise unsupported("parallel_tool_calls: Ollama cannot hold a model to one call")
+    if not request.tools or choice.mode == chat.TOOL_CHOICE_MODE_NONE:
+        return
+    body["tools"] = [
+        {
+            "type": "function",
+            "function": {
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": embedded_json(tool.parameters_json_schema, f"tools.{tool.name}.parameters_json_schema")
+                or {"type": "object", "properties": {}},
+            },
+        }
+        for tool in request.tools
+    ]
+
+
+def _add_format(body: Body, wanted: chat.ResponseFormat) -> None:
+    match wanted.WhichOneof("format"):
+        case "json":
+            body["format"] = "json"
+        case "json_schema":
+            body["format"] = embedded_json(wanted.json_schema.schema_json, "response_format.json_schema.schema_json")
+        case _:
+            return
+
+
+def _add_thinking(body: Body, effort: chat.ReasoningEffort.ValueType) -> None:
+    if effort == chat.REASONING_EFFORT_NONE:
+        body["think"] = False
+    elif effort in _LEVELS:
+        levelled = str(body["model"]).startswith("gpt-oss")  # the others know only whether, not how much
+        body["think"] = _LEVELS[effort] if levelled else True

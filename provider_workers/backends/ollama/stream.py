@@ -1,0 +1,101 @@
+"""Reads the lines of a streamed `/api/chat` answer. No I/O: bytes in, pieces out."""
+
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from provider_workers.backends.base import Finish, Piece, ProviderFailure, Reasoning, Text, TokenUsage, ToolDelta
+from provider_workers.backends.ndjson import NdjsonParser
+from provider_workers.backends.ollama.errors import stream_failure
+from service_common.failures import FailureClass
+from service_common.vocabulary import FinishReason
+
+
+class ChatStream:
+    """One answer as it comes. `done` tells that its last line came."""
+
+    def __init__(self) -> None:
+        self._parser = NdjsonParser()
+        self._calls = 0
+        self._started = False
+        self.done = False
+
+    def feed(self, chunk: bytes) -> list[Piece]:
+        """The pieces that `chunk` brings; the last of all is `Finish`.
+
+        Raises:
+            ProviderFailure: Ollama reported an error, or this is not its wire.
+        """
+        try:
+            return self._take(self._parser.feed(chunk))
+        except ValueError as error:
+            raise self._not_ollama(error) from error
+
+    def end(self) -> list[Piece]:
+        """The last pieces, when the body ended properly.
+
+        Raises:
+            ProviderFailure: as `feed`; `STREAM_BROKEN` where the answer did not say that it is done.
+        """
+        try:
+            pieces = self._take(self._parser.end())
+        except ValueError as error:
+            raise self._not_ollama(error) from error
+        if not self.done:
+            said = "the stream ended before it was done" if self._started else "the answer is empty"
+            raise ProviderFailure(FailureClass.STREAM_BROKEN, said)
+        return pieces
+
+    def _take(self, lines: list[dict[str, Any]]) -> list[Piece]:
+        pieces: list[Piece] = []
+        for line in lines:
+            if self.done:
+                break
+            if "error" in line:
+                raise stream_failure(line["error"])
+            if "message" not in line and "done" not in line:
+                raise ProviderFailure(FailureClass.STREAM_BROKEN, "the stream holds a line of an unknown shape")
+            self._started = True
+            self._message(line, pieces)
+            if line.get("done"):
+                self._last(line, pieces)
+        return pieces
+
+    def _message(self, line: Mapping[str, Any], pieces: list[Piece]) -> None:
+        message = line.get("message")
+        if not isinstance(message, dict):
+            return
+        if message.get("thinking"):
+            pieces.append(Reasoning(str(message["thinking"])))
+        if message.get("content"):
+            pieces.append(Text(str(message["content"])))
+        for call in message.get("tool_calls") or ():
+            function = call.get("function") or {}
+            stamp = zlib.crc32(str(line.get("created_at")).encode())  # told apart from the calls of other turns
+            call_id = call.get("id") or f"call_{stamp:08x}_{self._calls}"
+            arguments = json.dumps(function.get("arguments") or {}, ensure_ascii=False)
+            pieces.append(ToolDelta(self._calls, call_id, str(function.get("name") or ""), arguments))
+            self._calls += 1
+
+    def _last(self, line: Mapping[str, Any], pieces: list[Piece]) -> None:
+        self.done = True
+        pieces.append(usage(line))
+        reason = FinishReason.LENGTH if line.get("done_reason") == "length" else FinishReason.STOP
+        if self._calls and reason is FinishReason.STOP:
+            reason = FinishReason.TOOL_CALLS
+        pieces.append(Finish(reason, str(line.get("model") or "")))
+
+    def _not_ollama(self, error: ValueError) -> ProviderFailure:
+        if self._started:
+            return ProviderFailure(FailureClass.STREAM_BROKEN, f"the stream holds a malformed line ({error})")
+        return ProviderFailure(
+            FailureClass.STREAM_BROKEN, "the answer is not Ollama's: is base_url an Ollama's address?"
+        )
+
+
+def usage(line: Mapping[str, Any]) -> TokenUsage:
+    """Tokens by Ollama's counts. A prompt that was cached whole is not counted by older versions: 0 is said then."""
+    return TokenUsage(
+        input_tokens=int(line.get("prompt_eval_count") or 0), output_tokens=int(line.get("eval_count") or 0)
+    )
