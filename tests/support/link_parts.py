@@ -48,7 +48,13 @@ def catalogue(*targets: TargetSpec, backends: tuple[BackendPolicy, ...] = (), ve
 def hello(worker_id: str = "w1", backend: str = "a", models: tuple[str, ...] = ("m",), **changes: Any) -> WorkerHello:
     """A worker's hello."""
     reports = tuple(ModelReport(model) for model in models)
-    values = {"epoch": 1, "provider": "openai", "models": reports, "capacity": 4, "clearance": Sensitivity.CONFIDENTIAL}
+    values: dict[str, Any] = {
+        "epoch": 1,
+        "provider": "openai",
+        "models": reports,
+        "capacity": 4,
+        "clearance": Sensitivity.CONFIDENTIAL,
+    }
     return WorkerHello(worker_id=worker_id, backend=backend, **(values | changes))
 
 

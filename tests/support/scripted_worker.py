@@ -94,6 +94,7 @@ class ScriptedWorker:
                 message = await self.call.read()
                 if message is grpc.aio.EOF:
                     raise AssertionError(f"the stream ended before {kind}: {await self.call.code()}")
+                assert isinstance(message, pb.AttachResponse)
                 self._frames.extend(message.frames)
 
     async def status(self) -> tuple[grpc.StatusCode, str]:
