@@ -113,7 +113,7 @@ class ConfigurationStore:
             return self._take(running)
 
     async def watch(self) -> None:
-        """Reload whenever the file or the `.env` beside it changes, until cancelled. A bad file is logged, not taken."""
+        """Reload when the file or the `.env` beside it changes, until cancelled; a bad file is logged, not taken."""
         path = self._sources.path
         names = {path.name, ".env", _MOUNTED}
 

@@ -9,7 +9,6 @@ from router_service.domain.attempt import AttemptRecord, Failure
 from router_service.domain.signals import AttemptSignal
 from router_service.domain.target import TargetSpec
 from service_common.deadline import Deadline
-from service_common.failures import FailureClass
 from service_common.vocabulary import AttemptKind, Operation, Sensitivity
 
 

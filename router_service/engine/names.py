@@ -17,7 +17,7 @@ STANDARD_CAPABILITIES = frozenset(
 )
 """Capabilities that a request may name although no target has them."""
 
-_FIELD = "completion.routing"
+_FIELD = "routing"
 
 
 class NameCheck:

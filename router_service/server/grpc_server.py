@@ -76,7 +76,7 @@ class Lifecycle:
         for service in ("", *self._services):
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
 
-    async def stop(self, lame_duck: float, grace: float, close_workers: Callable[[], None]) -> None:
+    async def stop(self, lame_duck: float, grace: float, close_workers: Callable[[str], None]) -> None:
         """Stop serving.
 
         Args:
@@ -89,6 +89,6 @@ class Lifecycle:
         stopping = asyncio.ensure_future(self._server.stop(grace + STOP_TIMEOUT))
         if not await self._boundary.wait_until_idle(grace):
             log.warning("%d calls were still in progress after %.0f s; they are cut off", self._boundary.active, grace)
-        close_workers()
+        close_workers("the router is stopping")
         await self._server.stop(None)
         await stopping

@@ -1,0 +1,190 @@
+"""The router's composition root: builds the parts, runs them, ends them in good order."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from random import Random
+
+import grpc
+from opentelemetry.sdk.trace import TracerProvider
+
+from router_service.calls.completion import Calls
+from router_service.config.store import ConfigurationStore, Running, Sources
+from router_service.contracts.engine import Engine
+from router_service.contracts.recording import Recorder
+from router_service.dispatch.link import LinkSettings, WorkerLink
+from router_service.dispatch.registry import AttemptRegistry
+from router_service.dispatch.sessions import SessionDirectory
+from router_service.engine.engine import RoutingEngine
+from router_service.plugins.builtin import built_in_plugins
+from router_service.plugins.registry import PluginRegistry
+from router_service.recording.spans import TraceRecorder
+from router_service.recording.untraced import UntracedRecorder
+from router_service.server.admin_servicer import SERVICE as ADMIN_SERVICE
+from router_service.server.admin_servicer import AdminServicer, admin_handlers
+from router_service.server.grpc_server import Lifecycle, listen, new_server
+from router_service.server.handling import CallBoundary
+from router_service.server.router_servicer import SERVICE as ROUTER_SERVICE
+from router_service.server.router_servicer import RouterServicer, router_handlers
+from router_service.server.worker_servicer import RouterIdentity, WorkerServicer
+from router_service.state.cursors import Cursors
+from router_service.state.table import Table
+from router_service.state.token_counter import TokenCounter
+from service_common.clock import Clock, SystemClock
+from service_common.configuration.schema import TracingSection
+from service_common.facts import FactsTable
+from service_common.loops import LOOP_FACTORY
+from service_common.parent import parent_gone
+from service_common.tracing import configure_tracing, trace_endpoint
+from trunkline.worker.v1 import worker_service_pb2, worker_service_pb2_grpc
+
+TOKEN_VARIABLE = "TRUNKLINE_WORKER_TOKEN"
+SERVICES = (
+    ROUTER_SERVICE,
+    ADMIN_SERVICE,
+    worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"].full_name,
+)
+
+log = logging.getLogger("router_service")
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """How to run the router.
+
+    Attributes:
+        config: the configuration file.
+        listen: overrides the configuration's address; empty: as configured.
+        exit_with_parent: leave when standard input is closed.
+    """
+
+    config: Path
+    listen: str = ""
+    exit_with_parent: bool = False
+
+
+class EngineHolder:
+    """The engine of the configuration in force, made anew with each one."""
+
+    def __init__(self, plugins: PluginRegistry, clock: Clock, counter: TokenCounter, running: Running) -> None:
+        """Build the first engine."""
+        self._plugins = plugins
+        self._clock = clock
+        self._counter = counter
+        self._random = Random()
+        self._engine = self._build(running)
+
+    def current(self) -> Engine:
+        """The engine for a call that begins now."""
+        return self._engine
+
+    def follow(self, running: Running) -> None:
+        """Take another configuration."""
+        self._engine = self._build(running)
+
+    def _build(self, running: Running) -> RoutingEngine:
+        return RoutingEngine(running.catalogue, self._plugins, self._clock, lambda: self._random, self._counter)
+
+
+class Router:
+    """The parts of one router process."""
+
+    def __init__(self, store: ConfigurationStore, plugins: PluginRegistry, facts: FactsTable, clock: Clock) -> None:
+        """Build everything that neither listens nor waits yet."""
+        self.store = store
+        running = store.current
+        counter = TokenCounter()
+        self._sessions = sessions = SessionDirectory()
+        self._engines = EngineHolder(plugins, clock, counter, running)
+        self._clock = clock
+        self.table = Table(running.catalogue, facts, clock)
+        registry = AttemptRegistry(clock, sessions, self.table, (counter,))
+        interval = running.configuration.router.heartbeat_interval
+        self.link = WorkerLink(clock, sessions, registry, self.table, LinkSettings(heartbeat_interval=interval))
+        self.calls = Calls(self._engines.current, self.table, Cursors(), registry, clock, Random())
+        store.subscribe(self._engines.follow)
+        store.subscribe(lambda changed: self.table.apply_catalogue(changed.catalogue))
+
+    def add_services(self, server: grpc.aio.Server, recorder: Recorder, identity: RouterIdentity) -> CallBoundary:
+        """Register the three services; the boundary counts the calls in progress."""
+        boundary = CallBoundary(recorder)
+        admin = AdminServicer(self.table, self._sessions, self._clock)
+        server.add_generic_rpc_handlers((router_handlers(RouterServicer(self.calls, boundary)), admin_handlers(admin)))
+        worker_service_pb2_grpc.add_WorkerServiceServicer_to_server(
+            WorkerServicer(self.link, self._clock, identity), server
+        )
+        return boundary
+
+
+def run(options: ServeOptions) -> int:
+    """Serve until a signal, or the parent's end. Returns the exit status.
+
+    Raises:
+        ConfigurationErrors: the configuration cannot be used.
+        PortInUse: the address cannot be had.
+        ValueError: there is no worker token.
+    """
+    with asyncio.Runner(loop_factory=LOOP_FACTORY) as runner:
+        return runner.run(_serve(options, os.environ))
+
+
+async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
+    clock = SystemClock()
+    plugins = built_in_plugins()
+    facts = FactsTable.load()
+    store = ConfigurationStore(Sources(options.config, environment, plugins, facts, clock))
+    settings = store.current.configuration.router
+    tracing = _tracing(store.current.configuration.tracing, environment)
+    content = store.current.configuration.tracing.content
+    recorder = UntracedRecorder() if tracing is None else TraceRecorder(tracing, content=content)
+    router = Router(store, plugins, facts, clock)
+    server = new_server(settings.max_message)
+    identity = RouterIdentity(
+        f"{socket.gethostname()}-{os.getpid()}", version("trunkline"), environment.get(TOKEN_VARIABLE, "")
+    )
+    boundary = router.add_services(server, recorder, identity)
+    lifecycle = Lifecycle(server, SERVICES, boundary)
+    address = options.listen or settings.listen
+    port = listen(server, address)
+    stop = _stop_on_signals()
+    async with asyncio.TaskGroup() as tasks:
+        background = [tasks.create_task(router.link.run()), tasks.create_task(store.watch())]
+        if options.exit_with_parent:
+            background.append(tasks.create_task(parent_gone(stop)))
+        await lifecycle.start()
+        log.info("serving on %s:%d", address.rpartition(":")[0], port)
+        await stop.wait()
+        log.info("stopping: %d calls in progress", boundary.active)
+        await lifecycle.stop(settings.lame_duck, settings.drain_grace, router.link.close)
+        for task in background:
+            task.cancel()
+    if tracing is not None:
+        await asyncio.to_thread(tracing.shutdown)
+    return 0
+
+
+def _tracing(section: TracingSection, environment: Mapping[str, str]) -> TracerProvider | None:
+    endpoint = trace_endpoint(section.endpoint, environment)
+    return configure_tracing("trunkline-router", endpoint, sample=section.sample)
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def configure_logging(level: str) -> None:
+    """Lines on standard error: time, level, message."""
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
