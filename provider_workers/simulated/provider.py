@@ -38,7 +38,7 @@ from provider_workers.simulated.recorder import CLIENT_CLOSED, COMPLETED, SHUT_D
 from provider_workers.simulated.schedule import BehaviourSchedule
 from provider_workers.simulated.spec import ProviderSpec
 from provider_workers.simulated.steps import FOREVER, whole_with_fault, with_fault
-from provider_workers.simulated.wires.base import Limits
+from provider_workers.simulated.wires.base import Limits, Wire
 from provider_workers.simulated.wires.registry import OTHER_WIRE, WIRES
 
 REFUSED: Final = "refused"
@@ -141,7 +141,7 @@ class SimulatedProvider:
             raise RequestRefused(ApiError("not_found", message=message if wire.name == "openai" else None))
         parsed = parsed_body(body)
         if operation.kind != METADATA:
-            exchange.ask = wire.read(operation, parsed)
+            exchange.ask = _read(wire, operation, parsed)
             record.model, record.stream = exchange.ask.model, exchange.ask.stream
             record.prompt_sha256 = hashlib.sha256(exchange.ask.prompt.encode()).hexdigest()
         else:
@@ -287,3 +287,11 @@ class SimulatedProvider:
         await writer.head(reply.status, reply.content_type, (*headers, *reply.headers), length)
         await deliver(writer, steps, 0.0, exchange.record)
         return COMPLETED, writer.keep_alive
+
+
+def _read(wire: Wire, operation: Operation, body: JsonObject) -> Ask:
+    """The request as the wire reads it. What it stumbles over is of a wrong type somewhere: the caller's mistake."""
+    try:
+        return wire.read(operation, body)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise RequestRefused(ApiError("400", message=f"Invalid type in the request: {error}")) from error

@@ -143,6 +143,13 @@ def objects(body: Mapping[str, Any], name: str, message: str) -> list[Mapping[st
     return list(items)
 
 
+def optional_int(value: object, name: str) -> int | None:
+    """A whole number or None. Raises `RequestRefused` for anything else."""
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise RequestRefused(ApiError("400", message=f"Invalid type for '{name}': expected an integer.", param=name))
+
+
 def strings(value: object) -> tuple[str, ...]:
     """One string or a list of them as a tuple."""
     if isinstance(value, str):

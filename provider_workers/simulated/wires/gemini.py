@@ -20,7 +20,16 @@ from provider_workers.simulated.exchange import (
     Usage,
 )
 from provider_workers.simulated.steps import Step, StepKind, Substitutes
-from provider_workers.simulated.wires.base import Context, HeaderList, Limits, compact, objects, strings, text_of
+from provider_workers.simulated.wires.base import (
+    Context,
+    HeaderList,
+    Limits,
+    compact,
+    objects,
+    optional_int,
+    strings,
+    text_of,
+)
 from provider_workers.simulated.wires.gemini_errors import error_object, error_reply
 
 _JSON: Final = "application/json; charset=UTF-8"
@@ -210,7 +219,7 @@ def _read(operation: Operation, body: Mapping[str, Any]) -> Ask:
         images=sum(_parts_with(content, "inlineData", "fileData") for content in contents),
         ends_with_assistant=contents[-1].get("role") == "model",
         has_tool_result=_parts_with(contents[-1], "functionResponse") > 0,
-        max_tokens=config.get("maxOutputTokens"),
+        max_tokens=optional_int(config.get("maxOutputTokens"), "maxOutputTokens"),
         stop=strings(config.get("stopSequences") or ()),
         seed=config.get("seed"),
         tools=_tools(body),

@@ -23,6 +23,7 @@ from provider_workers.simulated.wires.base import (
     Limits,
     compact,
     objects,
+    optional_int,
     require,
     retry_headers,
     strings,
@@ -93,7 +94,7 @@ class OllamaWire:
         users = [text_of(message.get("content")) for message in messages if message.get("role") == "user"]
         options = body.get("options") or {}
         form = body.get("format")
-        limit = options.get("num_predict")
+        limit = optional_int(options.get("num_predict"), "num_predict")
         return Ask(
             CHAT,
             model,
@@ -105,7 +106,7 @@ class OllamaWire:
             images=sum(len(message.get("images") or ()) for message in messages),
             ends_with_assistant=bool(messages) and messages[-1].get("role") == "assistant",
             has_tool_result=bool(messages) and messages[-1].get("role") == "tool",
-            max_tokens=limit if isinstance(limit, int) and limit > 0 else None,
+            max_tokens=limit if limit is not None and limit > 0 else None,
             stop=strings(options.get("stop") or ()),
             seed=options.get("seed"),
             tools=function_tools(body),

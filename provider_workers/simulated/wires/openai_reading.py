@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from provider_workers.simulated.exchange import CHAT, EMBED, ApiError, Ask, RequestRefused, ToolSpec
-from provider_workers.simulated.wires.base import objects, strings, text_of
+from provider_workers.simulated.wires.base import objects, optional_int, strings, text_of
 
 _EFFORT_TOKENS: Final = {"minimal": 4, "low": 8, "medium": 16, "high": 32, "xhigh": 64}
 _IMAGE_PARTS: Final = frozenset({"image_url", "input_image", "image"})
@@ -36,7 +36,7 @@ def read_chat(body: Mapping[str, Any], model: str) -> Ask:
         images=sum(_images(message.get("content")) for message in messages),
         ends_with_assistant=messages[-1].get("role") == "assistant",
         has_tool_result=messages[-1].get("role") == "tool",
-        max_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
+        max_tokens=optional_int(body.get("max_completion_tokens") or body.get("max_tokens"), "max_tokens"),
         stop=strings(body.get("stop") or ()),
         seed=body.get("seed"),
         tools=function_tools(body),
@@ -55,7 +55,7 @@ def read_embedding(body: Mapping[str, Any], model: str) -> Ask:
     # A list of numbers is one text that is tokenised already.
     tokenised = isinstance(value, list) and isinstance(value[0], int)
     inputs = (" ".join(map(str, value)),) if tokenised else strings(value)
-    dimensions = body.get("dimensions") or _DEFAULT_DIMENSIONS
+    dimensions = optional_int(body.get("dimensions"), "dimensions") or _DEFAULT_DIMENSIONS
     return Ask(EMBED, model, body, prompt="".join(inputs), inputs=inputs, dimensions=dimensions)
 
 

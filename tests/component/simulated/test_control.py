@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import pty
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -64,6 +66,27 @@ async def test_the_line_at_the_start_and_the_end_by_signal() -> None:
         assert (await post(f"{sim.url('groq')}/chat/completions", BODY)).status == 401
         sim.process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(sim.process.wait(), 5) == 0
+
+
+async def test_a_terminal_gets_a_table() -> None:
+    """On a terminal people read a table that says what is simulated."""
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "provider_workers.simulated", "--provider", "anthropic", stdout=theirs
+    )
+    os.close(theirs)
+    try:
+        text = b""
+        async with asyncio.timeout(20):
+            while b"Ctrl-C" not in text:
+                text += await asyncio.to_thread(os.read, ours, 4096)
+    finally:
+        process.send_signal(signal.SIGINT)
+        status = await asyncio.wait_for(process.wait(), 5)
+        os.close(ours)
+    assert status == 0
+    assert b"Simulated providers" in text
+    assert b"claude-haiku-4-5" in text
 
 
 async def test_it_ends_with_its_parent() -> None:

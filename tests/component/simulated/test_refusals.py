@@ -98,6 +98,26 @@ async def test_prefill_is_refused_only_where_there_is_one(sim: SimulatedProvider
     assert (await post(url, body)).status == 400
 
 
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"messages": "hello", "contents": "hello"},
+        {"messages": [1], "contents": [1]},
+        {"tools": [1]},
+        {"max_tokens": "ten", "options": {"num_predict": "ten"}, "generationConfig": {"maxOutputTokens": "ten"}},
+        {"stop": 1, "options": 1, "thinking": 1, "generationConfig": 1},
+    ],
+    ids=["no list", "no objects", "tools", "no number", "no object"],
+)
+async def test_wrong_types_are_the_callers_mistake(sim: SimulatedProviders, wire: str, change: dict[str, Any]) -> None:
+    """A request of a wrong shape gets a 400 (or is answered where it can be), never a broken connection."""
+    response = await post(*chat(sim, wire, **change))
+    assert response.ending == "whole"
+    assert response.status == 400 or "stop" in change
+    assert sim.requests(wire)[-1].ended is not None
+
+
 async def test_conditional_faults(sim: SimulatedProviders) -> None:
     """A parameter that was not sent is no offence; a short prompt fits a small window."""
     sim.set_behaviour("openai", Behaviour(faults=(Fault("unsupported_parameter", parameter="logit_bias"),)))

@@ -240,5 +240,5 @@ async def test_pace_is_kept(sim: SimulatedProviders) -> None:
     for stream in (True, False):
         started = time.monotonic()
         response = await post(*chat(sim, "openai", stream=stream))
-        assert 0.29 <= time.monotonic() - started <= 0.6
+        assert 0.29 <= time.monotonic() - started <= 2.0
         assert not stream or len(response.chunks) >= 20
