@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from service_common.configuration.defaults import built_in_profiles
 from service_common.configuration.mistakes import Finding, Path, suggest
 from service_common.configuration.models import ModelSection
 from service_common.configuration.policies import PreferenceSection
@@ -32,7 +33,8 @@ class Known:
             discovering=frozenset(n for n, b in backends.items() if isinstance(b, dict) and b.get("discover")),
             targets=frozenset(sections.get("models", {})),
             aliases=frozenset(sections.get("aliases", {})),
-            profiles=frozenset(sections.get("profiles", {})) | frozenset(sections.get("ensembles", {})),
+            profiles=frozenset(sections.get("profiles", built_in_profiles()))
+            | frozenset(sections.get("ensembles", {})),
         )
 
     def is_target(self, name: str) -> bool:

@@ -14,6 +14,7 @@ MOST_NODES = 100_000
 """What anchors may expand to; a small file can otherwise ask for any amount of memory."""
 
 _TAG = "tag:yaml.org,2002:"
+_TAGS = frozenset(_TAG + kind for kind in ("str", "int", "float", "seq", "map"))
 # A brace is an indicator inside {...}; one private character for each keeps an unquoted ${NAME} whole, and the columns.
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*(?::-[^}\n]*)?)\}")
 _HIDDEN = str.maketrans({"\ue000": "{", "\ue001": "}"})
@@ -60,6 +61,10 @@ def read_document(text: str) -> Document:
         mark = error.problem_mark or error.context_mark
         document.lines[()] = mark.line + 1 if mark else 1
         document.findings.append(Finding((), f"this is not YAML: {error.problem or error.context}.", _hint(error)))
+        return document
+    except RecursionError:
+        document.lines[()] = 1
+        document.findings.append(Finding((), "this is nested too deeply."))
         return document
     except yaml.YAMLError as error:
         document.lines[()] = 1
@@ -118,8 +123,12 @@ class _Reader:
             if self._nodes <= MOST_NODES + 1:
                 self._find(path, node, "anchors make the file contain itself or grow beyond measure.")
             return None
+        if node.tag not in _TAGS:
+            self._find(path, node, f"the tag {node.tag.replace(_TAG, '!!')} is not used here.")
+            return None
         if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node, path)
+            text = str(node.value).translate(_HIDDEN)
+            return _scalar(node.tag, text) if node.style is None else text
         self._open.add(id(node))
         try:
             if isinstance(node, yaml.SequenceNode):
@@ -127,13 +136,6 @@ class _Reader:
             return self._mapping(node, path)
         finally:
             self._open.discard(id(node))
-
-    def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
-        if node.tag not in {_TAG + "str", _TAG + "int", _TAG + "float"}:
-            self._find(path, node, f"the tag {node.tag.replace(_TAG, '!!')} is not used here.")
-            return None
-        text = str(node.value).translate(_HIDDEN)
-        return _scalar(node.tag, text) if node.style is None else text
 
     def _mapping(self, node: yaml.Node, path: Path) -> dict[str, Any]:
         merged: dict[str, Any] = {}

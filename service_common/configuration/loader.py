@@ -99,8 +99,8 @@ def _check(document: Document, knowledge: Knowledge) -> Configuration | None:
         return None
     filled = with_defaults(_without_empty_sections(data))
     configuration, findings = validate(Configuration, filled)
-    unresolved = {finding.path for finding in document.findings}
-    document.findings += [finding for finding in findings if finding.path not in unresolved]
+    unread = [finding.path for finding in document.findings if not finding.line]
+    document.findings += [f for f in findings if not any(path[: len(f.path)] == f.path for path in unread)]
     if configuration is None:
         return None
     known = Known.of(filled)

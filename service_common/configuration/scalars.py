@@ -33,9 +33,9 @@ def parse_duration(value: object) -> float:
     Raises:
         ValueError: no duration.
     """
-    if value == 0 and not isinstance(value, bool):
-        return 0.0
     text = str(value).strip()
+    if text in {"0", "0.0"}:
+        return 0.0
     if re.fullmatch(r"\d+(\.\d+)?", text):
         raise ValueError(f'{text} has no unit: write "{text}s" for seconds, or ms, m, h, d')
     parts = _DURATION_PART.findall(text)

@@ -1,7 +1,7 @@
 """Validates plain values against the schema and says every mistake in a person's words.
 
 One mistake must not hide others: what is wrong is taken out and the rest is validated again, until a configuration is
-left on which the checks between sections can run.
+left on which the checks between sections can run. What is only missing because it was taken out is not reported.
 """
 
 import copy
@@ -46,9 +46,9 @@ def validate(model: type[ModelType], data: Any) -> tuple[ModelType | None, list[
         except ValidationError as error:
             details = error.errors(include_url=False, include_input=False)
         paths = [_document_path(detail["loc"], remaining) for detail in details]
-        reported = {finding.path for finding in findings}
+        reported = [finding.path for finding in findings]
         found = [_finding(model, detail, path, remaining) for detail, path in zip(details, paths, strict=True)]
-        findings += [finding for finding in found if finding.path not in reported]
+        findings += [f for f in found if not any(path[: len(f.path)] == f.path for path in reported)]
         if not all(_remove(remaining, path) for path in sorted(set(paths), key=_deepest_first)):
             return None, findings
     return None, findings

@@ -1,0 +1,112 @@
+"""Without a file, a configuration is made out of keys, an answering Ollama, and simulated providers."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from service_common.configuration import (
+    Configuration,
+    Knowledge,
+    automatic_configuration,
+    parse_configuration,
+    provider_variables,
+    providers_found,
+)
+from service_common.configuration.defaults import load_providers
+from service_common.facts import FactsTable
+
+EVERYTHING = {name: f"value-of-{name.lower()}" for name in provider_variables()}
+SIMULATED = {
+    "openai": "http://127.0.0.1:1001/v1",
+    "groq": "http://127.0.0.1:1002/v1",
+    "ollama": "http://127.0.0.1:1003",
+}
+
+
+@pytest.fixture(scope="module")
+def facts() -> FactsTable:
+    """The table that the package ships."""
+    return FactsTable.load()
+
+
+def loaded(text: str, facts: FactsTable) -> Configuration:
+    """The configuration that a text means; it has no mistake."""
+    return parse_configuration(text, Path("automatic.yaml"), {}, Knowledge(facts=facts))
+
+
+def test_every_key_becomes_a_backend(facts: FactsTable) -> None:
+    """With all variables set there is one backend for each provider, and all that is assumed of them is known."""
+    text = automatic_configuration(EVERYTHING, ["llama3.1:8b", "nomic-embed-text:latest"], {})
+    configuration = loaded(text, facts)
+    assert set(configuration.backends) == set(load_providers()["providers"])
+    assert not any(backend.simulated for backend in configuration.backends.values())
+    assert {"fast", "smart", "embedding"} <= set(configuration.aliases)
+    assert configuration.models["ollama/nomic-embed-text:latest"].mode is not None
+
+
+def test_no_value_of_a_variable_gets_into_the_text() -> None:
+    """Keys stay where they are; the text refers to them."""
+    text = automatic_configuration(EVERYTHING, None, {})
+    assert not [name for name, value in EVERYTHING.items() if value in text]
+    assert "${OPENAI_API_KEY}" in text
+
+
+def test_each_worker_is_given_its_own_variables_alone(facts: FactsTable) -> None:
+    """What a backend names is what its worker gets: no key of another provider."""
+    backends = loaded(automatic_configuration(EVERYTHING, None, {}), facts).backends
+    assert backends["groq"].variables() == ("GROQ_API_KEY",)
+    assert backends["gemini"].variables() == ("GEMINI_API_KEY",)
+    assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"} <= set(backends["bedrock"].variables())
+    assert backends["azure"].variables() == ("AZURE_API_BASE", "AZURE_API_KEY", "AZURE_API_VERSION")
+
+
+@pytest.mark.parametrize(
+    ("environment", "found"),
+    [
+        ({}, ()),
+        ({"OPENAI_API_KEY": "  "}, ()),
+        ({"OPENAI_API_KEY": "k"}, ("openai",)),
+        ({"GOOGLE_API_KEY": "k"}, ("gemini",)),
+        ({"AZURE_API_KEY": "k"}, ()),
+        ({"AWS_ACCESS_KEY_ID": "a"}, ()),
+        ({"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}, ("bedrock",)),
+    ],
+)
+def test_a_provider_is_found_where_all_it_needs_is_set(environment: dict[str, str], found: tuple[str, ...]) -> None:
+    """An empty key is none, and half of what a provider needs does not make a backend."""
+    assert providers_found(environment) == found
+
+
+def test_simulated_providers_stand_in_and_say_so(facts: FactsTable) -> None:
+    """With nothing found there are three backends at the given addresses, marked as simulated, without keys."""
+    configuration = loaded(automatic_configuration({}, None, SIMULATED), facts)
+    assert {name: backend.base_url for name, backend in configuration.backends.items()} == SIMULATED
+    assert all(backend.simulated and backend.api_key is None for backend in configuration.backends.values())
+    assert "groq/llama-3.3-70b-versatile" in configuration.models
+
+
+def test_what_is_real_is_not_simulated(facts: FactsTable) -> None:
+    """A provider whose key is found is used for real beside simulated others."""
+    configuration = loaded(automatic_configuration({"OPENAI_API_KEY": "k"}, ["llama3.1"], SIMULATED), facts)
+    assert {name: backend.simulated for name, backend in configuration.backends.items()} == {
+        "openai": False,
+        "ollama": False,
+        "groq": True,
+    }
+
+
+def test_the_data_file_names_only_models_of_which_enough_is_known(facts: FactsTable) -> None:
+    """Every model in the data file, also those of simulated providers, has facts: in the table or in the file."""
+    data = load_providers()
+    for name, provider in data["providers"].items():
+        for model in [*provider.get("models", ()), *provider.get("simulated", ())]:
+            target = f"{name}/{model}"
+            assert facts.lookup(name, model) is not None or target in data["facts"], target
+
+
+def test_the_text_is_plain_yaml() -> None:
+    """No anchors, no Python types: a person reads it and any tool."""
+    text = automatic_configuration(EVERYTHING, [], SIMULATED)
+    assert "&id" not in text
+    assert list(yaml.safe_load(text)) == ["backends", "models", "aliases", "default_profile"]

@@ -1,0 +1,112 @@
+"""Secrets are references: never written into the file, never shown, resolved by the one worker that needs them."""
+
+from pathlib import Path
+
+import pytest
+
+from service_common.configuration import (
+    BackendSection,
+    Configuration,
+    ConfigurationErrors,
+    MissingVariables,
+    parse_configuration,
+)
+
+SECRET = "sk-live-0123456789"  # what must never be seen again
+
+
+def configuration_of(backend: str, environment: dict[str, str] | None = None) -> Configuration:
+    """A configuration of one backend, written as a flow mapping."""
+    return parse_configuration(f"backends:\n  openai: {backend}\n", Path("trunkline.yaml"), environment or {})
+
+
+def backend_of(backend: str) -> BackendSection:
+    """Its one backend."""
+    return configuration_of(backend).backends["openai"]
+
+
+@pytest.mark.parametrize(
+    "backend",
+    [
+        f"{{kind: openai_wire, api_key: {SECRET}}}",
+        f"{{kind: openai_wire, api_key: '${{KEY:-{SECRET}}}'}}",
+        f"{{kind: openai_wire, api_key: 'Bearer {SECRET} ${{KEY}}'}}",
+        f"{{kind: openai_wire, headers: {{Authorization: {SECRET}}}}}",
+        f"{{kind: openai_wire, headers: {{X-Api-Key: {SECRET}}}}}",
+        f"{{kind: litellm, options: {{aws_secret_access_key: {SECRET}}}}}",
+        f"{{kind: litellm, options: {{deep: {{list: [{{password: {SECRET}}}]}}}}}}",
+        f"{{kind: openai_wire, base_url: 'https://me:{SECRET}@example.test/v1'}}",
+    ],
+)
+def test_a_secret_in_the_file_is_refused_and_not_shown(backend: str) -> None:
+    """Keys, secret headers and options, and passwords in addresses: a mistake that does not repeat the secret."""
+    with pytest.raises(ConfigurationErrors) as caught:
+        configuration_of(backend)
+    (mistake,) = caught.value.mistakes
+    assert "never written into the file" in str(mistake)
+    assert SECRET not in str(caught.value)
+    assert SECRET not in repr(mistake)
+
+
+def test_a_literal_worker_token_is_refused() -> None:
+    """The router's own secret is a reference as well."""
+    with pytest.raises(ConfigurationErrors, match=r"router\.worker_token.*never written"):
+        parse_configuration("router: {worker_token: abc}\nbackends: {o: {kind: ollama}}", Path("f"), {})
+
+
+def test_loading_leaves_a_backends_references_alone() -> None:
+    """The router loads the same file, never sees its workers' variables, and does not mind that they are missing."""
+    text = (
+        "{kind: openai_wire, api_key: ${KEY}, base_url: '${BASE}', headers: {X-Org: '${ORG}'}, options: {a: ['${B}']}}"
+    )
+    configuration = configuration_of(text, {"KEY": SECRET, "BASE": "http://secret.test"})
+    assert SECRET not in configuration.render()
+    assert "secret.test" not in configuration.render("json")
+    assert configuration.backends["openai"].variables() == ("B", "BASE", "KEY", "ORG")
+
+
+def test_a_worker_resolves_its_own_backend(tmp_path: Path) -> None:
+    """Environment first, then `.env` beside the file, then the default; addresses lose their trailing slash."""
+    (tmp_path / ".env").write_text(f"KEY={SECRET}\nORG=from-file\nOTHER_KEY=not-mine\n")
+    backend = backend_of(
+        "{kind: openai_wire, api_key: ${KEY}, base_url: '${BASE:-https://api.test/v1}/',"
+        " headers: {X-Org: 'org ${ORG}'}, options: {top: {list: ['${ORG}', 3]}}}"
+    )
+    connection = backend.resolve(tmp_path / "trunkline.yaml", {"ORG": "from-environment"})
+    assert connection.api_key == SECRET
+    assert connection.base_url == "https://api.test/v1"
+    assert connection.headers == {"X-Org": "org from-environment"}
+    assert connection.options == {"top": {"list": ["from-environment", 3]}}
+    assert SECRET not in repr(connection)
+
+
+@pytest.mark.parametrize("environment", [{}, {"KEY": ""}, {"KEY": "  "}])
+def test_a_missing_key_is_named(tmp_path: Path, environment: dict[str, str]) -> None:
+    """A worker whose variable is not set, or set to nothing, can say which."""
+    with pytest.raises(MissingVariables, match="KEY") as caught:
+        backend_of("{kind: openai_wire, api_key: ${KEY}}").resolve(tmp_path / "f.yaml", environment)
+    assert caught.value.names == ("KEY",)
+
+
+def test_other_references_are_resolved_when_the_file_is_loaded(tmp_path: Path) -> None:
+    """Plain settings may come from the environment, typed as if they had been written."""
+    (tmp_path / ".env").write_text("REGION=eu\nLISTEN=127.0.0.1:1\n")
+    text = """\
+router: {listen: "${LISTEN}", lame_duck: ${LAME_DUCK:-2s}}
+backends:
+  o: {kind: ollama, capacity: ${CAPACITY:-4}, region: ${REGION}, enabled: ${ENABLED}, clearance: ${C:-confidential}}
+"""
+    loaded = parse_configuration(text, tmp_path / "f.yaml", {"ENABLED": "false", "LISTEN": "127.0.0.1:2"})
+    backend = loaded.backends["o"]
+    assert (backend.capacity, backend.region, backend.enabled, backend.clearance) == (4, "eu", False, 3)
+    assert (loaded.router.listen, loaded.router.lame_duck) == ("127.0.0.1:2", 2.0)
+
+
+def test_a_missing_variable_is_a_mistake_with_its_line() -> None:
+    """Where the router itself needs a variable, its absence is told like any other mistake, and once."""
+    with pytest.raises(ConfigurationErrors) as caught:
+        configuration_of("{kind: ollama,\n    capacity: ${CAPACITY}}")
+    (mistake,) = caught.value.mistakes
+    assert (mistake.line, mistake.path) == (3, "backends.openai.capacity")
+    assert "no variable CAPACITY" in mistake.message
+    assert ".env" in mistake.suggestion
