@@ -55,6 +55,7 @@ class Script:
 
     answers: dict[str, Message | Failure | Sequence[Message | Failure | Wait]] = field(default_factory=dict)
     requests: list[Any] = field(default_factory=list)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
     metadata: list[dict[str, str | bytes]] = field(default_factory=list)
     deadlines: list[float | None] = field(default_factory=list)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
@@ -68,6 +69,7 @@ class _Scripted:
 
     def _note(self, request: Any, context: Any) -> None:
         self._script.requests.append(request)
+        self._script.asked.set()
         self._script.metadata.append(dict(context.invocation_metadata() or ()))
         self._script.deadlines.append(context.time_remaining())
 
@@ -82,17 +84,14 @@ class _Scripted:
         self._note(request, context)
         steps = self._script.answers.get(method, ())
         assert isinstance(steps, Sequence)
-        try:
-            for step in steps:
-                if isinstance(step, Failure):
-                    await context.abort(step.code, step.message, tuple(step.metadata()))
-                elif isinstance(step, Wait):
-                    await asyncio.sleep(step.seconds)
-                else:
-                    yield step
-        except asyncio.CancelledError:
-            self._script.cancelled.set()
-            raise
+        context.add_done_callback(lambda call: self._script.cancelled.set() if call.cancelled() else None)
+        for step in steps:
+            if isinstance(step, Failure):
+                await context.abort(step.code, step.message, tuple(step.metadata()))
+            elif isinstance(step, Wait):
+                await asyncio.sleep(step.seconds)
+            else:
+                yield step
 
 
 class _Router(_Scripted, RouterServiceServicer):

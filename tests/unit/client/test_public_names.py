@@ -1,0 +1,91 @@
+"""The names that applications import."""
+
+import subprocess
+import sys
+
+import trunkline
+
+PUBLIC = [
+    "Answer",
+    "AnswerStream",
+    "AsyncAnswerStream",
+    "AsyncClient",
+    "Attempt",
+    "AttemptFailed",
+    "AttemptStarted",
+    "CallFailed",
+    "Cancelled",
+    "Candidate",
+    "Classification",
+    "Client",
+    "Completed",
+    "Completion",
+    "CompletionOptions",
+    "DeadlineExceeded",
+    "Decided",
+    "Decision",
+    "Embeddings",
+    "ErrorDetails",
+    "Event",
+    "Exhausted",
+    "File",
+    "GenerationOptions",
+    "Image",
+    "InternalError",
+    "InvalidRequest",
+    "JsonSchema",
+    "Message",
+    "Model",
+    "Models",
+    "NoTarget",
+    "NotFound",
+    "Prompt",
+    "ProtocolError",
+    "ReasoningDelta",
+    "Rejection",
+    "RoutingOptions",
+    "ScorerValue",
+    "StreamReset",
+    "TargetRow",
+    "TextDelta",
+    "TokenCount",
+    "Tool",
+    "ToolCall",
+    "ToolCallDelta",
+    "TrunklineError",
+    "Unauthorized",
+    "Unavailable",
+    "Unimplemented",
+    "Usage",
+    "UsageReported",
+    "Violation",
+    "Vote",
+    "Worker",
+]
+
+
+def test_public_names_are_these() -> None:
+    """Taking a public name away, or adding one, is a decision: this list changes with it."""
+    assert sorted(trunkline.__all__) == sorted(PUBLIC)
+    assert all(hasattr(trunkline, name) for name in PUBLIC)
+
+
+def test_every_error_is_a_trunkline_error() -> None:
+    """`except TrunklineError` catches all that a call can raise."""
+    errors = [
+        value for name in PUBLIC if isinstance(value := getattr(trunkline, name), type) and issubclass(value, Exception)
+    ]
+    assert len(errors) == 13
+    assert all(issubclass(error, trunkline.TrunklineError) for error in errors)
+
+
+def test_client_needs_grpcio_and_protobuf_only() -> None:
+    """An application that only calls installs nothing else: importing the client loads no other library."""
+    code = (
+        "import sys, grpc.aio, google.protobuf.timestamp_pb2, google.protobuf.duration_pb2, google.protobuf.any_pb2\n"
+        "before = {name.partition('.')[0] for name in sys.modules}\n"
+        "import trunkline\n"
+        "print(*{name.partition('.')[0] for name in sys.modules} - before)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    assert {name for name in loaded.stdout.split() if name not in sys.stdlib_module_names} == {"trunkline"}
