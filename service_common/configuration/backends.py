@@ -17,7 +17,7 @@ from service_common.configuration.references import (
     substitute,
     variables_in,
 )
-from service_common.configuration.scalars import Duration, OptionalAddress, SecretReference, SensitivityWord
+from service_common.configuration.scalars import Duration, SecretReference, SensitivityWord
 from service_common.configuration.section import Section
 
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -36,10 +36,9 @@ class PriorsSection(Section):
 
 
 class TimeoutsSection(Section):
-    """Of the worker's HTTP client. `connect`: longest time to open a connection; `keepalive`: of an idle one."""
+    """Of the worker's HTTP client. `connect`: longest time to open a connection. Attempts bring their own deadlines."""
 
     connect: Duration = 5.0
-    keepalive: Duration = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,6 @@ class BackendSection(Section):
         options: of the provider's library or wire, handed to the worker as they are.
         keep_alive: how long Ollama keeps a model in memory after use; `pull`: missing models may be fetched;
             `warm_up`: models loaded when the worker starts.
-        metrics_listen: where the worker serves metrics; empty: nowhere.
     """
 
     kind: Literal["openai_wire", "ollama", "litellm"]
@@ -96,7 +94,6 @@ class BackendSection(Section):
     keep_alive: Duration | None = None
     pull: bool = False
     warm_up: tuple[str, ...] = ()
-    metrics_listen: OptionalAddress = ""
 
     @field_validator("base_url")
     @classmethod

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from service_common.configuration.mistakes import ConfigurationErrors, Mistake
+
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _SECRET_NAME = re.compile(
     r"(^|[^a-z])(api[-_]?key|access[-_]?key|key|secret|password|passwd|token|credentials?|authorization|cookie)$",
@@ -76,10 +78,17 @@ def pick_variables(names: Iterable[str], file: Path, environment: Mapping[str, s
     """The variables of these names alone, out of the environment or else the `.env` beside `file`.
 
     Nothing is exported, and what was not asked for is not kept: a process that needs one key never holds the others.
+
+    Raises:
+        ConfigurationErrors: the `.env` cannot be read.
     """
     wanted = set(names)
     beside = file.parent / ".env"
-    found = {} if not wanted or not beside.is_file() else dotenv_values(beside, interpolate=False)
+    try:
+        found = {} if not wanted or not beside.is_file() else dotenv_values(beside, interpolate=False)
+    except (OSError, UnicodeDecodeError):
+        advice = "It must be text in UTF-8 that this process may read."
+        raise ConfigurationErrors((Mistake(str(beside), 0, "", "this cannot be read.", advice),)) from None
     picked = {name: value for name, value in found.items() if name in wanted and value is not None}
     return picked | {name: environment[name] for name in wanted if name in environment}
 
