@@ -26,9 +26,8 @@ PRICE = Price(input=1_000_000, output=2_000_000, cached_input=500_000)
 def spec(name: str, **changes: Any) -> TargetSpec:
     """The configured target `backend/model`."""
     backend, model = name.split("/", 1)
-    return TargetSpec(
-        **({"name": name, "backend": backend, "model": model, "provider": "openai", "price": PRICE} | changes)
-    )
+    values: dict[str, Any] = {"name": name, "backend": backend, "model": model, "provider": "openai", "price": PRICE}
+    return TargetSpec(**(values | changes))
 
 
 def catalogue(*targets: TargetSpec, backends: tuple[BackendPolicy, ...] = (), version: str = "1") -> Catalogue:
