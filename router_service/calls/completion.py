@@ -5,6 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from random import Random
 
+from router_service.calls.embedding import keep_one_model
 from router_service.calls.planning import plan_targets
 from router_service.contracts.dispatch import Dispatcher
 from router_service.contracts.engine import Engine, Hop
@@ -75,6 +76,8 @@ class Calls:
         deadline = Deadline(began_at + (profile.attempts.default_deadline if time_left is None else time_left))
         cursor = self.cursors.claim(profile.name)
         decision = engine.decide(request, self.table.snapshot(), deadline.left(self.clock), cursor=cursor)
+        if request.operation is Operation.EMBED:
+            decision = keep_one_model(decision)
         recording.decision_made(request, decision)
         yield DecisionMade(decision, recording.trace_id)
         if not decision.plan:

@@ -54,7 +54,7 @@ class NameCheck:
         if name in catalogue.aliases or name in catalogue.targets or name in catalogue.chains:
             return True
         view = snapshot.targets.get(name)
-        return view is not None and is_allowed(view.spec, catalogue)
+        return (view is not None and is_allowed(view.spec, catalogue)) or bool(same_model(name, snapshot, catalogue))
 
     def _models(self, snapshot: TableSnapshot) -> Sequence[str]:
         catalogue = self._catalogue
@@ -85,6 +85,17 @@ def is_allowed(spec: TargetSpec, catalogue: Catalogue) -> bool:
         return True
     backend = catalogue.backends.get(spec.backend)
     return backend is not None and backend.discover
+
+
+def same_model(model: str, snapshot: TableSnapshot, catalogue: Catalogue) -> tuple[str, ...]:
+    """The targets of a model that was named without its backend."""
+    known = {name: spec for name, spec in catalogue.targets.items() if spec.model == model}
+    known |= {
+        name: view.spec
+        for name, view in snapshot.targets.items()
+        if view.spec.model == model and is_allowed(view.spec, catalogue)
+    }
+    return tuple(sorted(known))
 
 
 def _capabilities(specs: Iterable[TargetSpec]) -> frozenset[str]:

@@ -7,7 +7,7 @@ from datetime import date
 from router_service.contracts.engine import Catalogue
 from router_service.domain.request import Request
 from router_service.domain.target import TableSnapshot, TargetView
-from router_service.engine.names import is_allowed
+from router_service.engine.names import is_allowed, same_model
 from service_common.vocabulary import ModelMode, Operation, TargetState
 
 
@@ -43,7 +43,7 @@ class Selector:
         model = request.options.model
         if not model:
             return self._every(request, snapshot, last_resort)
-        names, chain = self._named(model)
+        names, chain = self._named(model, snapshot)
         warnings: list[str] = []
         for name in names:
             successor = self._successor(name, snapshot, today)
@@ -59,11 +59,14 @@ class Selector:
         """A target's row; for a configured one that the table lacks, a detached one."""
         return snapshot.targets.get(name) or self._absent.get(name)
 
-    def _named(self, model: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The targets that a name stands for, and their explicit order."""
+    def _named(self, model: str, snapshot: TableSnapshot) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The targets that a name (an alias, a target, a model of any backend) stands for, and their explicit order."""
         catalogue = self._catalogue
         chain = catalogue.chains.get(model, ())
-        base = catalogue.aliases.get(model, () if model in catalogue.chains and "/" not in model else (model,))
+        base = catalogue.aliases.get(model)
+        if base is None:
+            is_target = model in catalogue.targets or model in snapshot.targets
+            base = (model,) if is_target else same_model(model, snapshot, catalogue)
         names = tuple(dict.fromkeys((*base, *chain)))
         if chain and model not in catalogue.aliases and model in names:
             return names, (model, *(name for name in chain if name != model))

@@ -59,6 +59,18 @@ def completed_message(event: events.Completed) -> router_pb.Completed:
     )
 
 
+def embedding_response(event: events.Completed) -> router_pb.EmbedResponse:
+    """The worker's vectors with how the call went."""
+    response = router_pb.EmbedResponse.FromString(event.body)
+    response.target = event.target
+    response.usage.CopyFrom(usage_message(event.usage))
+    response.cost_nanodollars = event.cost
+    response.attempts.extend(attempt_message(record) for record in event.attempts)
+    response.trace_id = event.trace_id
+    response.simulated = event.simulated
+    return response
+
+
 def _reset(event: events.StreamReset) -> router_pb.StreamReset:
     mode = router_pb.STREAM_RESET_MODE_RESTART if event.restart else router_pb.STREAM_RESET_MODE_CONTINUE
     return router_pb.StreamReset(mode=mode, failed_target=event.failed_target, valid_characters=event.valid_characters)

@@ -7,12 +7,13 @@ from typing import Any
 import grpc
 
 from router_service.calls.completion import Calls
+from router_service.domain.events import Completed
 from router_service.server.catalogue import models_response
 from router_service.server.decisions import decision_message
-from router_service.server.events import Collector, event_message
+from router_service.server.events import Collector, embedding_response, event_message
 from router_service.server.handling import CallBoundary, Context, Received, receive, serialise, time_left
-from router_service.server.requests import completion_request
-from router_service.server.validation import check_completion
+from router_service.server.requests import completion_request, embedding_request
+from router_service.server.validation import check_completion, check_embedding
 from service_common.vocabulary import StreamRecovery
 from trunkline.router.v1 import router_service_pb2 as pb
 
@@ -56,6 +57,19 @@ class RouterServicer:
                 async for event in events:
                     await context.write(event_message(event))
 
+    async def embed(self, received: Received[pb.EmbedRequest], context: Context) -> pb.EmbedResponse:
+        """Vectors, from the same model elsewhere where a provider fails."""
+        async with self._boundary.recorded(f"{SERVICE}/Embed", context) as recording:
+            check_embedding(received.message)
+            request = embedding_request(received.message, received.body)
+            completed: Completed | None = None
+            async with aclosing(self._calls.stream(request, recording, time_left(context))) as events:
+                async for event in events:
+                    if isinstance(event, Completed):
+                        completed = event
+            assert completed is not None
+            return embedding_response(completed)
+
     async def list_models(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
         """The targets with facts, prices and state."""
         async with self._boundary.recorded(f"{SERVICE}/ListModels", context):
@@ -74,6 +88,7 @@ def router_handlers(servicer: RouterServicer) -> grpc.GenericRpcHandler:
         "StreamComplete": grpc.unary_stream_rpc_method_handler(
             servicer.stream_complete, receive(pb.StreamCompleteRequest), serialise
         ),
+        "Embed": unary(servicer.embed, receive(pb.EmbedRequest), serialise),
         "ListModels": unary(servicer.list_models, pb.ListModelsRequest.FromString, serialise),
     }
     return grpc.method_handlers_generic_handler(SERVICE, handlers)

@@ -1,0 +1,28 @@
+"""Vectors of two models cannot be compared, so an embedding falls back only to the same model elsewhere."""
+
+from dataclasses import replace
+
+from router_service.domain.decision import Decision, Rejection
+
+
+def keep_one_model(decision: Decision) -> Decision:
+    """The decision with a plan of one model only: that of its first target.
+
+    Models are the same where their names are, but for the vendor before a slash and the tag `latest`.
+    """
+    if not decision.plan:
+        return decision
+    model = _plain(decision.plan[0])
+    plan = tuple(target for target in decision.plan if _plain(target) == model)
+    reason = f"its vectors cannot be compared with those of {decision.plan[0]}"
+    others = tuple(
+        Rejection(target, "same_model", reason, "name it as the model")
+        for target in decision.plan
+        if target not in plan
+    )
+    candidates = tuple(candidate for candidate in decision.candidates if _plain(candidate.target) == model)
+    return replace(decision, plan=plan, candidates=candidates, rejections=(*decision.rejections, *others))
+
+
+def _plain(target: str) -> str:
+    return target.rpartition("/")[2].removesuffix(":latest").lower()
