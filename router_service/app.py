@@ -35,6 +35,7 @@ from router_service.server.handling import CallBoundary
 from router_service.server.router_servicer import SERVICE as ROUTER_SERVICE
 from router_service.server.router_servicer import RouterServicer, router_handlers
 from router_service.server.worker_servicer import RouterIdentity, WorkerServicer
+from router_service.state.answers import RecentAnswers
 from router_service.state.cursors import Cursors
 from router_service.state.table import Table
 from router_service.state.token_counter import TokenCounter
@@ -106,10 +107,20 @@ class Router:
         self._engines = EngineHolder(plugins, clock, counter, running)
         self._clock = clock
         self.table = Table(running.catalogue, facts, clock)
-        registry = AttemptRegistry(clock, sessions, self.table, (counter,))
+        answers = RecentAnswers(self.table.report_quality)
+        registry = AttemptRegistry(clock, sessions, self.table, (counter, answers))
         interval = running.configuration.router.heartbeat_interval
         self.link = WorkerLink(clock, sessions, registry, self.table, LinkSettings(heartbeat_interval=interval))
-        self.calls = Calls(self._engines.current, self.table, Cursors(), registry, clock, Random())
+        self.calls = Calls(
+            engine=self._engines.current,
+            table=self.table,
+            cursors=Cursors(),
+            dispatcher=registry,
+            estimator=counter,
+            judgements=answers,
+            clock=clock,
+            random=Random(),
+        )
         store.subscribe(self._engines.follow)
         store.subscribe(lambda changed: self.table.apply_catalogue(changed.catalogue))
 

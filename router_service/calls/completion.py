@@ -7,10 +7,11 @@ from random import Random
 
 from router_service.calls.embedding import keep_one_model
 from router_service.calls.planning import plan_targets
+from router_service.calls.tokens import TokenCount, count_tokens
 from router_service.contracts.dispatch import Dispatcher
-from router_service.contracts.engine import Engine, Hop
+from router_service.contracts.engine import Engine, Hop, TokenEstimator
 from router_service.contracts.recording import CallRecording
-from router_service.contracts.state import Cursors, TableReader
+from router_service.contracts.state import Cursors, Judgements, TableReader
 from router_service.dispatch.attempt_loop import AttemptLoop, PlannedCall
 from router_service.domain.decision import Decision, Rejection
 from router_service.domain.errors import NoTarget
@@ -35,6 +36,8 @@ class Calls:
     table: TableReader
     cursors: Cursors
     dispatcher: Dispatcher
+    estimator: TokenEstimator
+    judgements: Judgements
     clock: Clock
     random: Random
 
@@ -56,6 +59,10 @@ class Calls:
         decision = engine.decide(request, self.table.snapshot(), left, cursor=cursor)
         recording.decision_made(request, decision)
         return decision
+
+    def count_tokens(self, request: Request) -> tuple[TokenCount, ...]:
+        """See `calls.tokens.count_tokens`."""
+        return count_tokens(self.engine(), self.table, self.estimator, request)
 
     async def stream(
         self, request: Request, recording: CallRecording, time_left: float | None

@@ -8,7 +8,7 @@ from router_service.domain.decision import Decision, Rejection
 from router_service.domain.policy import RoutingPolicy
 from router_service.domain.profile import Profile
 from router_service.domain.request import Request
-from router_service.domain.target import BackendPolicy, TableSnapshot, TargetSpec
+from router_service.domain.target import BackendPolicy, TableSnapshot, TargetSpec, TargetView
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,10 @@ class TokenEstimator(Protocol):
         """Tokens of the whole prompt as this family counts them, corrected by what providers reported."""
         ...
 
+    def observations(self, family: str) -> int:
+        """Answers whose reported usage corrected the estimates of a family."""
+        ...
+
 
 class Engine(Protocol):
     """Decides: a pure function of request, snapshot, configuration and seed."""
@@ -74,6 +78,14 @@ class Engine(Protocol):
 
         Raises:
             InvalidRequest: the request names a profile, alias, target or capability that does not exist.
+        """
+        ...
+
+    def targets_of(self, request: Request, snapshot: TableSnapshot) -> tuple[TargetView, ...]:
+        """The targets that a request is about, before any filter.
+
+        Raises:
+            InvalidRequest: the request names something that does not exist.
         """
         ...
 

@@ -13,6 +13,18 @@ class TableReader(Protocol):
         ...
 
 
+class Judgements(Protocol):
+    """Takes callers' judgements of earlier answers."""
+
+    def report(self, decision_id: str, quality: float) -> str:
+        """Let the answer's quality (0..1) count for its target; returns the target.
+
+        Raises:
+            NotFound: no answer of that decision is remembered.
+        """
+        ...
+
+
 class Cursors(Protocol):
     """Round-robin positions, one per key."""
 

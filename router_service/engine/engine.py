@@ -9,7 +9,7 @@ from router_service.contracts.engine import Catalogue, Hop, TokenEstimator
 from router_service.contracts.plugins import RoutingContext
 from router_service.domain.decision import Candidate, Classification, Decision, Expectation, Rejection, Vote
 from router_service.domain.request import Request
-from router_service.domain.target import TableSnapshot
+from router_service.domain.target import TableSnapshot, TargetView
 from router_service.engine.admission import admit
 from router_service.engine.classifying import Classifying
 from router_service.engine.ensemble import Ballot, count
@@ -108,6 +108,11 @@ class RoutingEngine:
             self._random_factory(),
         )
         return self._decide(panel, question)
+
+    def targets_of(self, request: Request, snapshot: TableSnapshot) -> tuple[TargetView, ...]:
+        """See `Engine.targets_of`."""
+        self._names.check(request, snapshot)
+        return self._selector.select(request, snapshot, self._clock.wall().date(), "").views
 
     def recheck(
         self, request: Request, decision: Decision, target: str, snapshot: TableSnapshot, hop: Hop

@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import grpc
 from google.protobuf.message import Message
@@ -48,7 +48,8 @@ def serialise(message: Message) -> bytes:
 
 def time_left(context: Context) -> float | None:
     """Seconds until the caller's deadline, less a margin for the answer's way back; None: it set none."""
-    left = context.time_remaining()
+    # The stub promises a float, but a call without a deadline has None.
+    left = cast("float | None", context.time_remaining())
     if left is None:
         return None
     return max(0.0, left - min(LONGEST_DEADLINE_MARGIN, left * DEADLINE_MARGIN_SHARE))

@@ -1,7 +1,7 @@
 """`trunkline.router.v1.RouterService`: what applications call. Validates, converts, and leaves the rest to `calls`."""
 
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import grpc
@@ -13,7 +13,7 @@ from router_service.server.decisions import decision_message
 from router_service.server.events import Collector, embedding_response, event_message
 from router_service.server.handling import CallBoundary, Context, Received, receive, serialise, time_left
 from router_service.server.requests import completion_request, embedding_request
-from router_service.server.validation import check_completion, check_embedding
+from router_service.server.validation import check_completion, check_embedding, check_outcome
 from service_common.vocabulary import StreamRecovery
 from trunkline.router.v1 import router_service_pb2 as pb
 
@@ -70,6 +70,20 @@ class RouterServicer:
             assert completed is not None
             return embedding_response(completed)
 
+    async def count_tokens(self, received: Received[pb.CountTokensRequest], context: Context) -> pb.CountTokensResponse:
+        """Estimates, per target that the request names or per model family."""
+        async with self._boundary.recorded(f"{SERVICE}/CountTokens", context):
+            check_completion(received.message.completion)
+            counts = self._calls.count_tokens(completion_request(received.message.completion, received.body))
+            return pb.CountTokensResponse(counts=[pb.TokenCount(**asdict(count)) for count in counts])
+
+    async def report_outcome(self, request: pb.ReportOutcomeRequest, context: Context) -> pb.ReportOutcomeResponse:
+        """A caller's judgement of an earlier answer, which counts for the quality of the target that gave it."""
+        async with self._boundary.recorded(f"{SERVICE}/ReportOutcome", context):
+            check_outcome(request)
+            target = self._calls.judgements.report(request.decision_id, request.quality)
+            return pb.ReportOutcomeResponse(target=target)
+
     async def list_models(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
         """The targets with facts, prices and state."""
         async with self._boundary.recorded(f"{SERVICE}/ListModels", context):
@@ -89,6 +103,8 @@ def router_handlers(servicer: RouterServicer) -> grpc.GenericRpcHandler:
             servicer.stream_complete, receive(pb.StreamCompleteRequest), serialise
         ),
         "Embed": unary(servicer.embed, receive(pb.EmbedRequest), serialise),
+        "CountTokens": unary(servicer.count_tokens, receive(pb.CountTokensRequest), serialise),
+        "ReportOutcome": unary(servicer.report_outcome, pb.ReportOutcomeRequest.FromString, serialise),
         "ListModels": unary(servicer.list_models, pb.ListModelsRequest.FromString, serialise),
     }
     return grpc.method_handlers_generic_handler(SERVICE, handlers)
