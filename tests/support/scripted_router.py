@@ -58,7 +58,7 @@ class Script:
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     metadata: list[dict[str, str | bytes]] = field(default_factory=list)
     deadlines: list[float | None] = field(default_factory=list)
-    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class _Scripted:
@@ -84,7 +84,7 @@ class _Scripted:
         self._note(request, context)
         steps = self._script.answers.get(method, ())
         assert isinstance(steps, Sequence)
-        context.add_done_callback(lambda call: self._script.cancelled.set() if call.cancelled() else None)
+        context.add_done_callback(lambda _: self._script.ended.set())
         for step in steps:
             if isinstance(step, Failure):
                 await context.abort(step.code, step.message, tuple(step.metadata()))

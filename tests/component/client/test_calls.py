@@ -116,7 +116,7 @@ async def test_leaving_a_stream_cancels_the_call(router: ScriptedRouter, client:
         async for event in stream:
             if isinstance(event, TextDelta):
                 break
-    await asyncio.wait_for(router.script.cancelled.wait(), 2)
+    await asyncio.wait_for(router.script.ended.wait(), 2)
 
 
 async def test_cancelling_the_task_cancels_the_call(router: ScriptedRouter, client: AsyncClient) -> None:
@@ -127,7 +127,7 @@ async def test_cancelling_the_task_cancels_the_call(router: ScriptedRouter, clie
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await asyncio.wait_for(router.script.cancelled.wait(), 2)
+    await asyncio.wait_for(router.script.ended.wait(), 2)
 
 
 async def test_failed_call_carries_its_attempts(router: ScriptedRouter, client: AsyncClient) -> None:
@@ -211,7 +211,7 @@ async def test_table_watch(router: ScriptedRouter, client: AsyncClient) -> None:
     await watch.aclose()  # type: ignore[attr-defined]
     assert seen == [["ready"], ["ready"]]
     assert router.script.requests[0].min_interval.ToMilliseconds() == 500
-    await asyncio.wait_for(router.script.cancelled.wait(), 2)
+    await asyncio.wait_for(router.script.ended.wait(), 2)
 
 
 async def test_sync_client_does_the_same(router: ScriptedRouter) -> None:
@@ -251,7 +251,7 @@ async def test_sync_stream_left_early_is_cancelled(router: ScriptedRouter) -> No
             next(stream)
 
     await asyncio.to_thread(use)
-    await asyncio.wait_for(router.script.cancelled.wait(), 2)
+    await asyncio.wait_for(router.script.ended.wait(), 2)
 
 
 async def test_bad_timeout_is_refused_before_sending(client: AsyncClient) -> None:

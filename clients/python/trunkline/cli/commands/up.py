@@ -1,35 +1,12 @@
 """`trunkline up`: router and workers as processes, on one screen."""
 
-import asyncio
-import shutil
-import signal
-import tempfile
-import time
+import importlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from trunkline.async_client import AsyncClient
 from trunkline.cli.modules import ROUTER, SIMULATED, WORKER, require
-from trunkline.cli.processes.addresses import AddressError
-from trunkline.cli.processes.launch import ROUTER_NAME, SIMULATED_NAME, WORKER_PREFIX, Launch, Launched
-from trunkline.cli.processes.readiness import NotReady, wait_until_attached, wait_until_listening
-from trunkline.cli.processes.router_tools import ToolFailed
-from trunkline.cli.processes.supervisor import Notice, Supervisor
-from trunkline.cli.rendering.chat import ChatView
-from trunkline.cli.rendering.console import Output
-from trunkline.cli.rendering.failures import show_error
-from trunkline.cli.rendering.up import notice_line, up_screen
-from trunkline.cli.session import EXIT_FAILED
-from trunkline.errors import TrunklineError
-from trunkline.targets import TargetRow
-
-_LISTEN_SECONDS = 15.0
-_ATTACH_SECONDS = 10.0
-_STOP_SECONDS = [(ROUTER_NAME, 35.0), (WORKER_PREFIX, 5.0), (SIMULATED_NAME, 2.0)]
-_FIRST_PROMPT_SECONDS = 60.0
-_FIRST_PROMPT = "Say in one sentence what a telephone exchange does."
 
 
 def up(
@@ -48,110 +25,6 @@ def up(
     stand in.
     """
     require(ROUTER, WORKER, SIMULATED)
-    output = Output.standard()
-    directory = Path(tempfile.mkdtemp(prefix="trunkline-"))  # 0700: logs and configuration are the user's own
-    clean = False
-    try:
-        clean = asyncio.run(Up(output, directory).run(config, listen, first_prompt))
-    except (ToolFailed, AddressError, NotReady, RuntimeError, OSError) as error:
-        output.notes.print(f"trunkline up: {error}", style="red")
-        raise typer.Exit(EXIT_FAILED) from error
-    finally:
-        if clean:
-            shutil.rmtree(directory, ignore_errors=True)
-        else:
-            output.notes.print(f"The logs are in {directory}", style="dim")
-
-
-class Up:
-    """One run, from the first process to the last."""
-
-    def __init__(self, output: Output, directory: Path) -> None:
-        """Nothing is started yet."""
-        self._output = output
-        self._directory = directory
-        self._supervisor = Supervisor(self._show)
-        self._stop = asyncio.Event()
-
-    async def run(self, config: Path | None, listen: str | None, first_prompt: bool) -> bool:
-        """Run until Ctrl-C; whether no process ended by itself.
-
-        Raises:
-            ToolFailed, AddressError, NotReady, RuntimeError, OSError: it could not start.
-        """
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._asked_to_stop)
-        starting = asyncio.create_task(self._start(config, listen, first_prompt))
-        stopping = asyncio.create_task(self._stop.wait())
-        try:
-            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if starting.done():
-                await starting
-                await stopping
-        finally:
-            starting.cancel()
-            stopping.cancel()
-            await asyncio.gather(starting, stopping, return_exceptions=True)
-            await self._end()
-        return self._supervisor.restarts() == 0
-
-    async def _start(self, config: Path | None, listen: str | None, first_prompt: bool) -> None:
-        """Start everything, show the screen, send the first prompt."""
-        launched = await self._launch(config, listen)
-        if first_prompt:
-            await self._first_prompt(launched)
-
-    async def _launch(self, config: Path | None, listen: str | None) -> Launched:
-        """Start everything, wait until it serves, and show the screen."""
-        began = time.monotonic()
-        with self._output.notes.status("starting") as status:
-            launched = await Launch.prepare(self._supervisor, self._directory, config).run(config, listen)
-            status.update("waiting for the router")
-            await wait_until_listening(
-                launched.listen, _LISTEN_SECONDS, lambda: self._supervisor.restarts(ROUTER_NAME) > 0
-            )
-            names = [backend.name for backend in launched.backends if backend.enabled]
-            rows: tuple[TargetRow, ...] = ()
-            async with AsyncClient(launched.listen, timeout=2.0) as client:
-                unattached = await wait_until_attached(
-                    client,
-                    names,
-                    _ATTACH_SECONDS,
-                    lambda count: status.update(f"waiting for workers: {count} of {len(names)}"),
-                )
-                rows = await client.table()
-        seconds = time.monotonic() - began
-        self._output.data.print(up_screen(launched, rows, unattached, logs=self._directory, seconds=seconds))
-        return launched
-
-    async def _first_prompt(self, launched: Launched) -> None:
-        """Ask something and show answer, decision and hops."""
-        self._output.data.print(f'\n$ trunkline chat --explain "{_FIRST_PROMPT}"\n', style="bold")
-        view = ChatView(self._output, explain=True, reasoning=False, live=True)
-        try:
-            async with (
-                AsyncClient(launched.listen) as client,
-                client.stream(_FIRST_PROMPT, timeout=_FIRST_PROMPT_SECONDS) as stream,
-            ):
-                async for event in stream:
-                    view.show(event)
-                view.finish(stream.answer)
-        except TrunklineError as error:
-            show_error(self._output, error)
-
-    async def _end(self) -> None:
-        """Drain the router, then end the workers, then the rest; a second Ctrl-C ends all at once."""
-        if self._stop.is_set():
-            self._output.notes.print("\nending: calls that run may finish (Ctrl-C again: at once)", style="dim")
-        await self._supervisor.stop_all(_STOP_SECONDS)
-
-    def _asked_to_stop(self) -> None:
-        """Ctrl-C or SIGTERM: the first ends in order, the second at once."""
-        if self._stop.is_set():
-            self._supervisor.kill_all()
-        self._stop.set()
-
-    def _show(self, notice: Notice) -> None:
-        """Show something that happened."""
-        self._output.notes.print(notice_line(notice))
+    # By name and here: the supervisor, YAML and dotenv cost every other command some 30 ms of its start.
+    running = importlib.import_module("trunkline.cli.processes.running")
+    running.run_up(config, listen, first_prompt=first_prompt)

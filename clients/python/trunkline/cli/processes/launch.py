@@ -4,20 +4,20 @@ import asyncio
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import yaml
 from dotenv import dotenv_values
 
-from trunkline._channel import ADDRESS_VARIABLE
+from trunkline._channel import ADDRESS_VARIABLE, DEFAULT_ADDRESS
 from trunkline.cli.modules import ROUTER, SIMULATED, WORKER, module_command
 from trunkline.cli.processes.addresses import claim
 from trunkline.cli.processes.child import ChildSpec
 from trunkline.cli.processes.environment import child_environment
 from trunkline.cli.processes.router_tools import (
     BackendDescription,
-    ConfigurationDescription,
     automatic_configuration,
     describe_configuration,
 )
@@ -80,32 +80,36 @@ class Launch:
             AddressError: the router cannot listen there.
             RuntimeError: the simulated providers do not start.
         """
-        if listen is not None:
-            listen = claim(listen)
-        file = config or await self._write_automatic()
-        described = await describe_configuration(file, dict(self.base))
-        listen = listen or claim(described.listen)
-        await self._start_router(file, listen, described)
-        enabled = [backend for backend in described.backends if backend.enabled]
-        await asyncio.gather(*(self._start_worker(file, listen, backend, described) for backend in enabled))
+        if config is None:
+            file, listen = self.directory / "trunkline.yaml", claim(listen or DEFAULT_ADDRESS)
+            await self._write_automatic(file)
+            # what we wrote ourselves has no mistakes, so the router need not wait until it is described
+            await self._start_router(file, listen, ())
+            backends = (await describe_configuration(file, dict(self.base))).backends
+        else:
+            listen = None if listen is None else claim(listen)
+            described = await describe_configuration(config, dict(self.base))
+            file, listen, backends = config, listen or claim(described.listen), described.backends
+            await self._start_router(file, listen, backends)
+        await asyncio.gather(
+            *(self._start_worker(file, listen, backend, backends) for backend in backends if backend.enabled)
+        )
         return Launched(
             listen=listen,
             configuration=file,
             automatic=config is None,
-            backends=described.backends,
+            backends=backends,
             tracing=self.base.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
         )
 
-    async def _write_automatic(self) -> Path:
-        """The configuration out of what is there; simulated providers stand in only where nothing real is."""
-        file = self.directory / "trunkline.yaml"
+    async def _write_automatic(self, file: Path) -> None:
+        """Write what is there; simulated providers stand in only where nothing real is."""
         urls = await self._start_simulated()
-        _write(file, await automatic_configuration(dict(self.base), urls))
-        described = await describe_configuration(file, dict(self.base))
-        if not all(backend.simulated for backend in described.backends):
+        text = await automatic_configuration(dict(self.base), urls)
+        if not all(backend.get("simulated", False) for backend in yaml.safe_load(text)["backends"].values()):
             await self.supervisor.stop(SIMULATED_NAME, _STOP_SECONDS)
-            _write(file, await automatic_configuration(dict(self.base), {}))
-        return file
+            text = await automatic_configuration(dict(self.base), {})
+        _write(file, text)
 
     async def _start_simulated(self) -> Mapping[str, str]:
         """Start the simulated providers; their base URLs by name."""
@@ -117,30 +121,28 @@ class Launch:
         )
         return {name: provider["base_url"] for name, provider in json.loads(line)["providers"].items()}
 
-    async def _start_router(self, file: Path, listen: str, described: ConfigurationDescription) -> None:
+    async def _start_router(self, file: Path, listen: str, backends: Sequence[BackendDescription]) -> None:
         """Start the router, without any provider's secret."""
         command = module_command(ROUTER, "serve", "--config", str(file), "--listen", listen, "--exit-with-parent")
-        environment = child_environment(
-            self.base, own=(), others=_needed(described.backends), more={_TOKEN_VARIABLE: self.token}
-        )
+        environment = child_environment(self.base, own=(), others=_needed(backends), more={_TOKEN_VARIABLE: self.token})
         await self.supervisor.start(ChildSpec(ROUTER_NAME, command, environment, self.directory / "router.log"))
 
     async def _start_worker(
-        self, file: Path, listen: str, backend: BackendDescription, described: ConfigurationDescription
+        self, file: Path, listen: str, backend: BackendDescription, backends: Sequence[BackendDescription]
     ) -> None:
         """Start a backend's worker with the variables of that backend alone."""
         command = module_command(WORKER, "--config", str(file), "--backend", backend.name, "--exit-with-parent")
         environment = child_environment(
             self.base,
             own=backend.environment,
-            others=_needed(described.backends),
+            others=_needed(backends),
             more={_TOKEN_VARIABLE: self.token, ADDRESS_VARIABLE: listen},
         )
         log = self.directory / f"worker-{backend.name}.log"
         await self.supervisor.start(ChildSpec(f"{WORKER_PREFIX}{backend.name}", command, environment, log))
 
 
-def _needed(backends: tuple[BackendDescription, ...]) -> frozenset[str]:
+def _needed(backends: Sequence[BackendDescription]) -> frozenset[str]:
     """Every variable that any backend needs."""
     return frozenset(name for backend in backends for name in backend.environment)
 

@@ -35,11 +35,15 @@ class Supervisor:
         self._children: dict[str, Child] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._restarts: Counter[str] = Counter()
-        self._stopping = False
+        self._problems_shown = False
 
     def restarts(self, name: str | None = None) -> int:
         """How often a process, or any, ended by itself."""
         return self._restarts.total() if name is None else self._restarts[name]
+
+    def show_problems(self) -> None:
+        """From now on tell of the warnings and errors that processes log; until all are up, most say nothing."""
+        self._problems_shown = True
 
     def pid(self, name: str) -> int | None:
         """The process id of a child that runs."""
@@ -98,14 +102,14 @@ class Supervisor:
 
     async def stop_all(self, graces: list[tuple[str, float]]) -> None:
         """Stop the named groups in order (a name, or the beginning of names), then whatever is left."""
-        self._stopping = True
+        self._problems_shown = False
         for prefix, grace in [*graces, ("", 1.0)]:
             names = [name for name in self._children if name.startswith(prefix)]
             await asyncio.gather(*(self.stop(name, grace) for name in names))
 
     def kill_all(self) -> None:
         """End every process at once."""
-        self._stopping = True
+        self._problems_shown = False
         for keeper in self._keepers.values():
             keeper.cancel()
         for child in self._children.values():
@@ -117,7 +121,7 @@ class Supervisor:
         def show(line: str) -> None:
             if on_line is not None:
                 on_line(line)
-            if is_problem(line) and not self._stopping:
+            if self._problems_shown and is_problem(line):
                 self._notify(Notice(spec.name, line))
 
         child = await Child.start(spec, show)

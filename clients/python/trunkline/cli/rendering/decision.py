@@ -53,8 +53,9 @@ def classification_line(found: Classification) -> Text:
 
 
 def _warnings(decision: Decision) -> list[Text]:
-    """What the caller should know."""
-    return [Text(f"note: {warning}", "yellow") for warning in decision.warnings]
+    """What the caller should know, apart from what is simulated: the rows say so themselves."""
+    said = {f"{candidate.target} is simulated" for candidate in decision.candidates if candidate.simulated}
+    return [Text(f"note: {warning}", "yellow") for warning in decision.warnings if warning not in said]
 
 
 def _place(position: int) -> str:

@@ -27,7 +27,7 @@ def up_screen(
     parts: list[RenderableType] = [head, Text(), _backends(launched, rows, unattached), Text()]
     if any(backend.simulated for backend in launched.backends):
         parts += [_simulated_note(launched), Text()]
-    parts += [_how_to_call(launched, logs), Text(), Text("Ctrl-C ends it.", "dim")]
+    parts += [_how_to_call(launched, logs)]
     return Group(*parts)
 
 
