@@ -153,7 +153,7 @@ class WorkerLink:
     def drain(self, grace: float, reason: str) -> None:
         """Ask all workers to finish what they have and to leave within `grace` seconds."""
         for session in self._sessions:
-            session.draining = True
+            self.draining(session, reason)
             session.link.send_drain(grace, reason)
 
     def close(self, reason: str) -> None:

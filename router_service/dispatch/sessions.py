@@ -61,7 +61,7 @@ class WorkerSession:
         self.dispatched = 0
         self.suspect = False
         self.missed = False
-        self.draining = hello.state is WorkerState.DRAINING
+        self.draining = False
         self.lost = False
 
     @property
@@ -82,7 +82,6 @@ class WorkerSession:
         self.state = heartbeat.state
         self.state_reason = heartbeat.state_reason
         self.foreign = max(0, heartbeat.in_flight + heartbeat.queued - self.in_flight)
-        self.draining = self.draining or heartbeat.state is WorkerState.DRAINING
         self.suspect = False
         self.missed = False
 

@@ -11,7 +11,17 @@ from service_common.vocabulary import TargetState, WorkerState
 class SessionReport:
     """What one attached worker says."""
 
-    __slots__ = ("draining_reason", "heard_wall", "hello", "last", "models", "state", "state_reason", "suspect")
+    __slots__ = (
+        "draining",
+        "draining_reason",
+        "heard_wall",
+        "hello",
+        "last",
+        "models",
+        "state",
+        "state_reason",
+        "suspect",
+    )
 
     def __init__(self, hello: WorkerHello) -> None:
         """Begin with its hello."""
@@ -22,6 +32,7 @@ class SessionReport:
         self.state = hello.state
         self.state_reason = hello.state_reason
         self.suspect = False
+        self.draining = False
         self.draining_reason = ""
 
     def take_heartbeat(self, heartbeat: WorkerHeartbeat, wall: datetime) -> None:
@@ -37,8 +48,8 @@ class SessionReport:
         self.models = {report.model: report for report in models}
 
     def drain(self, reason: str) -> None:
-        """It takes no more work."""
-        self.state = WorkerState.DRAINING
+        """It takes no more work, whatever its heartbeats say."""
+        self.draining = True
         self.draining_reason = reason
 
     def concerns(self, model: str) -> bool:
@@ -48,7 +59,7 @@ class SessionReport:
     @property
     def standing(self) -> tuple[TargetState, str]:
         """What it makes of its targets."""
-        if self.draining_reason or self.state is WorkerState.DRAINING:
+        if self.draining or self.state is WorkerState.DRAINING:
             return TargetState.DRAINING, self.draining_reason or self.state_reason or "its worker is draining"
         if self.state is WorkerState.NOT_CONFIGURED:
             return TargetState.NOT_CONFIGURED, self.state_reason or "its worker lacks what it needs"

@@ -1,6 +1,7 @@
 """Which targets there are: the configuration's catalogue, and what attached workers report beside it."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from router_service.contracts.engine import Catalogue
@@ -12,6 +13,9 @@ from router_service.state.merge import discovered, merged
 from router_service.state.metrics import RollingMetrics
 from router_service.state.reports import SessionReport
 from service_common.facts.model import ModelFacts
+from service_common.vocabulary import TargetState
+
+logger = logging.getLogger(__name__)
 
 
 class Facts(Protocol):
@@ -79,12 +83,16 @@ class Roster:
             self._rebuild(backend)
 
     def attach(self, session_id: str, hello: WorkerHello) -> None:
-        """A worker is there, perhaps with another key."""
+        """A worker is there, perhaps with another key; models that the configuration does not allow are ignored."""
         session = self._sessions[session_id] = SessionReport(hello)
         self._by_backend.setdefault(hello.backend, []).append(session)
         self._rebuild(hello.backend)
         for name in self.targets_of(hello.backend):
             self._entries[name].out_reason = ""
+        ignored = [model for model in session.models if self.find(f"{hello.backend}/{model}") is None]
+        if ignored:
+            listed = ", ".join(ignored[:10])
+            logger.warning("worker %s has models that the configuration does not list: %s", hello.worker_id, listed)
 
     def detach(self, session_id: str) -> str | None:
         """It is gone; returns its backend."""
@@ -118,8 +126,7 @@ class Roster:
         bases = {name: spec for name, spec in self._catalogue.targets.items() if spec.backend == backend}
         if policy.discover:
             bases = self._discovered(policy, sessions) | bases
-        for name in self._names.get(backend, ()):
-            self._entries[name].visible = False
+        self._forget(name for name in self._names.get(backend, ()) if name not in bases)
         for name, base in bases.items():
             entry = self._entries.get(name)
             if entry is None:
@@ -139,6 +146,14 @@ class Roster:
             discovered(policy, report, self._facts.lookup(policy.provider, report.model)) for report in reports.values()
         )
         return {spec.name: spec for spec in specs}
+
+    def _forget(self, names: Iterable[str]) -> None:
+        """Take targets out of sight; those of which nothing was ever learned are dropped."""
+        for name in names:
+            entry = self._entries[name]
+            entry.visible = False
+            if not (entry.attempts or entry.in_flight) and entry.switch is TargetState.READY:
+                del self._entries[name]
 
     def _restore_entry(self, name: str, entry: TargetEntry) -> None:
         saved = self._saved.get(name)

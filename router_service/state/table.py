@@ -133,8 +133,8 @@ class Table:
         now = self._clock.now()
         while self._due and self._due[0][0] <= now:
             due, name = heapq.heappop(self._due)
-            entry = self._roster.entries[name]
-            if entry.view_due == due:
+            entry = self._roster.find(name)
+            if entry is not None and entry.view_due == due:
                 entry.view_due = float("inf")
                 self._dirty.add(name)
         if self._dirty:
@@ -247,9 +247,13 @@ class Table:
     def cool_down_session(self, session_id: str, model: str, seconds: float, reason: str) -> None:
         """See `SessionObserver.cool_down_session`."""
         session = self._roster.session(session_id)
-        if session is not None:
-            backend = session.hello.backend
-            self.cool_down(f"{backend}/{model}" if model else backend, seconds, reason)
+        if session is None:
+            return
+        backend = session.hello.backend
+        if not model:
+            self.cool_down(backend, seconds, reason)
+        elif self._roster.find(f"{backend}/{model}") is not None:
+            self.cool_down(f"{backend}/{model}", seconds, reason)
 
     def _refusal(self, entry: TargetEntry, order: AttemptOrder, now: float) -> Refusal | None:
         standing = self._standing(entry, self._together(entry), now)
@@ -304,7 +308,7 @@ class Table:
         due = float("inf") if standing.available_at is None else standing.available_at
         if entry.metrics.changes_with_time(now):
             due = min(due, now + self._settings.refresh)
-        if due < entry.view_due:
+        if due < entry.view_due or entry.view_due <= now:
             entry.view_due = due
             heapq.heappush(self._due, (due, entry.spec.name))
 

@@ -247,6 +247,25 @@ def test_one_ready_worker_makes_a_target_ready() -> None:
     assert row(found, "a/n").state is TargetState.DRAINING
 
 
+def test_a_heartbeat_does_not_end_draining() -> None:
+    """A worker that said it leaves does not come back by reporting itself ready."""
+    found = parts()
+    session = next(iter(found.sessions))
+    found.link.draining(session, "")
+    found.link.heartbeat(session, WorkerHeartbeat(1))
+    assert row(found).state is TargetState.DRAINING
+    assert "is draining" in refused(found).reason
+
+
+def test_models_that_are_not_configured_are_ignored_and_named(caplog: pytest.LogCaptureFixture) -> None:
+    """They do not become targets, cannot be cooled down, and the log says which they are."""
+    found = Parts(catalogue(spec("a/m")))
+    session = found.link.attach(hello(models=("m", "secret")), KeptLink(), "peer")
+    found.link.cool_down(session, "secret", 60, "told so")
+    assert list(found.table.snapshot().targets) == ["a/m"]
+    assert "does not list: secret" in caplog.text
+
+
 def test_what_is_left_of_the_providers_limit_is_shown() -> None:
     """The scarcer of requests and tokens."""
     found = parts()
@@ -285,6 +304,21 @@ def test_figures_fade_in_the_snapshot_although_nothing_happens() -> None:
     assert row(found).metrics.success_rate == 0
     found.clock.advance(3_600)
     assert (row(found).metrics.success_rate or 0) > 0.9
+
+
+def test_a_target_that_was_away_still_wakes_up_in_time() -> None:
+    """A circuit whose time ran out while its target was not configured is half open when it returns, and later."""
+    found = parts()
+    failing(found, FailureClass.OVERLOADED, times=5)
+    found.table.apply_catalogue(catalogue(spec("b/m"), version="2"))
+    found.clock.advance(30)
+    found.table.snapshot()
+    found.table.apply_catalogue(found.catalogue)
+    assert row(found).state is TargetState.HALF_OPEN
+    end(found, found.start("a/m"), Failed(Failure(FailureClass.OVERLOADED, ""), None))
+    assert row(found).state is TargetState.CIRCUIT_OPEN
+    found.clock.advance(20)
+    assert row(found).state is TargetState.HALF_OPEN
 
 
 def test_measurements_are_saved_and_restored() -> None:
