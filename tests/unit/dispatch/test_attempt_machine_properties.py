@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from router_service.dispatch.attempt_machine import AttemptMachine
-from router_service.dispatch.attempt_plan import Cancel, FailCall, Finish, Instruction, PlannedTarget, Reset, Start
+from router_service.dispatch.attempt_plan import (
+    Cancel,
+    FailCall,
+    FailReason,
+    Finish,
+    Instruction,
+    PlannedTarget,
+    Reset,
+    Start,
+)
 from router_service.domain.attempt import Failure
 from router_service.domain.profile import AttemptLimits
 from service_common.failures import POLICIES, FailureClass
@@ -149,7 +158,7 @@ class AnyOrder(RuleBasedStateMachine):
             assert isinstance(instruction, Cancel)
             del self.running[instruction.number]
         assert not self.running
-        self.ends.append(FailCall)
+        self.ends.append(FailCall(FailReason.NOTHING_STARTED, None))
 
     @invariant()
     def one_end_and_bounded_attempts(self) -> None:
