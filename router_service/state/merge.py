@@ -50,7 +50,7 @@ def merged(spec: TargetSpec, policy: BackendPolicy, sessions: Sequence[SessionRe
     changes: dict[str, Any] = {}
     for report in reports:
         changes |= _reported(report)
-    remote = any(report.remote for report in reports) or spec.remote
+    remote = spec.remote or any(report.remote for report in reports) or _is_ollama_cloud(policy, spec.model)
     changes["remote"] = remote
     changes["abilities"] = spec.abilities | frozenset(ability for report in reports for ability in report.abilities)
     locality = max((session.hello.locality for session in reporting), default=spec.locality)
@@ -98,8 +98,14 @@ def _clearance(
     return min([allowed, *(session.hello.clearance for session in reporting)])
 
 
+def _is_ollama_cloud(policy: BackendPolicy, model: str) -> bool:
+    """Ollama's own names for what it runs in its cloud, in case a worker does not say so."""
+    return policy.kind == "ollama" and (model.endswith("-cloud") or model.partition(":")[2].endswith("cloud"))
+
+
 def _price(facts: ModelFacts) -> Price | None:
-    if facts.input_price is None or facts.output_price is None:
+    output = 0 if facts.output_price is None and facts.mode is Mode.EMBEDDING else facts.output_price
+    if facts.input_price is None or output is None:
         return None
     cached = facts.input_price if facts.cached_input_price is None else facts.cached_input_price
-    return Price(facts.input_price, facts.output_price, cached)
+    return Price(facts.input_price, output, cached)

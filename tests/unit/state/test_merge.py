@@ -76,6 +76,13 @@ def test_clearance(
     assert cleared(policy, hello(locality=locality, clearance=worker), remote=remote) == expected
 
 
+@pytest.mark.parametrize("model", ["gpt-oss:120b-cloud", "qwen3:cloud", "glm-cloud"])
+def test_a_cloud_model_is_known_by_its_name(model: str) -> None:
+    """Even where the worker does not say that it runs elsewhere."""
+    target = merged(spec(f"a/{model}"), OLLAMA, [SessionReport(hello(models=(model,), locality=Locality.HOST))])
+    assert (target.clearance, target.remote) == (INTERNAL, True)
+
+
 def test_the_least_cleared_worker_counts() -> None:
     """One replica that may not see confidential prompts bars them from the target."""
     near = hello("w1", locality=Locality.HOST)
