@@ -15,6 +15,9 @@ _SIGNATURES = (
     (b"GIF8", "image/gif"),
 )
 
+_ROUTED = frozenset({"model", "models", "messages", "input", "stream", "stream_options", "route"})
+"""What the router decided on: another model would escape the policy, other messages the classification."""
+
 
 def joined_text(message: Message) -> str:
     """The message's text parts, one after another."""
@@ -64,9 +67,15 @@ def passed_through(options: Mapping[str, str], backend: str) -> dict[str, Any]:
     """The provider options that the caller gives for this backend.
 
     Raises:
-        ProviderFailure: `INVALID_REQUEST`, they are not a JSON object.
+        ProviderFailure: `INVALID_REQUEST`, they are not a JSON object, or would change what was routed.
     """
-    return embedded_json(options[backend], f"provider_options.{backend}") if backend in options else {}
+    if backend not in options:
+        return {}
+    given = embedded_json(options[backend], f"provider_options.{backend}")
+    if routed := sorted(_ROUTED.intersection(given)):
+        said = f"provider_options.{backend} may not hold {', '.join(routed)}: the request itself says that"
+        raise ProviderFailure(FailureClass.INVALID_REQUEST, said)
+    return given
 
 
 def unsupported(what: str) -> ProviderFailure:

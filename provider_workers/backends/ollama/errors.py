@@ -7,19 +7,9 @@ from datetime import datetime
 
 from provider_workers.backends.base import ProviderFailure
 from provider_workers.backends.headers import retry_after
+from provider_workers.backends.meaning import WHOLE_BACKEND, by_status
 from service_common.failures import FailureClass
 
-_BY_STATUS: Mapping[int, FailureClass] = {
-    401: FailureClass.AUTH,
-    402: FailureClass.QUOTA_EXHAUSTED,
-    403: FailureClass.AUTH,
-    404: FailureClass.UNSUPPORTED,
-    405: FailureClass.UNSUPPORTED,
-    408: FailureClass.UNAVAILABLE,
-    413: FailureClass.CONTEXT_EXCEEDED,
-    429: FailureClass.RATE_LIMITED,
-    503: FailureClass.OVERLOADED,
-}
 _CONTEXT = re.compile(r"(?i)context (?:length|window|size)|(?:input length|prompt) exceeds|prompt is too long")
 _UNSUPPORTED = re.compile(r"(?i)does not support|not supported|unsupported|invalid think value|missing vision")
 _BUSY = re.compile(r"(?i)server busy|maximum pending requests")
@@ -30,11 +20,10 @@ def response_failure(status: int, headers: Mapping[str, str], body: bytes, now: 
     said = _words(body)
     wait = retry_after(headers, now)
     if said is None:
-        meant = _BY_STATUS.get(status, FailureClass.UNAVAILABLE if status >= 500 else FailureClass.UNSUPPORTED)
         message = f"HTTP {status} without an error object: is base_url an Ollama's address?"
-        return ProviderFailure(meant, message, http_status=status, retry_after=wait)
+        return ProviderFailure(by_status(status), message, http_status=status, retry_after=wait)
     failure_class = _classify(status, said)
-    backend_wide = failure_class in (FailureClass.AUTH, FailureClass.QUOTA_EXHAUSTED)
+    backend_wide = failure_class in WHOLE_BACKEND
     return ProviderFailure(failure_class, said, http_status=status, retry_after=wait, backend_wide=backend_wide)
 
 
@@ -51,9 +40,7 @@ def _classify(status: int, said: str) -> FailureClass:
         return FailureClass.OVERLOADED
     if status in (400, 500) and _UNSUPPORTED.search(said):
         return FailureClass.UNSUPPORTED
-    if status in _BY_STATUS:
-        return _BY_STATUS[status]
-    return FailureClass.UNAVAILABLE if status >= 500 or status < 400 else FailureClass.INVALID_REQUEST
+    return by_status(status)
 
 
 def _words(body: bytes) -> str | None:

@@ -1,13 +1,13 @@
 """Errors of the OpenAI wire, mapped once to failure classes: by code and type first, by status, by words last."""
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from provider_workers.backends.base import ProviderFailure
 from provider_workers.backends.headers import retry_after
+from provider_workers.backends.meaning import WHOLE_BACKEND, by_status, failure_class_of, says_quota
 from service_common.failures import FailureClass
 
 _BY_CODE: Mapping[str, FailureClass] = {
@@ -43,35 +43,6 @@ _BY_CODE: Mapping[str, FailureClass] = {
     "internal_server_error": FailureClass.UNAVAILABLE,
     "api_error": FailureClass.UNAVAILABLE,
 }
-_BY_STATUS: Mapping[int, FailureClass] = {
-    401: FailureClass.AUTH,
-    402: FailureClass.QUOTA_EXHAUSTED,
-    403: FailureClass.AUTH,
-    404: FailureClass.UNSUPPORTED,
-    405: FailureClass.UNSUPPORTED,
-    408: FailureClass.UNAVAILABLE,
-    409: FailureClass.UNAVAILABLE,
-    413: FailureClass.CONTEXT_EXCEEDED,
-    425: FailureClass.UNAVAILABLE,
-    429: FailureClass.RATE_LIMITED,
-    498: FailureClass.OVERLOADED,  # Groq: flex tier capacity exceeded
-    503: FailureClass.OVERLOADED,
-    529: FailureClass.OVERLOADED,
-}
-_CONTEXT = re.compile(
-    r"(?i)context[ _-](?:length|window|size)|maximum (?:context|input|prompt)|prompt is too long"
-    r"|too many (?:input )?tokens|reduce the length|exceeds? the (?:model'?s? )?(?:max|available context)"
-    r"|too large for model"
-)
-_FILTERED = re.compile(r"(?i)content (?:filter|policy|management policy)|ResponsibleAIPolicy|flagged|safety system")
-_UNSUPPORTED = re.compile(
-    r"(?i)(?:not|n't|un)[ -]?support|unrecognized request argument|unknown (?:parameter|field|argument)"
-    r"|extra inputs are not permitted|does not (?:allow|accept)|prefill|last role|expected last"
-    r"|not a (?:multimodal|chat|vision) model|only available"
-)
-_QUOTA = re.compile(r"(?i)insufficient (?:quota|balance|credit)|exceeded your current quota|billing|more credits")
-_WHOLE_BACKEND = frozenset({FailureClass.AUTH, FailureClass.QUOTA_EXHAUSTED})
-_WORDS_COUNT = frozenset({400, 403, 404, 413, 415, 422, 429})
 
 
 def response_failure(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> ProviderFailure:
@@ -92,7 +63,7 @@ def response_failure(status: int, headers: Mapping[str, str], body: bytes, now: 
         _words(error) or f"HTTP {status}",
         http_status=status,
         retry_after=retry_after(headers, now),
-        backend_wide=failure_class in _WHOLE_BACKEND,
+        backend_wide=failure_class in WHOLE_BACKEND,
     )
 
 
@@ -106,7 +77,7 @@ def stream_failure(error: object) -> ProviderFailure:
         failure_class,
         _words(detail) or "the provider reported an error inside its answer",
         http_status=status,
-        backend_wide=failure_class in _WHOLE_BACKEND,
+        backend_wide=failure_class in WHOLE_BACKEND,
     )
 
 
@@ -118,35 +89,15 @@ def _classify(status: int, error: Mapping[str, Any]) -> FailureClass:
     for name in named:
         if name in _BY_CODE:
             return _refined(_BY_CODE[name], message)
-    if status in _WORDS_COUNT:
-        worded = _by_words(status, message)
-        if worded is not None:
-            return worded
-    if status == 403 and isinstance(error.get("metadata"), dict) and "reasons" in error["metadata"]:
+    if status == 403 and "reasons" in (error.get("metadata") or {}):
         return FailureClass.CONTENT_FILTERED  # OpenRouter: moderation
-    if status >= 500:
-        return _BY_STATUS.get(status, FailureClass.UNAVAILABLE)
-    if status < 400:
-        return FailureClass.UNAVAILABLE
-    return _BY_STATUS.get(status, FailureClass.INVALID_REQUEST)
+    return failure_class_of(status, message)
 
 
 def _refined(failure_class: FailureClass, message: str) -> FailureClass:
-    if failure_class is FailureClass.RATE_LIMITED and _QUOTA.search(message):
+    if failure_class is FailureClass.RATE_LIMITED and says_quota(message):
         return FailureClass.QUOTA_EXHAUSTED
     return failure_class
-
-
-def _by_words(status: int, message: str) -> FailureClass | None:
-    if status == 429:
-        return FailureClass.QUOTA_EXHAUSTED if _QUOTA.search(message) else None
-    if _CONTEXT.search(message):
-        return FailureClass.CONTEXT_EXCEEDED
-    if _FILTERED.search(message):
-        return FailureClass.CONTENT_FILTERED
-    if status in (400, 415, 422) and _UNSUPPORTED.search(message):
-        return FailureClass.UNSUPPORTED
-    return None
 
 
 def _error_object(body: bytes) -> dict[str, Any] | None:
@@ -185,11 +136,11 @@ def _unknown_body(status: int, headers: Mapping[str, str], body: bytes, now: dat
     if status in (404, 405):
         said = f"HTTP {status} without an error object: base_url does not lead to a provider of this wire"
         return ProviderFailure(FailureClass.UNSUPPORTED, said, http_status=status)
-    failure_class = _BY_STATUS.get(status, FailureClass.UNAVAILABLE if status >= 500 else FailureClass.INVALID_REQUEST)
+    failure_class = by_status(status)
     return ProviderFailure(
         failure_class,
         f"HTTP {status} ({kind}, {len(body)} bytes)",
         http_status=status,
         retry_after=retry_after(headers, now),
-        backend_wide=failure_class in _WHOLE_BACKEND,
+        backend_wide=failure_class in WHOLE_BACKEND,
     )

@@ -1,0 +1,164 @@
+"""The adapter for every provider that litellm knows and that speaks no wire of our own adapters."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import litellm
+from litellm.llms.custom_httpx.async_client_cleanup import close_litellm_async_clients
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, StatusCode
+from yarl import URL
+
+from provider_workers.backends.base import (
+    BackendDescription,
+    EmbedWork,
+    ModelDescription,
+    Piece,
+    ProviderFailure,
+    Pulling,
+    RateLimitLeft,
+    Responded,
+    Vectors,
+    Work,
+)
+from provider_workers.backends.content import unsupported
+from provider_workers.backends.litellm.errors import failure
+from provider_workers.backends.litellm.request import completion_arguments, embedding_arguments
+from provider_workers.backends.litellm.stream import FinishWatch, PieceReader, token_usage
+from provider_workers.backends.openai_wire.models import mode_of
+from provider_workers.settings import BackendSettings
+from service_common.clock import Clock
+from service_common.failures import FailureClass
+from service_common.vocabulary import Locality
+
+CLOSE_TIMEOUT = 1.0
+_OK = 200
+_LOG = logging.getLogger(__name__)
+_TRACER = trace.get_tracer("trunkline.provider_workers")
+
+
+class LiteLLMBackend:
+    """One provider by way of litellm."""
+
+    def __init__(self, settings: BackendSettings, locality: Locality, clock: Clock) -> None:
+        """Turn litellm's own reporting off; open no connection yet."""
+        self._settings = settings
+        self._locality = locality
+        self._clock = clock
+        litellm.telemetry = False
+        litellm.suppress_debug_info = True
+        litellm.turn_off_message_logging = True
+        litellm.drop_params = False
+        if settings.ca_file:
+            litellm.ssl_verify = settings.ca_file
+
+    def rate_limit(self) -> RateLimitLeft | None:
+        """None: litellm keeps the headers of a streamed answer to itself."""
+        return None
+
+    async def describe(self) -> BackendDescription:
+        """As the configuration has it: litellm has no common list of models that costs nothing."""
+        models = tuple(ModelDescription(name, mode_of(name)) for name in self._settings.models)
+        return BackendDescription(models, locality=self._locality)
+
+    async def complete(self, work: Work) -> AsyncIterator[Sequence[Piece]]:
+        """Stream one answer; see `BackendAdapter.complete`."""
+        arguments = completion_arguments(work, self._settings)
+        reader = PieceReader()
+        span = self._span(work.trace)
+        wrapper: Any = None
+        answering = False
+        try:
+            wrapper = await litellm.acompletion(**arguments)
+            await wrapper.fetch_stream()
+            watch = FinishWatch(wrapper)
+            span.set_attribute("http.response.status_code", _OK)
+            yield (Responded(_OK),)
+            async for chunk in wrapper:
+                pieces = reader.read(chunk)
+                if pieces:
+                    answering = True
+                    yield pieces
+            yield (reader.finish(watch.reason()),)
+        except (asyncio.CancelledError, GeneratorExit):
+            _failed(span, "cancelled")
+            raise
+        except ProviderFailure as found:
+            _failed(span, found.failure_class.label)
+            raise
+        except Exception as error:
+            raise self._mapped(error, span, answering=answering) from error
+        finally:
+            if wrapper is not None:
+                await _close(wrapper)
+            span.end()
+
+    async def embed(self, work: EmbedWork) -> Vectors:
+        """Turn texts into vectors; see `BackendAdapter.embed`."""
+        arguments = embedding_arguments(work, self._settings)
+        span = self._span(work.trace)
+        try:
+            answer = await litellm.aembedding(**arguments)
+            span.set_attribute("http.response.status_code", _OK)
+        except asyncio.CancelledError:
+            _failed(span, "cancelled")
+            raise
+        except Exception as error:
+            raise self._mapped(error, span, answering=False) from error
+        finally:
+            span.end()
+        wanted = len(work.request.inputs)
+        if len(answer.data) != wanted:
+            raise ProviderFailure(FailureClass.STREAM_BROKEN, f"the answer does not hold {wanted} embeddings")
+        usage = token_usage(answer.usage) if answer.usage is not None else None
+        return Vectors([entry["embedding"] for entry in answer.data], usage, str(answer.model or ""))
+
+    async def probe(self) -> None:
+        """Refuse: no request that litellm can make costs nothing."""
+        raise unsupported("this kind of backend cannot be probed without cost")
+
+    async def warm_up(self, model: str) -> None:
+        """Nothing to do: the provider keeps its models ready."""
+
+    def pull(self, model: str) -> AsyncIterator[Pulling]:
+        """Refuse: these providers have no such thing."""
+        raise unsupported(f"{self._settings.name} cannot fetch {model}; only an Ollama backend can fetch models")
+
+    async def close(self) -> None:
+        """Close every socket."""
+        await close_litellm_async_clients()  # type: ignore[no-untyped-call]
+
+    def _mapped(self, error: Exception, span: Span, *, answering: bool) -> ProviderFailure:
+        found = failure(error, self._clock.wall(), answering=answering)
+        if found.http_status:
+            span.set_attribute("http.response.status_code", found.http_status)
+        _failed(span, str(found.http_status or found.failure_class.label))
+        return found
+
+    def _span(self, context: Context | None) -> Span:
+        address = URL(self._settings.base_url) if self._settings.base_url else None
+        attributes: dict[str, str | int] = {
+            "http.request.method": "POST",
+            "gen_ai.provider.name": self._settings.provider,
+            "server.address": (address.host if address else None) or self._settings.provider,
+        }
+        if address is not None and address.port:
+            attributes["server.port"] = address.port
+        return _TRACER.start_span("POST", context=context, kind=SpanKind.CLIENT, attributes=attributes)
+
+
+def _failed(span: Span, error_type: str) -> None:
+    span.set_attribute("error.type", error_type)
+    span.set_status(StatusCode.ERROR)
+
+
+async def _close(wrapper: Any) -> None:
+    """Close the answer's socket, which litellm may take its time over."""
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            await wrapper.aclose()
+    except TimeoutError:
+        _LOG.warning("a socket of litellm's was not closed within %g s", CLOSE_TIMEOUT)

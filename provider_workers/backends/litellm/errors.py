@@ -1,0 +1,120 @@
+"""litellm's exceptions, mapped once to failure classes: by type, then by status and words where a type means many."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from litellm import exceptions
+
+from provider_workers.backends.base import ProviderFailure
+from provider_workers.backends.headers import retry_after
+from provider_workers.backends.meaning import WHOLE_BACKEND, failure_class_of
+from service_common.failures import FailureClass
+
+_BY_TYPE: tuple[tuple[type[Exception], FailureClass], ...] = (
+    (exceptions.ContextWindowExceededError, FailureClass.CONTEXT_EXCEEDED),
+    (exceptions.ContentPolicyViolationError, FailureClass.CONTENT_FILTERED),
+    (exceptions.RejectedRequestError, FailureClass.CONTENT_FILTERED),
+    (exceptions.UnsupportedParamsError, FailureClass.UNSUPPORTED),
+    (exceptions.PaymentRequiredError, FailureClass.QUOTA_EXHAUSTED),
+    (exceptions.AuthenticationError, FailureClass.AUTH),
+    (exceptions.NotFoundError, FailureClass.UNSUPPORTED),
+    (exceptions.Timeout, FailureClass.UNAVAILABLE),
+    (exceptions.ServiceUnavailableError, FailureClass.OVERLOADED),
+    (exceptions.APIConnectionError, FailureClass.UNAVAILABLE),
+    (exceptions.APIResponseValidationError, FailureClass.STREAM_BROKEN),
+)
+_OVERLOADED = re.compile(r"(?i)overloaded|529")
+_PER_MOMENT = re.compile(r"PerMinute|PerSecond|per minute")
+_PER_ACCOUNT = re.compile(r"PerDay|per day|insufficient_quota")
+_RETRY_INFO = re.compile(r'\\?"retryDelay\\?":\s*\\?"(\d+(?:\.\d+)?)s')
+_PREFIX = re.compile(r"^(?:litellm\.)?[A-Za-z]+(?:Error|Exception)\b\s*[:-]*\s*")
+
+
+def failure(error: Exception, now: datetime, *, answering: bool) -> ProviderFailure:
+    """The failure that an exception of litellm is.
+
+    Args:
+        error: as litellm raised it, or one of its providers' own that it let through.
+        now: the date and time in UTC, for dates in headers.
+        answering: whether the answer had begun, so that a lost connection broke it.
+    """
+    inner = error
+    while isinstance(inner, exceptions.MidStreamFallbackError) and inner.original_exception is not None:
+        inner = inner.original_exception
+    said = str(getattr(inner, "message", "") or inner)
+    status = _status(inner)
+    failure_class = _classify(inner, status, said)
+    if answering and isinstance(inner, exceptions.APIConnectionError):
+        failure_class = FailureClass.STREAM_BROKEN
+    return ProviderFailure(
+        failure_class,
+        _plain(said),
+        http_status=0 if isinstance(inner, exceptions.APIConnectionError | exceptions.Timeout) else status,
+        retry_after=_wait(inner, said, now),
+        backend_wide=failure_class in WHOLE_BACKEND,
+    )
+
+
+def _classify(error: Exception, status: int, said: str) -> FailureClass:
+    for kind, failure_class in _BY_TYPE:
+        if isinstance(error, kind):
+            return failure_class
+    if status == 429 and _PER_MOMENT.search(said):
+        return FailureClass.RATE_LIMITED  # Gemini says "quota" of its windows, too
+    if status == 429 and _PER_ACCOUNT.search(said):
+        return FailureClass.QUOTA_EXHAUSTED
+    if status in (500, 529) and _OVERLOADED.search(said):
+        return FailureClass.OVERLOADED  # litellm makes a 500 of Anthropic's 529
+    return failure_class_of(status, said)
+
+
+def _status(error: Exception) -> int:
+    status = getattr(error, "status_code", None)
+    return status if isinstance(status, int) else 500
+
+
+def _wait(error: Exception, said: str, now: datetime) -> float | None:
+    response = getattr(error, "response", None)
+    for headers in (
+        getattr(error, "litellm_response_headers", None),
+        getattr(error, "headers", None),
+        getattr(response, "headers", None),
+    ):
+        wait = retry_after(_lowered(headers), now)
+        if wait is not None:
+            return wait
+    told = _RETRY_INFO.search(said)
+    return float(told[1]) if told else None
+
+
+def _lowered(headers: Any) -> dict[str, str]:
+    """Headers of httpx, of a dict, or of nothing, by lower-case name."""
+    return {str(name).lower(): str(value) for name, value in headers.items()} if isinstance(headers, Mapping) else {}
+
+
+def _plain(said: str) -> str:
+    """The provider's own message out of litellm's wrapping; all of it where there is no JSON inside."""
+    start, end = said.find("{"), said.rfind("}")
+    if 0 <= start < end:
+        text = said[start : end + 1]
+        for candidate in (text, text.replace("\\n", " ").replace('\\"', '"')):
+            message = _message(candidate)
+            if message:
+                return message
+    plain = said
+    while (shorter := _PREFIX.sub("", plain)) != plain:
+        plain = shorter
+    return plain
+
+
+def _message(text: str) -> str:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return ""
+    error = value.get("error", value) if isinstance(value, dict) else {}
+    message = error.get("message") if isinstance(error, dict) else error
+    return message if isinstance(message, str) else ""

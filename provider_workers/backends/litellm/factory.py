@@ -1,0 +1,32 @@
+"""Makes the adapter of this kind; `provider_workers.backends.kinds` loads this module by name."""
+
+import os
+from importlib import import_module
+
+from provider_workers.backends.base import BackendAdapter
+from provider_workers.settings import BackendSettings
+from service_common.clock import Clock
+from service_common.vocabulary import Locality
+
+_QUIET = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else importing it fetches a map of prices
+    "LITELLM_MODE": "PRODUCTION",  # else it reads a .env of its own, with other backends' keys
+    "LITELLM_TELEMETRY": "False",
+}
+
+
+def create(settings: BackendSettings, locality: Locality, clock: Clock) -> BackendAdapter:
+    """The adapter; see `LiteLLMBackend`.
+
+    Raises:
+        ValueError: litellm is not installed.
+    """
+    os.environ.update(_QUIET)  # before the import: litellm reads them while it is imported
+    try:
+        adapter = import_module("provider_workers.backends.litellm.adapter")
+    except ModuleNotFoundError as error:
+        if error.name != "litellm":
+            raise
+        raise ValueError("litellm is not installed: pip install 'trunkline[litellm]'") from error
+    backend: BackendAdapter = adapter.LiteLLMBackend(settings, locality, clock)
+    return backend

@@ -1,0 +1,83 @@
+"""A request as the arguments of `litellm.acompletion` and `litellm.aembedding`."""
+
+from typing import Any
+
+from provider_workers.backends.base import EmbedWork, ProviderFailure, Work
+from provider_workers.backends.content import passed_through
+from provider_workers.backends.openai_wire.dialects import Dialect, Prefill
+from provider_workers.backends.openai_wire.request import chat_body
+from provider_workers.settings import BackendSettings
+from service_common.failures import FailureClass
+
+Arguments = dict[str, Any]
+
+_CONTINUING = frozenset({"anthropic", "bedrock"})
+CALLERS_OPTIONS = frozenset(
+    {
+        "cache_control_injection_points",
+        "logit_bias",
+        "logprobs",
+        "modalities",
+        "reasoning_effort",
+        "safety_settings",
+        "service_tier",
+        "thinking",
+        "top_k",
+        "top_logprobs",
+        "user",
+        "verbosity",
+        "web_search_options",
+    }
+)
+"""What a caller may pass through. litellm takes addresses, keys and credentials the same way: those never."""
+
+
+def completion_arguments(work: Work, settings: BackendSettings) -> Arguments:
+    """The arguments of a streamed chat answer.
+
+    Raises:
+        ProviderFailure: `UNSUPPORTED` or `INVALID_REQUEST`, as `openai_wire.request.chat_body`; `INVALID_REQUEST`, a
+            provider option that callers may not set.
+    """
+    prefill = Prefill.PLAIN if settings.provider in _CONTINUING else Prefill.NONE
+    _check_options(passed_through(work.request.provider_options, settings.name), settings.name)
+    return {**chat_body(work, settings, Dialect(top_k=True, prefill=prefill)), **_connection(settings)}
+
+
+def embedding_arguments(work: EmbedWork, settings: BackendSettings) -> Arguments:
+    """The arguments of an embedding.
+
+    Raises:
+        ProviderFailure: `INVALID_REQUEST`, a provider option that callers may not set.
+    """
+    arguments: Arguments = {"model": work.model, "input": list(work.request.inputs), **settings.options}
+    if work.request.HasField("dimensions"):
+        arguments["dimensions"] = work.request.dimensions
+    options = passed_through(work.request.provider_options, settings.name)
+    _check_options(options, settings.name)
+    return {**arguments, **options, **_connection(settings)}
+
+
+def _check_options(options: Arguments, backend: str) -> None:
+    if foreign := sorted(options.keys() - CALLERS_OPTIONS):
+        said = (
+            f"provider_options.{backend} may not hold {', '.join(foreign)}. Known: {', '.join(sorted(CALLERS_OPTIONS))}"
+        )
+        raise ProviderFailure(FailureClass.INVALID_REQUEST, said)
+
+
+def _connection(settings: BackendSettings) -> Arguments:
+    """Where to and with which key; litellm's own retries are off, as the router retries."""
+    connection: Arguments = {
+        "custom_llm_provider": settings.provider,
+        "num_retries": 0,
+        "max_retries": 0,
+        "drop_params": False,
+    }
+    if settings.base_url:
+        connection["api_base"] = settings.base_url
+    if settings.api_key:
+        connection["api_key"] = settings.api_key
+    if settings.headers:
+        connection["extra_headers"] = dict(settings.headers)
+    return connection

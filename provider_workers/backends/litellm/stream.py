@@ -1,0 +1,131 @@
+"""Reads litellm's streamed answer: pieces, and whether the provider really finished.
+
+litellm ends a stream that was cut as if it were whole. `received_finish_reason` of its wrapper is None then, for all
+providers but Gemini, where it is always None (litellm 1.106.2); there the provider's own chunks are watched.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from provider_workers.backends.base import Finish, Piece, ProviderFailure, Reasoning, Text, TokenUsage, ToolDelta
+from service_common.failures import FailureClass
+from service_common.vocabulary import FinishReason
+
+_REASONS: Mapping[str, FinishReason] = {
+    "stop": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+    "tool_calls": FinishReason.TOOL_CALLS,
+    "function_call": FinishReason.TOOL_CALLS,
+    "content_filter": FinishReason.CONTENT_FILTER,
+}
+_GEMINI = frozenset({"gemini", "vertex_ai", "vertex_ai_beta"})
+
+
+class FinishWatch:
+    """Learns from the provider's own chunks whether, and why, it finished."""
+
+    def __init__(self, wrapper: Any) -> None:
+        """Watch `wrapper`, litellm's stream, whose connection must be open already."""
+        self._wrapper = wrapper
+        self._seen = ""
+        iterator = wrapper.completion_stream
+        self._watches = wrapper.custom_llm_provider in _GEMINI and hasattr(iterator, "chunk_parser")
+        if self._watches:
+            iterator.chunk_parser = self._spying(iterator.chunk_parser)
+
+    def reason(self) -> str:
+        """The finish reason that the provider sent, in OpenAI's words; empty where it sent none."""
+        if self._watches:
+            return self._seen
+        return str(self._wrapper.received_finish_reason or "")
+
+    def _spying(self, parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def spy(chunk: Any) -> Any:
+            if isinstance(chunk, dict):
+                self._seen = _gemini_reason(chunk) or self._seen
+            return parse(chunk)
+
+        return spy
+
+
+class PieceReader:
+    """Turns litellm's chunks into pieces."""
+
+    def __init__(self) -> None:
+        self._model = ""
+        self._id = ""
+        self._calls: dict[object, int] = {}
+        self._said = False
+
+    def read(self, chunk: Any) -> list[Piece]:
+        """The pieces of one chunk."""
+        pieces: list[Piece] = []
+        self._model = self._model or str(getattr(chunk, "model", "") or "")
+        self._id = self._id or str(getattr(chunk, "id", "") or "")
+        for choice in chunk.choices[:1]:
+            delta = choice.delta
+            if thought := getattr(delta, "reasoning_content", None):
+                pieces.append(Reasoning(thought))
+            if delta.content:
+                pieces.append(Text(delta.content))
+            pieces.extend(self._tool(call) for call in delta.tool_calls or ())
+        self._said = self._said or bool(pieces)
+        usage = getattr(chunk, "usage", None)
+        if usage is not None:
+            pieces.append(token_usage(usage))
+        return pieces
+
+    def finish(self, reason: str) -> Finish:
+        """The closing piece.
+
+        Raises:
+            ProviderFailure: `STREAM_BROKEN`, the provider sent no finish reason; `CONTENT_FILTERED`, it withheld all.
+        """
+        if not reason:
+            said = "the stream ended without a finish reason" if self._said else "the answer is empty"
+            raise ProviderFailure(FailureClass.STREAM_BROKEN, said)
+        found = _REASONS.get(reason, FinishReason.STOP)
+        if found is FinishReason.CONTENT_FILTER and not self._said:
+            raise ProviderFailure(FailureClass.CONTENT_FILTERED, "the provider's content filter withheld the answer")
+        if self._calls and found is FinishReason.STOP:
+            found = FinishReason.TOOL_CALLS
+        return Finish(found, self._model, self._id)
+
+    def _tool(self, call: Any) -> ToolDelta:
+        key = call.index if call.index is not None else call.id
+        first = key not in self._calls
+        index = self._calls.setdefault(key, len(self._calls))
+        name = call.function.name if first else None
+        call_id = (call.id or f"call_{index}") if first else ""
+        return ToolDelta(index, call_id, name or "", call.function.arguments or "")
+
+
+def token_usage(usage: Any) -> TokenUsage:
+    """litellm's usage; cached tokens are part of the prompt's already."""
+    prompt = getattr(usage, "prompt_tokens_details", None)
+    completion = getattr(usage, "completion_tokens_details", None)
+    return TokenUsage(
+        input_tokens=usage.prompt_tokens or 0,
+        output_tokens=usage.completion_tokens or 0,
+        cached_input_tokens=getattr(prompt, "cached_tokens", None) or 0,
+        reasoning_tokens=getattr(completion, "reasoning_tokens", None) or 0,
+    )
+
+
+def _gemini_reason(chunk: Mapping[str, Any]) -> str:
+    """The reason in one of Gemini's own chunks, in OpenAI's words."""
+    if (chunk.get("promptFeedback") or {}).get("blockReason"):
+        return "content_filter"
+    candidates = chunk.get("candidates") or [{}]
+    reason = candidates[0].get("finishReason")
+    match reason:
+        case None | "FINISH_REASON_UNSPECIFIED":
+            return ""
+        case "STOP":
+            return "stop"
+        case "MAX_TOKENS":
+            return "length"
+        case "SAFETY" | "RECITATION" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII" | "IMAGE_SAFETY":
+            return "content_filter"
+        case _:
+            return ""
