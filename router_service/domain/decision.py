@@ -80,13 +80,37 @@ class ScorerValue(NamedTuple):
     raw: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ScoreSheet:
+    """What the candidates of one decision have in common: the scorers, and their weights normalised to sum 1."""
+
+    scorers: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
+
+
+NO_SCORES = ScoreSheet()
+
+
 class Candidate(NamedTuple):
-    """A target that passed the filters. `score` is the weighted mean of `scores`, 0..1."""
+    """A target that passed the filters.
+
+    Attributes:
+        score: weighted mean of `values`, 0..1.
+        values: what each scorer of the sheet says, 0..1.
+        raw: the scorers' unmapped figures; None where a scorer has none.
+    """
 
     view: TargetView
     expectation: Expectation
     score: float
-    scores: tuple[ScorerValue, ...] = ()
+    values: tuple[float, ...] = ()
+    raw: tuple[float | None, ...] = ()
+    sheet: ScoreSheet = NO_SCORES
+
+    @property
+    def scores(self) -> tuple[ScorerValue, ...]:
+        """What each scorer says, with its weight; made when it is asked for."""
+        return tuple(map(ScorerValue, self.sheet.scorers, self.values, self.sheet.weights, self.raw))
 
     @property
     def target(self) -> str:

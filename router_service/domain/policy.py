@@ -81,6 +81,14 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheLimits:
+    """How long (seconds) and how many classifications are kept; 0 entries: none."""
+
+    ttl: float = 300.0
+    entries: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
 class RoutingPolicy:
     """The sections of the configuration that steer requests. Where several fit, the first in this order does.
 
@@ -90,6 +98,7 @@ class RoutingPolicy:
         tasks, tiers: by the detected or given task and complexity.
         ensembles: weights by profile name, by the ensemble's name.
         classifiers: the classifiers' settings, by classifier name.
+        cache: of classifications.
     """
 
     rules: tuple[Rule, ...] = ()
@@ -99,3 +108,4 @@ class RoutingPolicy:
     tiers: Mapping[Complexity, Preference] = field(default_factory=lambda: MappingProxyType({}))
     ensembles: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: MappingProxyType({}))
     classifiers: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    cache: CacheLimits = field(default_factory=CacheLimits)

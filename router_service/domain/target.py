@@ -22,8 +22,11 @@ class Price:
 
     def cost(self, input_tokens: int, output_tokens: int, cached_input_tokens: int = 0) -> int:
         """Nano-dollars of one answer, rounded up to whole nano-dollars."""
-        plain = max(0, input_tokens - cached_input_tokens)
-        total = plain * self.input + cached_input_tokens * self.cached_input + output_tokens * self.output
+        if cached_input_tokens:
+            plain = max(0, input_tokens - cached_input_tokens)
+            total = plain * self.input + cached_input_tokens * self.cached_input + output_tokens * self.output
+        else:
+            total = input_tokens * self.input + output_tokens * self.output
         return -(-total // 1_000_000)
 
 
@@ -200,12 +203,20 @@ class TargetView:
         return (busy + self.queued) / (self.capacity or 1)
 
     def quality(self, task: str) -> float:
-        """What callers reported of this task where enough did, else of any task, else the configured one; 0..1."""
-        by_task = self.metrics.quality_by_task.get(task)
+        """How good the target's answers are, 0..1.
+
+        What callers reported of this task, where at least `ENOUGH_REPORTS` did; else the moving average (0.9 / 0.1) of
+        all reports, which begins at the configured quality and so counts for 1 - 0.9^n after n reports.
+        """
+        metrics = self.metrics
+        if metrics.reported_quality is None:
+            return self.spec.quality
+        by_task = metrics.quality_by_task.get(task)
         if by_task is not None and by_task[1] >= ENOUGH_REPORTS:
             return by_task[0]
-        reported = self.metrics.reported_quality
-        return self.spec.quality if reported is None else reported
+        reports = sum(count for _, count in metrics.quality_by_task.values())
+        trust = 1 - 0.9**reports
+        return trust * metrics.reported_quality + (1 - trust) * self.spec.quality
 
 
 @dataclass(frozen=True, slots=True)

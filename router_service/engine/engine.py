@@ -72,7 +72,9 @@ class RoutingEngine:
         self._selector = Selector(catalogue)
         self._steerer = Steerer(catalogue.policy)
         self._expecting = Expecting(estimator)
-        self._classifying = Classifying(classifiers(catalogue.policy, plugins), estimator, clock)
+        self._classifying = Classifying(
+            classifiers(catalogue.policy, plugins), estimator, clock, catalogue.policy.cache
+        )
         self._unused = Random(0)
 
     @property

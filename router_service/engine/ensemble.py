@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from router_service.domain.decision import Candidate, Rejection, ScorerValue, Vote
+from router_service.domain.decision import Candidate, Rejection, ScoreSheet, Vote
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +33,15 @@ def count(ballots: Sequence[Ballot]) -> tuple[list[Candidate], tuple[Rejection, 
     first: dict[str, float] = {}
     for vote in votes:
         first[vote.target] = first.get(vote.target, 0.0) + vote.weight
-    values: dict[str, list[ScorerValue]] = {}
+    sheet = ScoreSheet(tuple(ballot.profile for ballot in ballots), tuple(ballot.weight for ballot in ballots))
+    values: dict[str, list[float]] = {}
     candidates: dict[str, Candidate] = {}
-    for ballot in ballots:
+    for number, ballot in enumerate(ballots):
         most = len(ballot.ordered)
         for place, candidate in enumerate(ballot.ordered):
-            value = ScorerValue(ballot.profile, (most - place) / most, ballot.weight)
-            values.setdefault(candidate.target, []).append(value)
             candidates.setdefault(candidate.target, candidate)
-    merged = [
-        candidate._replace(score=min(1.0, sum(v.value * v.weight for v in values[name])), scores=tuple(values[name]))
-        for name, candidate in candidates.items()
-    ]
+            values.setdefault(candidate.target, [0.0] * len(ballots))[number] = (most - place) / most
+    merged = [_counted(candidate, values[name], sheet) for name, candidate in candidates.items()]
     merged.sort(key=lambda one: (-first.get(one.target, 0.0), -one.score, one.target))
     rejected: dict[str, Rejection] = {}
     for ballot in ballots:
@@ -52,3 +49,8 @@ def count(ballots: Sequence[Ballot]) -> tuple[list[Candidate], tuple[Rejection, 
             if rejection.target not in candidates:
                 rejected.setdefault(rejection.target, rejection)
     return merged, tuple(rejected.values()), votes
+
+
+def _counted(candidate: Candidate, values: list[float], sheet: ScoreSheet) -> Candidate:
+    score = min(1.0, sum(value * weight for value, weight in zip(values, sheet.weights, strict=True)))
+    return candidate._replace(score=score, values=tuple(values), raw=(None,) * len(values), sheet=sheet)

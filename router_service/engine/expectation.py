@@ -7,6 +7,9 @@ from router_service.domain.decision import Classification, Expectation
 from router_service.domain.request import Request
 from router_service.domain.target import TargetView
 
+_new = tuple.__new__
+"""Makes a named tuple without the call in Python that its constructor costs: one is made for each target."""
+
 
 class Expecting:
     """Makes expectations. Keeps each model's token family, which never changes."""
@@ -46,10 +49,5 @@ def expectation(view: TargetView, input_tokens: int, output_tokens: int) -> Expe
     if first_token is None:
         first_token = view.spec.priors.first_token
     rate = metrics.tokens_per_second or view.spec.priors.tokens_per_second
-    return Expectation(
-        None if price is None else price.cost(input_tokens, output_tokens),
-        first_token + output_tokens / rate,
-        first_token,
-        input_tokens,
-        output_tokens,
-    )
+    cost = None if price is None else price.cost(input_tokens, output_tokens)
+    return _new(Expectation, (cost, first_token + output_tokens / rate, first_token, input_tokens, output_tokens))

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 
 from router_service.contracts.engine import Catalogue
 from router_service.contracts.plugins import Classifier, Filter, Picker, Scorer
+from router_service.domain.decision import ScoreSheet
 from router_service.domain.policy import RoutingPolicy
 from router_service.domain.profile import Profile
+from router_service.plugins.classifiers.domain import DomainRules
 from router_service.plugins.registry import PluginKind, PluginRegistry
 
 VOTE = "vote"
@@ -19,6 +21,7 @@ class ReadyProfile:
 
     Attributes:
         weights: of the scorers, in their order, normalised to sum 1.
+        sheet: the scorers' names and weights, for the candidates.
     """
 
     profile: Profile
@@ -27,6 +30,7 @@ class ReadyProfile:
     scorers: tuple[Scorer, ...]
     weights: tuple[float, ...]
     picker: Picker
+    sheet: ScoreSheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +65,15 @@ def ready(profile: Profile, plugins: PluginRegistry) -> ReadyProfile:
         plugins.entry(PluginKind.FILTER, name)
     weighed = {name: weight for name, weight in profile.scorers.items() if weight > 0}
     total = sum(weighed.values())
+    weights = tuple(weight / total for weight in weighed.values())
     return ReadyProfile(
         profile=profile,
         hard=tuple(plugin for plugin in filters if plugin.hard),
         soft=tuple(plugin for plugin in filters if not plugin.hard and (not wanted or plugin.name in wanted)),
         scorers=tuple(plugins.scorer(name, profile.settings) for name in weighed),
-        weights=tuple(weight / total for weight in weighed.values()),
+        weights=weights,
         picker=plugins.picker(profile.picker, profile.settings),
+        sheet=ScoreSheet(tuple(weighed), weights),
     )
 
 
@@ -95,7 +101,17 @@ def with_ensembles(catalogue: Catalogue, found: Mapping[str, Panel]) -> Catalogu
 
 def classifiers(policy: RoutingPolicy, plugins: PluginRegistry) -> tuple[Classifier, ...]:
     """All registered classifiers, with the configuration's settings, in the order in which they are asked."""
-    return tuple(plugins.classifier(name, policy.classifiers) for name in plugins.names(PluginKind.CLASSIFIER))
+    settings = {**policy.classifiers, DomainRules.name: _domains(policy)}
+    return tuple(plugins.classifier(name, settings) for name in plugins.names(PluginKind.CLASSIFIER))
+
+
+def _domains(policy: RoutingPolicy) -> DomainRules.Model:
+    return DomainRules.Model(
+        domains={
+            one.name: DomainRules.Subject(keywords=one.keywords, min_keywords=one.min_keywords, labels=dict(one.labels))
+            for one in policy.domains
+        }
+    )
 
 
 def _weight(member: tuple[ReadyProfile, float]) -> float:

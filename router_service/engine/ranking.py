@@ -1,19 +1,19 @@
 """Scores candidates and puts the best first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import repeat
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 
 from router_service.contracts.plugins import RoutingContext, Scorer, Scores
-from router_service.domain.decision import Candidate, Expectation, ScorerValue
+from router_service.domain.decision import Candidate, Expectation
 from router_service.domain.target import TargetView
 from router_service.engine.profiles import ReadyProfile
 
-_new_value: Any = partial(tuple.__new__, ScorerValue)
+_new_candidate: Any = partial(tuple.__new__, Candidate)
 """A named tuple out of a row, without the call in Python that its constructor costs: there are many."""
-_score = attrgetter("score")
+_SCORE = itemgetter(Candidate._fields.index("score"))
 
 
 class PluginMistake(RuntimeError):
@@ -35,16 +35,18 @@ def rank(
     """
     totals = [0.0] * len(views)
     columns = []
+    raws: list[Iterable[float | None]] = []
     for scorer, weight in zip(profile.scorers, profile.weights, strict=True):
         values, raw = _checked(scorer, scorer.score(context, views), len(views))
         totals = [total + weight * value for total, value in zip(totals, values, strict=True)]
-        columns.append(map(_new_value, zip(repeat(scorer.name), values, repeat(weight), raw or repeat(None))))
-    rows: Any = zip(*columns, strict=True) if columns else repeat(())
-    candidates = [
-        Candidate(view, expectations[view.spec.name], total if total < 1.0 else 1.0, row)
-        for view, total, row in zip(views, totals, rows)  # noqa: B905 - `rows` may be endless
-    ]
-    candidates.sort(key=_score, reverse=True)
+        columns.append(values)
+        raws.append(repeat(None) if raw is None else raw)
+    if totals and max(totals) > 1.0:  # by rounding
+        totals = [min(1.0, total) for total in totals]
+    expected = [expectations[view.spec.name] for view in views]
+    rows: Any = (zip(*columns, strict=True), zip(*raws)) if columns else (repeat(()), repeat(()))  # noqa: B905
+    candidates = list(map(_new_candidate, zip(views, expected, totals, *rows, repeat(profile.sheet))))
+    candidates.sort(key=_SCORE, reverse=True)
     return candidates
 
 

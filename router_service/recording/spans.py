@@ -223,7 +223,7 @@ def _decision_attributes(decision: Decision) -> dict[str, AttributeValue]:
         attributes["trunkline.rule"] = decision.matched_rule
     if decision.candidates:
         for position, score in enumerate(decision.candidates[0].scores):
-            values = [candidate.scores[position].value for candidate in decision.candidates]
+            values = [candidate.values[position] for candidate in decision.candidates]
             attributes[f"trunkline.scorer.{score.scorer}"] = values
     return attributes
 

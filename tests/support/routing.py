@@ -18,9 +18,13 @@ from router_service.state.token_counter import TokenCounter
 from service_common.configuration.defaults import built_in_profiles
 from service_common.vocabulary import Operation, TargetState
 
+
+def _profile_fields(written: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in written.items()}
+
+
 BUILT_IN_PROFILES: Mapping[str, Profile] = {
-    name: Profile(name, **{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
-    for name, fields in built_in_profiles().items()
+    name: Profile(name, **_profile_fields(fields)) for name, fields in built_in_profiles().items()
 }
 WALL = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 """A Monday noon."""

@@ -13,12 +13,13 @@ from service_common.vocabulary import Complexity, Task
 _CODE_TASKS = frozenset({Task.CODE_GENERATION, Task.CODE_REVIEW})
 _CODE_SIGNS = (
     r"```",
-    r"(?m)^\s*(def|class|async def|func|fn|public|private|static|package|import)\s+[\w<\"]+.*[:;{(>]\s*$",
-    r"(?m)^\s*(import \w+|from [\w.]+ import \w+)",
-    r"(?m)[;{}]\s*$",
-    r"\bselect\b.{1,200}\bfrom\b.{1,200}\bwhere\b",
+    r"(^|\n)\s*(async )?(def|class|func|fn|function|public|private|static|package|namespace) \w+.*[({:;]",
+    r"(^|\n)\s*(import \w+|from [\w.]+ import |#include\s*[<\"]|using \w+(\.\w+)*;|(const|let|var) \w+ =)",
+    r"[;{}]\s*\n\s*[\w}<@/]",
     r"traceback \(most recent call last\)",
 )
+_LOOKED_AT = 10_000
+"""Characters in which code is looked for: code that only begins later makes a long request no harder."""
 
 
 class ComplexityRules:
@@ -64,7 +65,7 @@ class ComplexityRules:
 
     def _detect(self, text: str, task: Task) -> Complexity:
         settings = self._settings
-        if settings.detect_code and (task in _CODE_TASKS or self._code.matches(text)):
+        if settings.detect_code and (task in _CODE_TASKS or self._code.matches(text[:_LOOKED_AT])):
             return Complexity.CODE
         words = len(text.split(None, settings.medium_below))
         if words < settings.simple_below:

@@ -1,4 +1,4 @@
-"""What kind of work is asked for, by rules that a person can read (`task_rules.py`)."""
+"""What kind of work is asked for, by rules that a person can read (`task_rules.yaml`)."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -8,9 +8,12 @@ from pydantic import BaseModel, Field
 from router_service.domain.decision import Classification
 from router_service.domain.request import Request
 from router_service.plugins.classifiers.patterns import PatternSet
-from router_service.plugins.classifiers.task_rules import TASK_RULES
+from router_service.plugins.classifiers.task_rules import TaskRule, load_task_rules
 from router_service.plugins.settings import Settings
 from service_common.vocabulary import Task
+
+ADDED_WEIGHT = 4.0
+"""Of the rules that the configuration adds."""
 
 
 class TaskRules:
@@ -28,7 +31,7 @@ class TaskRules:
 
         Attributes:
             threshold: least sum of weights.
-            rules: further RE2 patterns by task, each of weight 3; a pattern stands for itself, in any case.
+            rules: further RE2 patterns by task, each of weight 4, in any case.
             head, tail: characters that are read from both ends of a long message.
         """
 
@@ -46,8 +49,10 @@ class TaskRules:
             PatternError: RE2 does not accept a pattern.
             ValueError: a task that does not exist.
         """
-        added = [(Task.parse(task), 3.0, rule) for task, rules in settings.rules.items() for rule in rules]
-        rules = [*TASK_RULES, *added]
+        added = [
+            TaskRule(Task.parse(task), ADDED_WEIGHT, rule) for task, rules in settings.rules.items() for rule in rules
+        ]
+        rules = [*load_task_rules(), *added]
         self._weights = [(task, weight) for task, weight, _ in rules]
         self._patterns = PatternSet([pattern for _, _, pattern in rules])
         self._threshold = settings.threshold

@@ -1,23 +1,35 @@
-"""The rules that tell the task of a prompt: (task, weight, RE2 pattern in any case). Weights of one task add up."""
+"""Reads the rules that tell the task of a prompt (`task_rules.yaml`)."""
+
+import re
+from importlib import resources
+from typing import NamedTuple
+
+import yaml
 
 from service_common.vocabulary import Task
 
-_WRITE = r"\b(write|compose|craft|draft|create|tell|invent)\b"
-_MAKE = r"\b(write|implement|create|develop|build|generate|code|design)\b"
-_CODE = r"(code|function|script|program|method|class|query|bug)"
+_WORD = re.compile(r"<([a-z]+)>")
 
-TASK_RULES: tuple[tuple[Task, float, str], ...] = (
-    (Task.CODE_REVIEW, 4, rf"\b(review|debug|refactor|fix|improve|optimi[sz]e)\b.{{0,60}}\b{_CODE}\b"),
-    (Task.CODE_REVIEW, 4, rf"\b(what('s| is) wrong with|find the (bug|error)s?)\b.{{0,60}}\b{_CODE}\b"),
-    (Task.CODE_GENERATION, 3, rf"{_MAKE}.{{0,80}}\b{_CODE}\b"),
-    (Task.CODE_GENERATION, 2, r"\b(python|javascript|typescript|java|c\+\+|c#|rust|golang|kotlin|sql|bash|html|css)\b"),
-    (Task.CODE_GENERATION, 1.5, r"```"),
-    (Task.SUMMARIZATION, 4, r"\b(summari[sz]e|summary|tl;?dr|condense|shorten|(key|main) points)\b"),
-    (Task.TRANSLATION, 4, r"\btranslat(e|ion)\b"),
-    (Task.EXTRACTION, 4, r"\b(extract|pull out|list all|find all|identify all|parse)\b"),
-    (Task.CLASSIFICATION, 4, r"\b(classify|categori[sz]e|label|sentiment|which (category|class|topic))\b"),
-    (Task.CREATIVE, 4, rf"{_WRITE}.{{0,60}}\b(story|poem|song|lyrics|haiku|essay|blog|email|letter|speech|joke)\b"),
-    (Task.ANALYSIS, 3, r"\b(analy[sz]e|analysis|compare|contrast|evaluate|assess|pros and cons|discuss)\b"),
-    (Task.SIMPLE_QA, 2, r"^\s*(what|who|when|where|which|how|is|are|does|do|did|can|was|were)\b"),
-    (Task.SIMPLE_QA, 1, r"\?\s*$"),
-)
+
+class TaskRule(NamedTuple):
+    """One sign of a task: an RE2 pattern, and how much it weighs."""
+
+    task: Task
+    weight: float
+    pattern: str
+
+
+def load_task_rules() -> list[TaskRule]:
+    """The rules, in the order of the file. Takes some milliseconds; keep the result."""
+    text = resources.files("router_service.plugins.classifiers").joinpath("task_rules.yaml").read_text("utf-8")
+    parsed = yaml.safe_load(text)
+    words = parsed["words"]
+
+    def spelled_out(pattern: str) -> str:
+        return _WORD.sub(lambda match: words.get(match[1], match[0]), pattern)
+
+    return [
+        TaskRule(Task.parse(task), float(weight), spelled_out(pattern))
+        for task, rules in parsed["tasks"].items()
+        for weight, pattern in rules
+    ]

@@ -107,12 +107,12 @@ def test_embeddings_and_chat_do_not_mix() -> None:
 @pytest.mark.parametrize(
     ("options", "field", "hint"),
     [
-        ({"profile": "balancd"}, "completion.routing.profile", '"balanced"'),
-        ({"model": "gpt-4o-mni"}, "completion.routing.model", '"openai/gpt-4o-mini"'),
-        ({"exclude": ("openay",)}, "completion.routing.exclude[0]", '"openai"'),
+        ({"profile": "balancd"}, "routing.profile", '"balanced"'),
+        ({"model": "gpt-4o-mni"}, "routing.model", '"openai/gpt-4o-mini"'),
+        ({"exclude": ("openay",)}, "routing.exclude[0]", '"openai"'),
         (
             {"required_capabilities": (CapabilityRequirement("reasonning"),)},
-            "completion.routing.required_capabilities[0].name",
+            "routing.required_capabilities[0].name",
             '"reasoning"',
         ),
     ],
