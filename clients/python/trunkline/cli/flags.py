@@ -135,7 +135,7 @@ def _prompt_text(words: list[str]) -> str:
         if not words and sys.stdin.isatty():
             raise typer.BadParameter('say what to ask, such as: trunkline chat "Why is the sky blue?"')
         text = sys.stdin.read().strip()
-    if not text:
+    if not text.strip():
         raise typer.BadParameter("the prompt is empty")
     return text
 

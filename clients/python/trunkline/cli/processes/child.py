@@ -10,6 +10,7 @@ from typing import TextIO
 
 _CHUNK = 65_536
 _REMEMBERED_LINES = 8
+_TIME = re.compile(r"^\d{4}-\d\d-\d\d[ T][\d:.,]+Z?\s+")
 _PROBLEM = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b")
 
 
@@ -128,3 +129,8 @@ class Child:
 def is_problem(line: str) -> bool:
     """Whether a line of a log says that something is wrong."""
     return _PROBLEM.search(line) is not None
+
+
+def without_time(line: str) -> str:
+    """A line of a log without its time, for a screen that shows it as it comes."""
+    return _TIME.sub("", line)

@@ -44,7 +44,7 @@ def run_up(config: Path | None, listen: str | None, *, first_prompt: bool) -> No
         output.notes.print(f"trunkline up: {error}", style="red")
         raise typer.Exit(EXIT_FAILED) from error
     finally:
-        if clean:
+        if clean or not any(directory.glob("*.log")):
             shutil.rmtree(directory, ignore_errors=True)
         else:
             output.notes.print(f"The logs are in {directory}", style="dim")

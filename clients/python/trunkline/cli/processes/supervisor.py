@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from trunkline.cli.processes.child import Child, ChildSpec, is_problem
+from trunkline.cli.processes.child import Child, ChildSpec, is_problem, without_time
 from trunkline.cli.processes.restarts import RestartPolicy
 
 _START_SECONDS = 10.0
@@ -77,7 +77,7 @@ class Supervisor:
 
         def give_up(_: asyncio.Task[int]) -> None:
             if not found.done():
-                found.set_exception(RuntimeError(f"{spec.name} did not start. {_tail(child)}"))
+                found.set_exception(RuntimeError(f"{spec.name} did not start{_tail(child)}"))
 
         ended = asyncio.create_task(child.wait())
         ended.add_done_callback(give_up)
@@ -85,7 +85,7 @@ class Supervisor:
             async with asyncio.timeout(_START_SECONDS):
                 return await found
         except TimeoutError as late:
-            raise RuntimeError(f"{spec.name} said nothing for {_START_SECONDS:.0f} s. {_tail(child)}") from late
+            raise RuntimeError(f"{spec.name} said nothing for {_START_SECONDS:.0f} s{_tail(child)}") from late
         finally:
             ended.remove_done_callback(give_up)
             ended.cancel()
@@ -122,7 +122,7 @@ class Supervisor:
             if on_line is not None:
                 on_line(line)
             if self._problems_shown and is_problem(line):
-                self._notify(Notice(spec.name, line))
+                self._notify(Notice(spec.name, without_time(line)))
 
         child = await Child.start(spec, show)
         self._children[spec.name] = child
@@ -137,7 +137,8 @@ class Supervisor:
             failures = 1 if time.monotonic() - began >= self._policy.forgiven_after else failures + 1
             wait = self._policy.wait(failures, self._random)
             self._restarts[child.spec.name] += 1
-            self._notify(Notice(child.spec.name, f"{_ending(code)}; starts again in {wait:.1f} s. {_tail(child)}"))
+            said = _tail(child) if code > 0 else ""  # what ended it from outside, it cannot know
+            self._notify(Notice(child.spec.name, f"{_ending(code)}; starts again in {wait:.1f} s{said}"))
             await asyncio.sleep(wait)
             child = await self._spawn(child.spec, on_line)
             self._notify(Notice(child.spec.name, f"started again (pid {child.pid})", bad=False))
@@ -149,6 +150,6 @@ def _ending(code: int) -> str:
 
 
 def _tail(child: Child) -> str:
-    """The last thing a process said, and where the rest is."""
-    said = next((line for line in reversed(child.last_lines) if line.strip()), "")
-    return f"It said: {said} (log: {child.spec.log})" if said else f"Log: {child.spec.log}"
+    """The last thing a process said, as the end of a sentence, and where the rest is."""
+    said = next((line for line in reversed(child.last_lines) if line.strip()), "nothing")
+    return f". It said: {without_time(said)} (log: {child.spec.log})"

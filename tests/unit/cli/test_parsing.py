@@ -1,0 +1,59 @@
+"""Values on the command line."""
+
+from pathlib import Path
+
+import pytest
+import typer
+
+from trunkline import Tool
+from trunkline.cli.parsing import capabilities, dollars, labels, seconds, tool_list
+
+
+@pytest.mark.parametrize(("text", "value"), [("2", 2.0), ("2s", 2.0), ("500ms", 0.5), ("2m", 120.0), ("1h", 3600.0)])
+def test_times(text: str, value: float) -> None:
+    """A number is seconds; the usual units are understood."""
+    assert seconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "soon", "0", "-1s", "inf", "nan", "2 weeks"])
+def test_what_is_no_time_is_wrong_usage(text: str) -> None:
+    """Zero, negative and endless times are mistakes too."""
+    with pytest.raises(typer.BadParameter):
+        seconds(text)
+
+
+def test_capabilities() -> None:
+    """A rating after the colon; without, the profile's."""
+    assert capabilities(["coding:7", "vision"]) == {"coding": 7, "vision": None}
+    with pytest.raises(typer.BadParameter, match="coding:7"):
+        capabilities(["coding:good"])
+
+
+def test_labels() -> None:
+    """Only the first equals sign parts; a key is needed."""
+    assert labels(["team=search", "note=a=b", "empty="]) == {"team": "search", "note": "a=b", "empty": ""}
+    with pytest.raises(typer.BadParameter):
+        labels(["team"])
+    with pytest.raises(typer.BadParameter):
+        labels(["=x"])
+
+
+def test_dollars() -> None:
+    """An amount stays as it was written, so that nothing is rounded on the way."""
+    assert dollars("0.0040") == "0.0040"
+    with pytest.raises(typer.BadParameter):
+        dollars("much")
+
+
+def test_tools_in_both_usual_forms(tmp_path: Path) -> None:
+    """A plain list, and OpenAI's with the function one level deeper; anything else says what is expected."""
+    plain = tmp_path / "plain.json"
+    plain.write_text('[{"name": "now", "description": "tells the time"}]')
+    nested = tmp_path / "nested.json"
+    nested.write_text('[{"type": "function", "function": {"name": "now", "description": "tells the time"}}]')
+    assert tool_list(plain) == tool_list(nested) == [Tool("now", "tells the time")]
+    for text in ("{", '{"name": "now"}', "[1]", '[{"title": "now"}]'):
+        wrong = tmp_path / "wrong.json"
+        wrong.write_text(text)
+        with pytest.raises(typer.BadParameter, match="JSON list of objects"):
+            tool_list(wrong)
