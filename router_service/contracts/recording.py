@@ -7,6 +7,7 @@ from router_service.domain.attempt import AttemptRecord, Failure
 from router_service.domain.decision import Decision
 from router_service.domain.events import Completed
 from router_service.domain.request import Request
+from router_service.domain.target import TargetSpec
 from service_common.vocabulary import AttemptKind
 
 
@@ -66,7 +67,7 @@ class CallRecording(Protocol):
         ...
 
     def attempt_started(
-        self, decision: Decision, number: int, target: str, kind: AttemptKind, replaced: Failure | None
+        self, decision: Decision, number: int, spec: TargetSpec, kind: AttemptKind, replaced: Failure | None
     ) -> AttemptRecording:
         """An attempt is about to be made; `replaced` is why the previous one failed."""
         ...

@@ -231,7 +231,7 @@ class AttemptLoop:
             self._skipped.append(rejection or gone)
             return None
         number = len(self._records) + len(self._running) + 1
-        recording = call.recording.attempt_started(call.decision, number, start.target, start.kind, start.replaced)
+        recording = call.recording.attempt_started(call.decision, number, spec, start.kind, start.replaced)
         order = self._order(start, number, spec, recording)
         attempt = self.dispatcher.start(order)
         if isinstance(attempt, Refusal):

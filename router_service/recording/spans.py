@@ -23,6 +23,7 @@ from router_service.domain.attempt import AttemptRecord, Failure
 from router_service.domain.decision import Decision
 from router_service.domain.events import Completed
 from router_service.domain.request import Request
+from router_service.domain.target import TargetSpec
 from service_common.vocabulary import AttemptKind, Operation
 
 NANO = 1_000_000_000
@@ -95,15 +96,14 @@ class CallSpans:
         span.end()
 
     def attempt_started(
-        self, decision: Decision, number: int, target: str, kind: AttemptKind, replaced: Failure | None
+        self, decision: Decision, number: int, spec: TargetSpec, kind: AttemptKind, replaced: Failure | None
     ) -> AttemptRecording:
         """Open the client span of one attempt."""
-        backend, _, model = target.partition("/")
         attributes: dict[str, AttributeValue] = {
             gen_ai.GEN_AI_OPERATION_NAME: self._operation,
-            gen_ai.GEN_AI_PROVIDER_NAME: backend,
-            gen_ai.GEN_AI_REQUEST_MODEL: model,
-            "trunkline.target": target,
+            gen_ai.GEN_AI_PROVIDER_NAME: spec.provider,
+            gen_ai.GEN_AI_REQUEST_MODEL: spec.model,
+            "trunkline.target": spec.name,
             "trunkline.decision.id": decision.decision_id,
             "trunkline.hop": number,
             "trunkline.attempt.kind": kind.label,
@@ -112,7 +112,7 @@ class CallSpans:
             attributes["trunkline.replaced.failure_class"] = replaced.failure_class.label
             attributes["trunkline.replaced.reason"] = replaced.message
         span = self._tracer.start_span(
-            f"{self._operation} {model}", context=self._context, kind=SpanKind.CLIENT, attributes=attributes
+            f"{self._operation} {spec.model}", context=self._context, kind=SpanKind.CLIENT, attributes=attributes
         )
         return AttemptSpan(span, self._span)
 

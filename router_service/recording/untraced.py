@@ -7,6 +7,7 @@ from router_service.domain.attempt import AttemptRecord, Failure
 from router_service.domain.decision import Decision
 from router_service.domain.events import Completed
 from router_service.domain.request import Request
+from router_service.domain.target import TargetSpec
 from service_common.vocabulary import AttemptKind
 
 
@@ -39,7 +40,7 @@ class UntracedCall:
         """Keep nothing."""
 
     def attempt_started(
-        self, decision: Decision, number: int, target: str, kind: AttemptKind, replaced: Failure | None
+        self, decision: Decision, number: int, spec: TargetSpec, kind: AttemptKind, replaced: Failure | None
     ) -> AttemptRecording:
         """The same object serves for the attempts: it only carries the trace context."""
         return self
