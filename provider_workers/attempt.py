@@ -160,6 +160,7 @@ class RunningAttempt:
                     await self._pass_on_tool(piece)
                 case TokenUsage():
                     self._usage = piece
+                    self.sink.report(self.order.attempt_id, piece)
                 case Finish():
                     self._answer(piece)
                 case _:

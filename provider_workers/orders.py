@@ -60,7 +60,7 @@ class Failed:
     duration: float = 0.0
 
 
-Delta = Responded | Text | Reasoning | ToolDelta | Pulling
+Delta = Responded | Text | Reasoning | ToolDelta | TokenUsage | Pulling
 Report = Delta | Answered | Failed
 
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from provider_workers.backends.base import ProviderFailure
+from provider_workers.backends.base import ProviderFailure, Work
 from service_common.failures import FailureClass
 from trunkline.types.v1.chat_pb2 import Image, Message
 
@@ -76,6 +76,11 @@ def passed_through(options: Mapping[str, str], backend: str) -> dict[str, Any]:
         said = f"provider_options.{backend} may not hold {', '.join(routed)}: the request itself says that"
         raise ProviderFailure(FailureClass.INVALID_REQUEST, said)
     return given
+
+
+def may_be_empty(work: Work) -> bool:
+    """Whether an answer without any text may be meant so: nothing to add to a text, or a stop string at once."""
+    return bool(work.prefill or work.request.parameters.stop)
 
 
 def unsupported(what: str) -> ProviderFailure:

@@ -92,6 +92,8 @@ def attempt_frame(attempt_id: int, report: Report) -> wire.WorkerFrame:
         case ToolDelta(index, call_id, name, arguments):
             delta = ToolCallDelta(index=index, id=call_id, name=name, arguments_json=arguments)
             said = event(attempt_id=attempt_id, tool_call_delta=delta)
+        case TokenUsage():
+            said = event(attempt_id=attempt_id, usage=_usage(report))
         case Responded(status):
             said = event(attempt_id=attempt_id, provider_responded=wire.ProviderResponded(http_status=status))
         case Pulling(status, done, total):

@@ -8,6 +8,7 @@ from typing import Any, Self
 import grpc
 from google.protobuf.duration_pb2 import Duration
 
+from service_common.failures import FailureClass
 from trunkline.types.v1.chat_pb2 import ToolCallDelta
 from trunkline.worker.v1 import worker_service_pb2 as wire
 from trunkline.worker.v1.worker_service_pb2_grpc import WorkerServiceServicer, add_WorkerServiceServicer_to_server
@@ -81,6 +82,10 @@ class Tried:
         await self.settled()
         assert self.ends[0].HasField("failed"), f"finished: {self.ends[0].finished}, text {self.text[:80]!r}"
         return self.ends[0].failed
+
+    async def failure_class(self) -> FailureClass:
+        """What kind of failure it came to; an answer fails the test."""
+        return FailureClass((await self.failed()).failure_class)
 
 
 class Attached:

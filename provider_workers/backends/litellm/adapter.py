@@ -24,7 +24,7 @@ from provider_workers.backends.base import (
     Vectors,
     Work,
 )
-from provider_workers.backends.content import unsupported
+from provider_workers.backends.content import may_be_empty, unsupported
 from provider_workers.backends.litellm.errors import failure
 from provider_workers.backends.litellm.request import completion_arguments, embedding_arguments
 from provider_workers.backends.litellm.stream import FinishWatch, PieceReader, token_usage
@@ -52,6 +52,7 @@ class LiteLLMBackend:
         litellm.suppress_debug_info = True
         litellm.turn_off_message_logging = True
         litellm.drop_params = False
+        logging.getLogger("LiteLLM").setLevel(logging.ERROR)  # it logs every request
         if settings.ca_file:
             litellm.ssl_verify = settings.ca_file
 
@@ -67,7 +68,7 @@ class LiteLLMBackend:
     async def complete(self, work: Work) -> AsyncIterator[Sequence[Piece]]:
         """Stream one answer; see `BackendAdapter.complete`."""
         arguments = completion_arguments(work, self._settings)
-        reader = PieceReader()
+        reader = PieceReader(may_be_empty=may_be_empty(work))
         span = self._span(work.trace)
         wrapper: Any = None
         answering = False

@@ -11,7 +11,10 @@ from service_common.vocabulary import Locality
 _QUIET = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else importing it fetches a map of prices
     "LITELLM_MODE": "PRODUCTION",  # else it reads a .env of its own, with other backends' keys
+    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",  # else the first request to Anthropic fetches a list
+    "LITELLM_LOCAL_BLOG_POSTS": "True",
     "LITELLM_TELEMETRY": "False",
+    "REPEATED_STREAMING_CHUNK_LIMIT": "1000000000",  # else an answer with a hundred equal chunks is an error
 }
 
 

@@ -12,6 +12,10 @@ from service_common.failures import FailureClass
 Arguments = dict[str, Any]
 
 _CONTINUING = frozenset({"anthropic", "bedrock"})
+_ANY_OBJECT = {
+    "type": "json_schema",
+    "json_schema": {"name": "answer", "schema": {"type": "object", "additionalProperties": True}},
+}
 CALLERS_OPTIONS = frozenset(
     {
         "cache_control_injection_points",
@@ -41,7 +45,10 @@ def completion_arguments(work: Work, settings: BackendSettings) -> Arguments:
     """
     prefill = Prefill.PLAIN if settings.provider in _CONTINUING else Prefill.NONE
     _check_options(passed_through(work.request.provider_options, settings.name), settings.name)
-    return {**chat_body(work, settings, Dialect(top_k=True, prefill=prefill)), **_connection(settings)}
+    body = chat_body(work, settings, Dialect(top_k=True, prefill=prefill))
+    if settings.provider in _CONTINUING and body.get("response_format") == {"type": "json_object"}:
+        body["response_format"] = _ANY_OBJECT  # litellm drops the plain JSON format for Claude without a word
+    return {**body, **_connection(settings)}
 
 
 def embedding_arguments(work: EmbedWork, settings: BackendSettings) -> Arguments:
@@ -73,6 +80,7 @@ def _connection(settings: BackendSettings) -> Arguments:
         "num_retries": 0,
         "max_retries": 0,
         "drop_params": False,
+        "_skip_mcp_handler": True,  # else a request with tools needs the package `mcp`
     }
     if settings.base_url:
         connection["api_base"] = settings.base_url

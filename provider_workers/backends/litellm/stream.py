@@ -51,7 +51,9 @@ class FinishWatch:
 class PieceReader:
     """Turns litellm's chunks into pieces."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, may_be_empty: bool = False) -> None:
+        """Nothing came yet; `may_be_empty`: an answer without any text may be meant so."""
+        self._may_be_empty = may_be_empty
         self._model = ""
         self._id = ""
         self._calls: dict[object, int] = {}
@@ -89,6 +91,8 @@ class PieceReader:
             raise ProviderFailure(FailureClass.CONTENT_FILTERED, "the provider's content filter withheld the answer")
         if self._calls and found is FinishReason.STOP:
             found = FinishReason.TOOL_CALLS
+        if found is FinishReason.STOP and not self._said and not self._may_be_empty:
+            raise ProviderFailure(FailureClass.STREAM_BROKEN, "the answer is empty")
         return Finish(found, self._model, self._id)
 
     def _tool(self, call: Any) -> ToolDelta:

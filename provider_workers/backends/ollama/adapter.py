@@ -18,7 +18,7 @@ from provider_workers.backends.base import (
     Vectors,
     Work,
 )
-from provider_workers.backends.content import passed_through, unsupported
+from provider_workers.backends.content import may_be_empty, passed_through, unsupported
 from provider_workers.backends.http import ProviderHttp, read_error_body, read_json
 from provider_workers.backends.ndjson import NdjsonParser
 from provider_workers.backends.ollama.errors import response_failure, stream_failure
@@ -73,7 +73,7 @@ class OllamaBackend:
         """Stream one answer; see `BackendAdapter.complete`."""
         known = self._models.get(same_name(work.model))
         body = chat_body(work, self._settings, known.context_window if known else 0)
-        stream = ChatStream()
+        stream = ChatStream(may_be_empty=may_be_empty(work))
         async with self._http.exchange("POST", "api/chat", body, trace_context=work.trace) as response:
             await self._check(response)
             yield (Responded(response.status),)
@@ -82,6 +82,7 @@ class OllamaBackend:
                 pieces = stream.feed(chunk) if chunk else stream.end()
                 if pieces:
                     yield pieces
+                    stream.check()
 
     async def embed(self, work: EmbedWork) -> Vectors:
         """Turn texts into vectors; see `BackendAdapter.embed`."""

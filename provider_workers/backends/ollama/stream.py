@@ -15,7 +15,11 @@ from service_common.vocabulary import FinishReason
 class ChatStream:
     """One answer as it comes. `done` tells that its last line came."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, may_be_empty: bool = False) -> None:
+        """Nothing came yet; `may_be_empty`: an answer without any text may be meant so."""
+        self._may_be_empty = may_be_empty
+        self._failure: ProviderFailure | None = None
+        self._said = False
         self._parser = NdjsonParser()
         self._calls = 0
         self._started = False
@@ -42,25 +46,44 @@ class ChatStream:
             pieces = self._take(self._parser.end())
         except ValueError as error:
             raise self._not_ollama(error) from error
-        if not self.done:
+        if not self.done and self._failure is None:
             said = "the stream ended before it was done" if self._started else "the answer is empty"
             raise ProviderFailure(FailureClass.STREAM_BROKEN, said)
         return pieces
+
+    def check(self) -> None:
+        """Raise the failure that came behind pieces of the same chunk, once those are passed on.
+
+        Raises:
+            ProviderFailure: as `feed`.
+        """
+        if self._failure is not None:
+            raise self._failure
 
     def _take(self, lines: list[dict[str, Any]]) -> list[Piece]:
         pieces: list[Piece] = []
         for line in lines:
             if self.done:
                 break
-            if "error" in line:
-                raise stream_failure(line["error"])
-            if "message" not in line and "done" not in line:
-                raise ProviderFailure(FailureClass.STREAM_BROKEN, "the stream holds a line of an unknown shape")
-            self._started = True
-            self._message(line, pieces)
-            if line.get("done"):
-                self._last(line, pieces)
+            try:
+                self._line(line, pieces)
+            except ProviderFailure as failure:
+                if not pieces:
+                    raise
+                self._failure = failure
+                break
         return pieces
+
+    def _line(self, line: Mapping[str, Any], pieces: list[Piece]) -> None:
+        if "error" in line:
+            raise stream_failure(line["error"])
+        if "message" not in line and "done" not in line:
+            raise ProviderFailure(FailureClass.STREAM_BROKEN, "the stream holds a line of an unknown shape")
+        self._started = True
+        self._message(line, pieces)
+        self._said = self._said or bool(pieces)
+        if line.get("done"):
+            self._last(line, pieces)
 
     def _message(self, line: Mapping[str, Any], pieces: list[Piece]) -> None:
         message = line.get("message")
@@ -79,11 +102,13 @@ class ChatStream:
             self._calls += 1
 
     def _last(self, line: Mapping[str, Any], pieces: list[Piece]) -> None:
-        self.done = True
         pieces.append(usage(line))
         reason = FinishReason.LENGTH if line.get("done_reason") == "length" else FinishReason.STOP
         if self._calls and reason is FinishReason.STOP:
             reason = FinishReason.TOOL_CALLS
+        if reason is FinishReason.STOP and not self._said and not self._may_be_empty:
+            raise ProviderFailure(FailureClass.STREAM_BROKEN, "the answer is empty")
+        self.done = True
         pieces.append(Finish(reason, str(line.get("model") or "")))
 
     def _not_ollama(self, error: ValueError) -> ProviderFailure:

@@ -16,7 +16,7 @@ from provider_workers.backends.base import (
     Vectors,
     Work,
 )
-from provider_workers.backends.content import unsupported
+from provider_workers.backends.content import may_be_empty, unsupported
 from provider_workers.backends.headers import rate_limit
 from provider_workers.backends.http import REUSE_GRACE, ProviderHttp, read_error_body, read_json
 from provider_workers.backends.openai_wire.dialects import dialect_of
@@ -71,7 +71,7 @@ class OpenAIWireBackend:
     async def complete(self, work: Work) -> AsyncIterator[Sequence[Piece]]:
         """Stream one answer; see `BackendAdapter.complete`."""
         body = chat_body(work, self._settings, self._dialect)
-        stream = ChatStream(self._clock)
+        stream = ChatStream(self._clock, may_be_empty=may_be_empty(work))
         async with self._http.exchange("POST", "chat/completions", body, trace_context=work.trace) as response:
             await self._check(response)
             yield (Responded(response.status),)
@@ -84,6 +84,7 @@ class OpenAIWireBackend:
                 pieces = stream.end() if ended else stream.feed(chunk)
                 if pieces:
                     yield pieces
+                    stream.check()
             yield (stream.finish(),)
             if stream.done:
                 await _read_to_end(response)

@@ -39,9 +39,6 @@ _BY_CODE: Mapping[str, FailureClass] = {
     "overloaded_error": FailureClass.OVERLOADED,
     "overloaded": FailureClass.OVERLOADED,
     "service_unavailable": FailureClass.OVERLOADED,
-    "server_error": FailureClass.UNAVAILABLE,
-    "internal_server_error": FailureClass.UNAVAILABLE,
-    "api_error": FailureClass.UNAVAILABLE,
 }
 
 

@@ -34,8 +34,16 @@ class ChatStream:
         finish_reason: why the answer ended; None as long as it did not.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, may_be_empty: bool = False) -> None:
+        """Nothing came yet.
+
+        Args:
+            clock: for dates in errors.
+            may_be_empty: whether an answer without any text may be meant so.
+        """
         self._clock = clock
+        self._may_be_empty = may_be_empty
+        self._failure: ProviderFailure | None = None
         self._parser = SseParser()
         self._model = ""
         self._id = ""
@@ -75,6 +83,15 @@ class ChatStream:
             raise _broken("the answer is empty")
         raise _broken("the stream ended without a finish reason")
 
+    def check(self) -> None:
+        """Raise the failure that came behind pieces of the same chunk, once those are passed on.
+
+        Raises:
+            ProviderFailure: as `feed`.
+        """
+        if self._failure is not None:
+            raise self._failure
+
     def finish(self) -> Finish:
         """The closing piece.
 
@@ -85,6 +102,8 @@ class ChatStream:
             raise _broken("the provider said [DONE] without a finish reason")
         if self.finish_reason is FinishReason.CONTENT_FILTER and not self._said:
             raise ProviderFailure(FailureClass.CONTENT_FILTERED, "the provider's content filter withheld the answer")
+        if self.finish_reason is FinishReason.STOP and not self._said and not self._may_be_empty:
+            raise _broken("the answer is empty")
         return Finish(self.finish_reason, self._model, self._id)
 
     def _take(self, events: list[bytes]) -> list[Piece]:
@@ -96,10 +115,12 @@ class ChatStream:
                 self.done = True
                 break
             try:
-                chunk = parse_object(data)
-            except ValueError as error:
-                raise _broken(f"the stream holds a malformed chunk ({len(data)} bytes)") from error
-            self._chunk(chunk, pieces)
+                self._chunk(_parsed(data), pieces)
+            except ProviderFailure as failure:
+                if not pieces:
+                    raise
+                self._failure = failure
+                break
         return pieces
 
     def _chunk(self, chunk: Mapping[str, Any], pieces: list[Piece]) -> None:
@@ -201,6 +222,13 @@ def _add_content(content: object, pieces: list[Piece]) -> None:
         elif isinstance(part, dict) and part.get("type") == "thinking":
             thoughts = part.get("thinking") or ()
             pieces.extend(Reasoning(_string(thought.get("text"))) for thought in thoughts if isinstance(thought, dict))
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    try:
+        return parse_object(data)
+    except ValueError as error:
+        raise _broken(f"the stream holds a malformed chunk ({len(data)} bytes)") from error
 
 
 def _broken(said: str) -> ProviderFailure:

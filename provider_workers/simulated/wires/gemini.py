@@ -31,6 +31,7 @@ from provider_workers.simulated.wires.base import (
     text_of,
 )
 from provider_workers.simulated.wires.gemini_errors import error_object, error_reply
+from provider_workers.simulated.wires.gemini_names import canonical
 
 _JSON: Final = "application/json; charset=UTF-8"
 _FINISH_REASONS: Final = {"stop": "STOP", "length": "MAX_TOKENS", "tool_calls": "STOP", "content_filter": "SAFETY"}
@@ -68,6 +69,7 @@ class GeminiWire:
 
     def read(self, operation: Operation, body: Mapping[str, Any]) -> Ask:
         """See `base.Wire`."""
+        body = canonical(body)
         if operation.kind == EMBED:
             items = body.get("requests") or [body]
             inputs = tuple(_text(item.get("content") or {}) for item in items)

@@ -1,0 +1,25 @@
+"""One attached worker per kind for the whole suite: starting one takes seconds with litellm."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.support.conformance import Bench, Kind, bench, kinds
+
+
+@pytest_asyncio.fixture(
+    scope="session", loop_scope="session", params=[pytest.param(kind, id=kind.name) for kind in kinds()]
+)
+async def attached(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    """The worker and its provider."""
+    kind: Kind = request.param
+    async with bench(kind) as made:
+        yield made
+
+
+@pytest.fixture
+def worker(attached: Bench) -> Bench:
+    """The worker with a provider that behaves."""
+    attached.behave()
+    return attached

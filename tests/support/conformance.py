@@ -1,0 +1,118 @@
+"""What the conformance suite runs against: each kind of worker with its simulated provider, or a worker of yours.
+
+To try another worker, in any language, set
+    TRUNKLINE_CONFORMANCE_COMMAND   how to start it, with {router} {base_url} {backend} {model} {embedding_model}
+    TRUNKLINE_CONFORMANCE_WIRE      the wire that it speaks: openai, ollama, anthropic or gemini
+The worker finds its token in TRUNKLINE_WORKER_TOKEN and the provider's key in TRUNKLINE_BACKEND_API_KEY.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from provider_workers.simulated import Behaviour, Fault, ProviderSpec, SimulatedProviders
+from service_common.failures import FailureClass
+from tests.support.worker_harness import Attached, ScriptedRouter, Tried
+from tests.support.worker_processes import complete_body, question, worker_process
+from trunkline.types.v1 import chat_pb2 as chat
+
+TOKEN = "conformance-token"
+KEY = "sk-conformance-1234567890"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of worker.
+
+    Attributes:
+        lacks: names of what its provider or library cannot do; a test asserts that it says so.
+    """
+
+    kind: str
+    wire: str
+    model: str
+    embedding_model: str
+    lacks: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """For the test's name."""
+        return self.kind if self.kind != "litellm" else f"litellm-{self.wire}"
+
+
+KINDS = (
+    Kind("openai_wire", "openai", "gpt-4o-mini", "text-embedding-3-small"),
+    Kind(
+        "ollama",
+        "ollama",
+        "llama3.1",
+        "nomic-embed-text",
+        frozenset({"file", "forced tool", "cached tokens", "reasoning tokens", "quota", "filter"}),
+    ),
+    Kind("litellm", "anthropic", "claude-haiku-4-5", "", frozenset({"seed", "embeddings", "reasoning"})),
+    Kind("litellm", "gemini", "gemini-2.5-flash", "gemini-embedding-001", frozenset({"reasoning"})),
+)
+
+
+def kinds() -> tuple[Kind, ...]:
+    """The kinds to run against."""
+    if not os.environ.get("TRUNKLINE_CONFORMANCE_COMMAND"):
+        return KINDS
+    wire = os.environ.get("TRUNKLINE_CONFORMANCE_WIRE", "openai")
+    of_wire = next(kind for kind in KINDS if kind.wire == wire)
+    return (Kind("external", wire, of_wire.model, of_wire.embedding_model, of_wire.lacks),)
+
+
+@dataclass
+class Bench:
+    """One attached worker and its provider."""
+
+    kind: Kind
+    sim: SimulatedProviders
+    worker: Attached
+
+    def behave(self, *faults: Fault, **behaviour: object) -> None:
+        """Set how the provider behaves from now on."""
+        self.sim.set_behaviour(self.kind.wire, Behaviour(faults=faults, **behaviour))  # type: ignore[arg-type]
+
+    def ask(self, request: chat.CompletionRequest | None = None, **dispatch: object) -> Tried:
+        """Order a chat answer."""
+        return self.worker.dispatch(complete_body(request or question()), self.kind.model, **dispatch)
+
+    async def provider_saw(self, outcome: str) -> None:
+        """Wait until the provider's newest request has ended so; a test fails after two seconds."""
+        async with asyncio.timeout(2):
+            while self.sim.requests(self.kind.wire)[-1].outcome != outcome:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    async def fails(self, *faults: Fault, request: chat.CompletionRequest | None = None) -> tuple[FailureClass, Tried]:
+        """The class of the failure that a provider with these faults leads to."""
+        self.behave(*faults)
+        tried = self.ask(request)
+        return await tried.failure_class(), tried
+
+
+@asynccontextmanager
+async def bench(kind: Kind) -> AsyncIterator[Bench]:
+    """A worker of this kind, attached, with a simulated provider behind it."""
+    async with AsyncExitStack() as stack:
+        sim = await stack.enter_async_context(SimulatedProviders([ProviderSpec(kind.wire)], seed=7))
+        router = await stack.enter_async_context(ScriptedRouter(token=TOKEN))
+        models = [kind.model, *([kind.embedding_model] if kind.embedding_model else [])]
+        facts = {
+            "router": router.address,
+            "base_url": sim.base_url(kind.wire),
+            "backend": kind.wire,
+            "model": kind.model,
+            "embedding_model": kind.embedding_model,
+        }
+        arguments = ["--backend", kind.wire, "--kind", kind.kind, "--base-url", facts["base_url"]]
+        arguments += ["--router", router.address, "--pull"]
+        for model in models:
+            arguments += ["--model", model]
+        command = os.environ.get("TRUNKLINE_CONFORMANCE_COMMAND", "").format(**facts)
+        environment = {"TRUNKLINE_WORKER_TOKEN": TOKEN, "TRUNKLINE_BACKEND_API_KEY": KEY}
+        await stack.enter_async_context(worker_process(arguments, environment, command))
+        yield Bench(kind, sim, await router.worker())
