@@ -76,7 +76,7 @@ class Child:
     async def wait(self) -> int:
         """Wait for its end; the exit code, negative for a signal."""
         code = await self._process.wait()
-        await self._reading
+        await asyncio.wait({self._reading})  # whoever stops waiting does not stop the reading
         return code
 
     def terminate(self) -> None:

@@ -96,9 +96,10 @@ class Supervisor:
         if keeper is not None:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
-        child = self._children.pop(name, None)
+        child = self._children.get(name)
         if child is not None:
-            await child.stop(grace)
+            await child.stop(grace)  # kept until it has ended, so that `kill_all` finds it
+            self._children.pop(name, None)
 
     async def stop_all(self, graces: list[tuple[str, float]]) -> None:
         """Stop the named groups in order (a name, or the beginning of names), then whatever is left."""
