@@ -17,7 +17,7 @@ from router_service.domain.decision import Decision
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One mistake in a request: the field's path, and what is wrong and what would be right."""
+    """One mistake in a request: the field's path (empty: the whole), and what is wrong and what would be right."""
 
     field: str
     description: str
@@ -56,7 +56,7 @@ class InvalidRequest(RouterError):
 
     def __init__(self, violations: tuple[Violation, ...]) -> None:
         """Name every mistake in the message."""
-        super().__init__("; ".join(f"{v.field}: {v.description}" for v in violations))
+        super().__init__("; ".join(f"{v.field}: {v.description}" if v.field else v.description for v in violations))
         self.violations = violations
 
 

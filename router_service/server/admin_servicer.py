@@ -11,7 +11,7 @@ from router_service.dispatch.sessions import WorkerSession
 from router_service.domain.target import TargetView
 from router_service.server.catalogue import row_message
 from router_service.server.handling import Context, serialise
-from router_service.server.wire import optional_timestamp, timestamp
+from router_service.server.wire import NANO, optional_timestamp, timestamp
 from router_service.state.table import Table
 from service_common.clock import Clock
 from trunkline.admin.v1 import admin_service_pb2 as pb
@@ -19,6 +19,7 @@ from trunkline.types.v1 import target_pb2 as target_pb
 
 DEFAULT_INTERVAL = 1.0
 SHORTEST_INTERVAL = 0.1
+LONGEST_INTERVAL = 3600.0
 
 SERVICE = pb.DESCRIPTOR.services_by_name["AdminService"].full_name
 
@@ -42,7 +43,8 @@ class AdminServicer:
         """The table now, after every change, and at least every few seconds, since time alone changes figures too."""
         interval = DEFAULT_INTERVAL
         if request.HasField("min_interval"):
-            interval = max(SHORTEST_INTERVAL, request.min_interval.ToTimedelta().total_seconds())
+            asked = request.min_interval.seconds + request.min_interval.nanos / NANO
+            interval = min(max(SHORTEST_INTERVAL, asked), LONGEST_INTERVAL)
         with self._table.watch() as changes:
             while True:
                 yield pb.WatchTableResponse(rows=self._rows(), read_at=timestamp(self._clock.wall()))

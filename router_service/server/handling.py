@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 import grpc
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from router_service.contracts.recording import CallOrigin, CallRecording, Recorder
-from router_service.domain.errors import RouterError
+from router_service.domain.errors import InvalidRequest, RouterError, Violation
 from router_service.server.statuses import error_status
 
 log = logging.getLogger(__name__)
@@ -26,17 +26,32 @@ LONGEST_DEADLINE_MARGIN = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Received(Generic[MessageT]):
-    """A message and the bytes that it came as, which are passed on untouched."""
+    """The bytes of a message, which are passed on untouched, and what they say (None: they cannot be read)."""
 
-    message: MessageT
     body: bytes
+    parsed: MessageT | None
+
+    @property
+    def message(self) -> MessageT:
+        """The message.
+
+        Raises:
+            InvalidRequest: the bytes are no such message. Raised here, inside the call's boundary, because what fails
+                in a deserialiser ends as UNKNOWN.
+        """
+        if self.parsed is None:
+            raise InvalidRequest((Violation("", "the request cannot be read: its bytes are no message of this kind"),))
+        return self.parsed
 
 
 def receive(message_class: type[MessageT]) -> Callable[[bytes], Received[MessageT]]:
     """A deserialiser that keeps the bytes."""
 
     def parse(body: bytes) -> Received[MessageT]:
-        return Received(message_class.FromString(body), body)
+        try:
+            return Received(body, message_class.FromString(body))
+        except DecodeError:
+            return Received(body, None)
 
     return parse
 

@@ -7,7 +7,10 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
+from google.protobuf.duration_pb2 import Duration
+
 from router_service.domain.errors import InvalidRequest, Violation
+from router_service.server.wire import NANO
 from trunkline.router.v1 import router_service_pb2 as router_pb
 from trunkline.types.v1 import chat_pb2 as chat_pb
 from trunkline.types.v1 import classification_pb2 as classification_pb
@@ -21,6 +24,7 @@ MAX_IDENTIFIER_CHARACTERS = 256
 MAX_INPUTS = 2048
 MAX_OUTPUT_TOKENS = 10_000_000
 MAX_COST_NANODOLLARS = 10**15
+MAX_LATENCY_SECONDS = 365 * 24 * 3600
 IMAGE_SCHEMES = ("http://", "https://", "data:")
 
 
@@ -169,9 +173,7 @@ def _routing(routing: chat_pb.RoutingOptions) -> Iterator[Violation]:
     yield from _between("routing.required_quality", routing, 0, 1)
     yield from _between("routing.min_context_tokens", routing, 0, 2**40)
     if routing.HasField("max_latency"):
-        latency = routing.max_latency
-        if latency.seconds < 0 or latency.nanos < 0 or (latency.seconds == 0 and latency.nanos == 0):
-            yield Violation("routing.max_latency", "is not above 0")
+        yield from _latency("routing.max_latency", routing.max_latency)
     for field in ("required_capabilities", "preferred_capabilities"):
         for index, capability in enumerate(getattr(routing, field)):
             path = f"routing.{field}[{index}]"
@@ -180,6 +182,15 @@ def _routing(routing: chat_pb.RoutingOptions) -> Iterator[Violation]:
             yield from _between(f"{path}.min_rating", capability, 1, 10)
     if routing.region_required and not routing.region:
         yield Violation("routing.region", "is empty, but region_required is set; name the region")
+
+
+def _latency(path: str, latency: Duration) -> Iterator[Violation]:
+    if latency.seconds < 0 or latency.nanos < 0 or (latency.seconds == 0 and latency.nanos == 0):
+        yield Violation(path, "is not above 0")
+    elif latency.seconds > MAX_LATENCY_SECONDS:
+        yield Violation(path, f"{latency.seconds} s is out of range: above 0, at most {MAX_LATENCY_SECONDS} s")
+    elif latency.nanos >= NANO:
+        yield Violation(path, f"has {latency.nanos} nanos, which make more than a second; carry it over to seconds")
 
 
 def _embedding(embed: router_pb.EmbedRequest) -> Iterator[Violation]:
