@@ -18,6 +18,8 @@ DEFAULT_QUALITY = 0.5
 _OLLAMA = "ollama"
 _ABILITIES = {Ability.PDF: "files"}
 _STREAMING = frozenset({"streaming"})
+_STATEABLE = ("mode", "price", "context_window", "max_output", "abilities", "embedding_dimensions")
+"""Fields of a target that its configuration may state and its workers may report."""
 
 
 def build_catalogue(configuration: Configuration, facts: FactsTable) -> Catalogue:
@@ -68,7 +70,13 @@ def build_target(name: str, model: ModelSection, configuration: Configuration, f
         retires_on=model.retires_on or (None if backend.simulated else found.deprecated_on),
         successor=model.successor,
         priors=_priors(model.priors, backend.priors),
+        configured=_configured(model),
     )
+
+
+def _configured(model: ModelSection) -> frozenset[str]:
+    """The facts that the file itself states, which no worker's report replaces."""
+    return frozenset(name for name in _STATEABLE if getattr(model, name) is not None)
 
 
 def is_ollama_cloud(model: str) -> bool:
