@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test check format protos facts components bench clean
+.PHONY: help venv run test check format protos facts components clients bench clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,12 +34,16 @@ format: $(STAMP) ## format the code
 
 protos: $(STAMP) ## generate the stubs of protos/ again
 	@$(BIN)/python tools/generate_stubs.py
+	@tools/clients.sh --stubs
 
 facts: $(STAMP) ## generate the table of model facts out of the installed litellm again
 	@$(BIN)/python tools/generate_facts.py
 
 components: $(STAMP) ## build Jaeger, Ollama and a tiny model for the tests (about 5 minutes, once)
 	@PYTHON=$(CURDIR)/$(BIN)/python tools/components.sh
+
+clients: $(STAMP) ## build the clients in Go, TypeScript and Java; a language whose tools are missing is skipped
+	@tools/clients.sh
 
 bench: $(STAMP) ## run the benchmarks
 	@$(BIN)/python -m pytest tests/bench -s
