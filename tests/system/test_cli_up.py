@@ -100,7 +100,7 @@ async def test_up_without_keys_answers_through_simulated_providers(tmp_path: Pat
     """Nothing is configured: simulated providers stand in, say so, and answer; Ctrl-C ends all with 0."""
     async with running_up("--first-prompt", folder=tmp_path) as up:
         assert "Simulated providers stand in" in up.text
-        assert "simulated: a stand-in made this answer up" in up.text
+        assert "A simulated provider made this answer up" in up.text
         assert "profile balanced" in up.text
         assert re.search(r"answered +first token", up.text)
         table = (await trunkline("table", "--json", "--router", up.address)).json

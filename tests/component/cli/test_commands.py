@@ -176,8 +176,9 @@ async def test_route_explained(router: ScriptedRouter) -> None:
     assert ran.code == 0
     assert "quality cost" in lines
     assert "profile balanced 0.40 0.60 score expected" in lines
-    assert "1 groq/llama 0.80 0.90 0.85 $0.0002 2.1 s first simulated" in lines
-    assert "2 openai/gpt 0.80 0.90 0.75 $0.0002 2.1 s fallback 1 simulated" in lines
+    assert "1 groq/llama 0.80 0.90 0.85 $0.0002 2.1 s first" in lines
+    assert "2 openai/gpt 0.80 0.90 0.75 $0.0002 2.1 s fallback 1" in lines
+    assert "simulated: groq, openai" in lines
     assert "- openai/gpt-4o max_cost expected $0.0052; --max-cost 0.0052 admits it" in lines
 
 
@@ -208,7 +209,7 @@ async def test_table_and_models(router: ScriptedRouter) -> None:
     assert models["models"][0]["input_price_usd"] == 0.15
     assert models["models"][0]["output_price_usd"] is None
     assert models["aliases"] == {"fast": ["openai/gpt"]}
-    assert "alias fast" in (await trunkline("models", "--router", router.address)).out
+    assert "alias fast openai/gpt" in " ".join((await trunkline("models", "--router", router.address)).out.split())
 
 
 async def test_a_failed_call_names_every_attempt_and_exits_1(router: ScriptedRouter) -> None:

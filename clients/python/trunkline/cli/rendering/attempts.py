@@ -17,10 +17,7 @@ def hops(attempts: Sequence[Attempt]) -> Table:
     grid.add_column()
     grid.add_column(no_wrap=True)
     for attempt in attempts:
-        kind = Text(attempt.kind, "dim")
-        if attempt.simulated:
-            kind.append("  simulated", "yellow")
-        grid.add_row(f"  {attempt.target}", outcome(attempt), figures(attempt), kind)
+        grid.add_row(f"  {attempt.target}", outcome(attempt), figures(attempt), Text(attempt.kind, "dim"))
     return grid
 
 

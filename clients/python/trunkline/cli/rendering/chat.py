@@ -61,7 +61,7 @@ class ChatView:
         if answer.finish_reason not in ("stop", "tool_calls"):
             notes.print(Text(f"  the answer ended early: {answer.finish_reason}", "yellow"))
         if answer.simulated:
-            notes.print(Text("  simulated: a stand-in made this answer up; no real model was asked", "yellow"))
+            notes.print(Text("  A simulated provider made this answer up; no real model was asked.", "yellow"))
 
     def _write(self, text: str) -> None:
         """Write the model's words."""

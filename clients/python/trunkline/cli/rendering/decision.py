@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trunkline.cli.rendering import formats
+from trunkline.cli.rendering.marks import simulated_line
 from trunkline.decisions import Candidate, Classification, Decision, Rejection
 
 
@@ -15,12 +16,9 @@ def decision_summary(decision: Decision) -> RenderableType:
     lines = [classification_line(decision.classification), *_warnings(decision)]
     if not decision.plan:
         lines.append(Text("no target fits; --explain says why each was rejected", "bold red"))
-    simulated = {candidate.target for candidate in decision.candidates if candidate.simulated}
     for position, target in enumerate(decision.plan):
         lines.append(Text.assemble(f"{position + 1:2} ", (target, "bold"), "  ", (_place(position), "dim")))
-        if target in simulated:
-            lines[-1].append("  simulated", "yellow")
-    return Group(*lines)
+    return Group(*lines, *_simulated(decision))
 
 
 def decision_explained(decision: Decision) -> RenderableType:
@@ -36,7 +34,7 @@ def decision_explained(decision: Decision) -> RenderableType:
         parts.append(Text(f"   profile {decision.profile}: no target passed the filters", "bold red"))
     if decision.rejections:
         parts.append(_rejections(decision.rejections, width))
-    return Group(*parts)
+    return Group(*parts, *_simulated(decision))
 
 
 def classification_line(found: Classification) -> Text:
@@ -52,8 +50,13 @@ def classification_line(found: Classification) -> Text:
     return Text(" · ".join(words), "cyan")
 
 
+def _simulated(decision: Decision) -> list[Text]:
+    """Which backends are simulated, where any is."""
+    return simulated_line(candidate.target for candidate in decision.candidates if candidate.simulated)
+
+
 def _warnings(decision: Decision) -> list[Text]:
-    """What the caller should know, apart from what is simulated: the rows say so themselves."""
+    """What the caller should know, apart from what is simulated: a line of its own says so."""
     said = {f"{candidate.target} is simulated" for candidate in decision.candidates if candidate.simulated}
     return [Text(f"note: {warning}", "yellow") for warning in decision.warnings if warning not in said]
 
@@ -84,16 +87,13 @@ def _candidates(decision: Decision, width: int) -> Table:
 
 def _candidate_cells(candidate: Candidate, place: str) -> list[Text]:
     """One candidate's cells after its number."""
-    remark = Text(place, "green" if place == "first" else "dim")
-    if candidate.simulated:
-        remark.append("  simulated" if place else "simulated", "yellow")
     return [
         Text(candidate.target, "bold" if place == "first" else ""),
         *(Text(f"{value.value:.2f}") for value in candidate.scores),
         Text(f"{candidate.score:.2f}", "bold"),
         Text(formats.money(candidate.expected_cost_nanodollars)),
         Text(formats.duration(candidate.expected_latency)),
-        remark,
+        Text(place, "green" if place == "first" else "dim"),
     ]
 
 

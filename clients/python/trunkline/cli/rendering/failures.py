@@ -5,6 +5,7 @@ from rich.text import Text
 from trunkline.cli.rendering import formats
 from trunkline.cli.rendering.attempts import hops
 from trunkline.cli.rendering.console import Output
+from trunkline.cli.rendering.marks import simulated_line
 from trunkline.errors import DeadlineExceeded, InvalidRequest, NoTarget, TrunklineError, Unavailable
 
 
@@ -19,6 +20,8 @@ def show_error(output: Output, error: TrunklineError) -> None:
         notes.print(Text.assemble(("failed: ", "bold red"), error.message))
     if error.attempts:
         notes.print(hops(error.attempts))
+        for mark in simulated_line((attempt.target for attempt in error.attempts if attempt.simulated), "  "):
+            notes.print(mark)
     for line in _advice(error):
         notes.print(Text(f"  {line}", "dim"))
 

@@ -22,8 +22,11 @@ def dollars(amount: Decimal) -> str:
 
 
 def price(nanodollars_per_million: int | None) -> str:
-    """Dollars per 1,000,000 tokens; a dash where it is not known."""
-    return "-" if nanodollars_per_million is None else money(nanodollars_per_million)
+    """Dollars per 1,000,000 tokens, with cents; a dash where it is not known."""
+    if nanodollars_per_million is None:
+        return "-"
+    amount = to_dollars(nanodollars_per_million)
+    return f"${amount:,.2f}" if amount >= Decimal("0.01") else dollars(amount)
 
 
 def duration(seconds: float | None) -> str:

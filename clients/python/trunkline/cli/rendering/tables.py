@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from trunkline.cli.rendering import formats
+from trunkline.cli.rendering.marks import simulated_line
 from trunkline.targets import Model, Models, TargetRow
 
 _COLOURS = {
@@ -27,85 +28,89 @@ def state_text(state: str) -> Text:
 
 
 def health_table(rows: Sequence[TargetRow]) -> RenderableType:
-    """Every target: state, load, times, success, and what is wrong."""
+    """Every target: state, load, times and success; below a row, what is wrong with it."""
     if not rows:
         return Text("no targets: no worker is attached and the configuration names no model", "yellow")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
-    table.add_column("target", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    for head in ("busy", "queue", "first", "total", "tok/s", "ok", "calls", "spent"):
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("remark", ratio=1)
-    for row in rows:
+    table = _grid(["target", "state"], ["busy", "first", "total", "tok/s", "ok", "calls", "spent"])
+    remarks = [_remark(row) for row in rows]
+    for row, remark in zip(rows, remarks, strict=True):
         table.add_row(*_row_cells(row))
+        if remark:
+            table.add_row(_below(remark))
+    return Group(table, *simulated_line(row.target for row in rows if row.simulated))
+
+
+def _grid(words: Sequence[str], figures: Sequence[str]) -> Table:
+    """A table without lines: words to the left, figures to the right, heads dim."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for head in words:
+        table.add_column(head, no_wrap=head != "target")
+    for head in figures:
+        table.add_column(head, justify="right", no_wrap=True)
     return table
+
+
+def _below(text: str) -> Padding:
+    """A line of its own under a row, in its first column."""
+    return Padding(Text(text, "dim"), (0, 0, 0, 2), expand=False)
 
 
 def _row_cells(row: TargetRow) -> list[Text]:
     """One row's cells."""
-    measured = row.attempts > 0
-    target = Text(row.target)
+    busy = f"{row.in_flight}/{row.capacity}" if row.capacity else str(row.in_flight)
     return [
-        target,
+        Text(row.target),
         state_text(row.state),
-        Text(f"{row.in_flight}/{row.capacity}" if row.capacity else str(row.in_flight)),
-        Text(str(row.queued) if row.queued else "-"),
+        Text(f"{busy} +{row.queued}" if row.queued else busy),
         Text(formats.duration(row.first_token)),
         Text(formats.duration(row.latency)),
-        Text(f"{row.tokens_per_second:.0f}" if row.tokens_per_second else "-"),
-        Text(f"{row.success_rate:.0%}" if measured else "-"),
+        Text(formats.tokens(round(row.tokens_per_second)) if row.tokens_per_second else "-"),
+        Text(f"{row.success_rate:.0%}" if row.attempts else "-"),
         Text(str(row.attempts)),
         Text(formats.money(row.spent_nanodollars)),
-        _remark(row),
     ]
 
 
-def _remark(row: TargetRow) -> Text:
+def _remark(row: TargetRow) -> str:
     """What a person should know about the row."""
-    parts = []
     if row.state != "ready" and row.state_reason:
-        parts.append(row.state_reason)
-    elif row.last_error:
-        parts.append(f"{formats.ago(row.last_error_at)}: {row.last_error}")
-    text = Text("simulated" if row.simulated else "", "yellow")
-    if parts:
-        text.append(("  " if row.simulated else "") + parts[0], "dim")
-    return text
+        return row.state_reason
+    return f"{formats.ago(row.last_error_at)}: {row.last_error}" if row.last_error else ""
 
 
 def models_table(models: Models) -> RenderableType:
-    """Every target with its facts, then aliases and profiles."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
-    table.add_column("target", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    for head in ("context", "in $/1M", "out $/1M", "quality"):
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("may see up to", no_wrap=True)
-    table.add_column("abilities", ratio=1)
+    """Every target with its facts, its abilities below; then aliases and profiles."""
+    table = _grid(["target", "state", "sees up to"], ["context", "in $/1M", "out $/1M", "quality"])
     for model in models.models:
         table.add_row(*_model_cells(model))
-    parts: list[RenderableType] = [table]
+        table.add_row(_below(_abilities(model)))
+    parts: list[RenderableType] = [table, Text()]
+    parts += simulated_line(model.target for model in models.models if model.simulated)
+    listed = Table.grid(padding=(0, 2))
+    listed.add_column(style="dim", no_wrap=True)
+    listed.add_column()
     for name, targets in models.aliases.items():
-        parts.append(Text.assemble(("alias ", "dim"), (name, "bold"), f"  {', '.join(targets)}"))
+        listed.add_row("alias", Text.assemble((name, "bold"), f"  {', '.join(targets)}"))
     profiles = (f"{name} (default)" if name == models.default_profile else name for name in models.profiles)
-    parts.append(Text.assemble(("profiles ", "dim"), ", ".join(profiles)))
-    return Group(*parts)
+    listed.add_row("profiles", ", ".join(profiles))
+    return Group(*parts, listed)
 
 
 def _model_cells(model: Model) -> list[Text]:
     """One model's cells."""
-    remark = Text("simulated  " if model.simulated else "", "yellow")
-    words = list(model.abilities) if model.mode == "chat" else [model.mode]
-    remark.append(", ".join(words), "dim")
-    if model.retires_on:
-        remark.append(f"  retires on {model.retires_on}", "yellow")
     return [
         Text(model.target),
         state_text(model.state),
+        Text(model.clearance),
         Text(formats.tokens(model.context_window_tokens)),
         Text(formats.price(model.input_price_nanodollars)),
         Text(formats.price(model.output_price_nanodollars)),
         Text(f"{model.quality:.2f}"),
-        Text(model.clearance),
-        remark,
     ]
+
+
+def _abilities(model: Model) -> str:
+    """What it can do, and when it goes."""
+    words = [*(["embedding"] if model.mode == "embedding" else []), *model.abilities]
+    text = ", ".join(words) or "no special abilities known"
+    return f"{text}; retires on {model.retires_on}" if model.retires_on else text
