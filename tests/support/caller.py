@@ -12,12 +12,14 @@ from google.rpc import error_details_pb2
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
+from trunkline.admin.v1 import admin_service_pb2 as admin
 from trunkline.admin.v1.admin_service_pb2_grpc import AdminServiceStub
 from trunkline.router.v1 import router_service_pb2 as pb
 from trunkline.router.v1.router_service_pb2_grpc import RouterServiceStub
 from trunkline.types.v1 import chat_pb2 as chat
 from trunkline.types.v1.attempt_pb2 import CallError
 from trunkline.types.v1.decision_pb2 import Decision
+from trunkline.types.v1.target_pb2 import TargetRow
 
 if TYPE_CHECKING:
     from trunkline.admin.v1.admin_service_pb2_grpc import AdminServiceAsyncStub
@@ -127,6 +129,11 @@ class Caller:
     async def route(self, completion: chat.CompletionRequest) -> Decision:
         """The decision alone."""
         return (await self.router.Route(pb.RouteRequest(completion=completion), timeout=TIMEOUT)).decision
+
+    async def row(self, target: str) -> TargetRow:
+        """One row of the health and load table."""
+        rows = (await self.admin.GetTable(admin.GetTableRequest(), timeout=TIMEOUT)).rows
+        return next(row for row in rows if row.target == target)
 
     async def raw(self, path: str, body: bytes) -> bytes:
         """A unary call without any stub."""
