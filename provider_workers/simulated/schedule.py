@@ -97,7 +97,8 @@ def _fits(fault: Fault, ask: Ask | None) -> bool:
         case "prefill_refused":
             return ask.ends_with_assistant
         case "unsupported_parameter" if fault.parameter is not None:
-            return fault.parameter in ask.raw or fault.parameter in (ask.raw.get("options") or {})
+            nested = (ask.raw.get("options"), ask.raw.get("generationConfig"))
+            return fault.parameter in ask.raw or any(fault.parameter in (inner or {}) for inner in nested)
         case "context_exceeded" if fault.above_tokens is not None:
             return ask.prompt_tokens > fault.above_tokens
     return True

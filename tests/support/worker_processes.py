@@ -17,14 +17,21 @@ LEAVE_TIMEOUT = 5.0
 
 @asynccontextmanager
 async def worker_process(
-    arguments: Sequence[str], environment: Mapping[str, str] | None = None, command: str = ""
+    arguments: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    command: str = "",
+    stdin: int = asyncio.subprocess.DEVNULL,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A worker with these arguments, ended at the end; `command` replaces the one of this project."""
     start = shlex.split(command) if command else [sys.executable, "-m", "provider_workers", *arguments]
     known = {name: value for name, value in os.environ.items() if not name.startswith("TRUNKLINE_")}
     path = os.pathsep.join([str(ROOT), str(ROOT / "clients" / "python")])
     process = await asyncio.create_subprocess_exec(
-        *start, cwd=ROOT, env={**known, "PYTHONPATH": path, **(environment or {})}, stderr=asyncio.subprocess.PIPE
+        *start,
+        cwd=ROOT,
+        env={**known, "PYTHONPATH": path, **(environment or {})},
+        stdin=stdin,
+        stderr=asyncio.subprocess.PIPE,
     )
     try:
         yield process

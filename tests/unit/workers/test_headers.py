@@ -1,0 +1,58 @@
+"""What response headers say about waiting and rate limits."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from provider_workers.backends.base import RateLimitLeft
+from provider_workers.backends.headers import LONGEST_WAIT, rate_limit, retry_after
+
+NOW = datetime(2026, 11, 21, 10, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "12"}, 12.0),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after": "Sat, 21 Nov 2026 10:00:30 GMT"}, 30.0),
+        ({"retry-after": "Sat, 21 Nov 2026 09:00:00 GMT"}, 0.0),
+        ({"retry-after-ms": "1500", "retry-after": "2"}, 1.5),
+        ({"retry-after": "99999999"}, LONGEST_WAIT),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1m2.5s"}, 62.5),
+        ({"x-ratelimit-remaining-tokens": "5", "x-ratelimit-reset-tokens": "6m0s"}, None),
+        ({"retry-after": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_the_wait_that_is_asked_for(headers: dict[str, str], seconds: float | None) -> None:
+    """Seconds, milliseconds, dates and used-up limits are read; nonsense says nothing."""
+    assert retry_after(headers, NOW) == seconds
+
+
+def test_openais_rate_limit() -> None:
+    """Counts and durations of OpenAI's headers."""
+    headers = {
+        "x-ratelimit-limit-requests": "60",
+        "x-ratelimit-remaining-requests": "59",
+        "x-ratelimit-reset-requests": "1s",
+        "x-ratelimit-remaining-tokens": "149984",
+        "x-ratelimit-reset-tokens": "20ms",
+    }
+    assert rate_limit(headers, NOW) == RateLimitLeft(
+        remaining_requests=59, remaining_tokens=149984, requests_reset=1.0, tokens_reset=0.02, limit_requests=60
+    )
+
+
+def test_anthropics_rate_limit() -> None:
+    """Anthropic names them the other way round and gives dates."""
+    headers = {
+        "anthropic-ratelimit-requests-remaining": "3",
+        "anthropic-ratelimit-requests-reset": "2026-11-21T10:01:00Z",
+    }
+    assert rate_limit(headers, NOW) == RateLimitLeft(remaining_requests=3, requests_reset=60.0)
+
+
+def test_no_headers_no_limit() -> None:
+    """Nothing said is not nothing left."""
+    assert rate_limit({"content-type": "text/html"}, NOW) is None
