@@ -1,0 +1,203 @@
+"""The floor: what a request costs when nothing is decided, checked, timed, recorded or retried.
+
+The same shape as the router and a worker (unary call, one `Attach` stream with batched frames, a worker process, an
+OpenAI-wire upstream that streams), over the same contracts and libraries, in as little code as that takes.
+
+    python -m tests.bench.floor router
+    python -m tests.bench.floor worker --router HOST:PORT --upstream URL --model NAME
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import sys
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import aiohttp
+import grpc
+
+from router_service.server.grpc_server import new_server
+from service_common.loops import LOOP_FACTORY
+from trunkline.router.v1 import router_service_pb2 as router_pb
+from trunkline.types.v1 import chat_pb2
+from trunkline.worker.v1 import worker_service_pb2 as pb
+from trunkline.worker.v1.worker_service_pb2_grpc import WorkerServiceStub
+
+LARGEST_MESSAGE = 4 * 1024 * 1024
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Batches:
+    """Frames on their way: what is queued in one turn of the event loop travels in one message."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._frames: list[Any] = []
+        self._wake = asyncio.Event()
+
+    def put(self, frame: Any) -> None:
+        """Queue a frame."""
+        self._frames.append(frame)
+        self._wake.set()
+
+    async def next(self) -> list[Any]:
+        """All that waits, as soon as something does."""
+        await self._wake.wait()
+        self._wake.clear()
+        frames, self._frames = self._frames, []
+        return frames
+
+
+class FloorRouter:
+    """Hands each call to the one worker and its answer back."""
+
+    def __init__(self) -> None:
+        """Begin without a worker."""
+        self._ids = itertools.count(1)
+        self._calls: dict[int, asyncio.Future[bytes]] = {}
+        self._texts: dict[int, list[str]] = {}
+        self._down = Batches()
+
+    async def complete(self, body: bytes, context: Context) -> bytes:
+        """One call, whose bytes nobody reads here."""
+        attempt_id = next(self._ids)
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._calls[attempt_id] = answer
+        self._texts[attempt_id] = []
+        self._down.put(pb.RouterFrame(dispatch=pb.Dispatch(attempt_id=attempt_id, body=body)))
+        return await answer
+
+    async def attach(self, requests: AsyncIterator[pb.AttachRequest], context: Context) -> None:
+        """The worker's stream."""
+        reader = asyncio.create_task(self._read(requests))
+        try:
+            while True:
+                await context.write(pb.AttachResponse(frames=await self._down.next()))
+        finally:
+            reader.cancel()
+
+    async def _read(self, requests: AsyncIterator[pb.AttachRequest]) -> None:
+        async for message in requests:
+            for frame in message.frames:
+                event = frame.attempt_event
+                if event.text_delta:
+                    self._texts[event.attempt_id].append(event.text_delta)
+                else:
+                    self._finish(event.attempt_id, event.finished)
+
+    def _finish(self, attempt_id: int, finished: pb.Finished) -> None:
+        answer = router_pb.CompleteResponse(
+            text="".join(self._texts.pop(attempt_id)),
+            completed=router_pb.Completed(usage=finished.usage, finish_reason=finished.finish_reason),
+        )
+        self._calls.pop(attempt_id).set_result(answer.SerializeToString())
+
+
+class FloorWorker:
+    """Asks the upstream for each dispatch."""
+
+    def __init__(self, upstream: str, model: str, session: aiohttp.ClientSession) -> None:
+        """Ask `model` at `upstream`."""
+        self._url = f"{upstream}/chat/completions"
+        self._model = model
+        self._session = session
+        self._up = Batches()
+
+    async def run(self, router: str) -> None:
+        """Work until the stream ends."""
+        async with grpc.aio.insecure_channel(router, options=[("grpc.http2.bdp_probe", 0)]) as channel:
+            call: Any = WorkerServiceStub(channel).Attach()
+            writer = asyncio.create_task(self._write(call))
+            tasks: set[asyncio.Task[None]] = set()
+            try:
+                async for message in call:
+                    for frame in message.frames:
+                        task = asyncio.create_task(self._ask(frame.dispatch))
+                        tasks.add(task)
+                        task.add_done_callback(tasks.discard)
+            finally:
+                writer.cancel()
+
+    async def _write(self, call: Any) -> None:
+        while True:
+            await call.write(pb.AttachRequest(frames=await self._up.next()))
+
+    async def _ask(self, dispatch: pb.Dispatch) -> None:
+        request = router_pb.CompleteRequest.FromString(dispatch.body).completion
+        messages = [{"role": "user", "content": message.content[0].text} for message in request.messages]
+        body = {"model": self._model, "messages": messages, "stream": True, "stream_options": {"include_usage": True}}
+        usage: dict[str, Any] = {}
+        rest = b""
+        async with self._session.post(
+            self._url, data=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
+        ) as response:
+            async for data in response.content.iter_any():
+                *lines, rest = (rest + data).split(b"\n")
+                chunks = [json.loads(line[6:]) for line in lines if line.startswith(b"data: {")]
+                usage = next((chunk["usage"] for chunk in chunks if chunk.get("usage")), usage)
+                self._report(dispatch.attempt_id, chunks)
+        self._finish(dispatch.attempt_id, usage)
+
+    def _report(self, attempt_id: int, chunks: list[dict[str, Any]]) -> None:
+        text = "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"])
+        if text:
+            self._up.put(pb.WorkerFrame(attempt_event=pb.AttemptEvent(attempt_id=attempt_id, text_delta=text)))
+
+    def _finish(self, attempt_id: int, usage: dict[str, Any]) -> None:
+        finished = pb.Finished(
+            finish_reason=chat_pb2.FINISH_REASON_STOP,
+            usage=chat_pb2.Usage(input_tokens=usage["prompt_tokens"], output_tokens=usage["completion_tokens"]),
+        )
+        self._up.put(pb.WorkerFrame(attempt_event=pb.AttemptEvent(attempt_id=attempt_id, finished=finished)))
+
+
+async def serve() -> None:
+    """Run the floor's router until it is killed; prints its address."""
+    router = FloorRouter()
+    server = new_server(LARGEST_MESSAGE)
+    server.add_generic_rpc_handlers(
+        (
+            grpc.method_handlers_generic_handler(
+                "trunkline.router.v1.RouterService", {"Complete": grpc.unary_unary_rpc_method_handler(router.complete)}
+            ),
+            grpc.method_handlers_generic_handler(
+                "trunkline.worker.v1.WorkerService",
+                {
+                    "Attach": grpc.stream_stream_rpc_method_handler(
+                        router.attach, pb.AttachRequest.FromString, pb.AttachResponse.SerializeToString
+                    )
+                },
+            ),
+        )
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    sys.stdout.write(f"127.0.0.1:{port}\n")
+    sys.stdout.flush()
+    await server.wait_for_termination()
+
+
+async def work(router: str, upstream: str, model: str) -> None:
+    """Run the floor's worker until it is killed."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        await FloorWorker(upstream, model, session).run(router)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one of the two."""
+    parser = argparse.ArgumentParser()
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    kinds.add_parser("router")
+    worker = kinds.add_parser("worker")
+    for name in ("router", "upstream", "model"):
+        worker.add_argument(f"--{name}", required=True)
+    given = parser.parse_args(arguments)
+    program = serve() if given.kind == "router" else work(given.router, given.upstream, given.model)
+    with asyncio.Runner(loop_factory=LOOP_FACTORY) as runner:
+        runner.run(program)
+
+
+if __name__ == "__main__":
+    main()

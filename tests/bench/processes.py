@@ -1,0 +1,215 @@
+"""The processes under measurement and those around them, each started as a user would start it."""
+
+import asyncio
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import psutil
+import yaml
+
+from tests.support.components import free_ports
+from trunkline.router.v1 import router_service_pb2 as pb
+from trunkline.router.v1.router_service_pb2_grpc import RouterServiceStub
+from trunkline.types.v1 import target_pb2
+
+MODEL = "gpt-4o-mini"
+TOKEN = "bench"
+READY_TIMEOUT = 30.0
+POLL = 0.02
+KINDS = {"openai": "openai_wire", "ollama": "ollama", "anthropic": "litellm"}
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """The simulation: base URLs by provider, and its control port."""
+
+    urls: Mapping[str, str]
+    control: str
+
+    def behave(self, **behaviour: Any) -> None:
+        """Set how the `openai` provider answers; see docs/simulation.md."""
+        url = f"{self.control}/providers/openai/behaviour"
+        request = urllib.request.Request(url, json.dumps(behaviour).encode(), method="PUT")
+        with urllib.request.urlopen(request, timeout=5):
+            pass
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A router with its workers; all CPU of a stack is that of its processes."""
+
+    name: str
+    address: str
+    router: psutil.Process
+    workers: Mapping[str, psutil.Process]
+
+    def cpu(self) -> tuple[float, float]:
+        """Seconds of CPU so far, of all threads: the router's, and its workers' together."""
+        return _cpu(self.router), sum(map(_cpu, self.workers.values()))
+
+
+@contextmanager
+def upstream() -> Iterator[Upstream]:
+    """A simulation of the three wires in one process."""
+    flags = [part for name in KINDS for part in ("--provider", name)]
+    with _process(["-m", "provider_workers.simulated", "--json", "--record", "0", *flags]) as process:
+        said = json.loads(_first_line(process))
+        urls = {name: told["base_url"] for name, told in said["providers"].items()}
+        yield Upstream(urls, said["control_url"])
+
+
+@contextmanager
+def sink() -> Iterator[str]:
+    """A collector that counts spans; its address for OTLP over gRPC."""
+    with _process(["-m", "tests.bench.otlp_sink"]) as process:
+        yield _first_line(process).strip()
+
+
+@contextmanager
+def floor(source: Upstream) -> Iterator[Stack]:
+    """The floor's two processes."""
+    with _process(["-m", "tests.bench.floor", "router"]) as router:
+        address = _first_line(router).strip()
+        flags = ["--router", address, "--upstream", source.urls["openai"], "--model", MODEL]
+        with _process(["-m", "tests.bench.floor", "worker", *flags]) as worker:
+            yield Stack("floor", address, psutil.Process(router.pid), {"openai": psutil.Process(worker.pid)})
+
+
+@contextmanager
+def stack(
+    name: str, source: Upstream, folder: Path, tracing: Mapping[str, Any], providers: Sequence[str] = ("openai",)
+) -> Iterator[Stack]:
+    """A router with one worker for each of `providers`, as a minimal configuration has it."""
+    [port] = free_ports(1)
+    address = f"127.0.0.1:{port}"
+    file = folder / f"{name}.yaml"
+    file.write_text(yaml.safe_dump(_configuration(source, tracing, providers)))
+    # pyproject's environment variables of OTLP must not turn on what a stack is to run without
+    environment = {**os.environ, "TRUNKLINE_WORKER_TOKEN": TOKEN, "BENCH_KEY": "none"}
+    flags = ["--config", str(file), "--log-level", "ERROR"]
+    running = {}
+    with _process(["-m", "router_service", "serve", *flags, "--listen", address], environment) as router:
+        with _all(
+            {
+                one: ["-m", "provider_workers", *flags, "--backend", one, "--router", address, "--worker-id", one]
+                for one in providers
+            },
+            environment,
+        ) as workers:
+            running = {one: psutil.Process(process.pid) for one, process in workers.items()}
+            asyncio.run(_until_ready(address, len(providers)))
+            yield Stack(name, address, psutil.Process(router.pid), running)
+
+
+def seconds_until_up(source: Upstream, folder: Path) -> float:
+    """Seconds from the start of `trunkline up` to its screen, without a litellm worker.
+
+    Raises:
+        TimeoutError: it did not come up.
+    """
+    [port] = free_ports(1)
+    file = folder / "up.yaml"
+    file.write_text(yaml.safe_dump(_configuration(source, {}, ("openai", "ollama"))))
+    environment = {**os.environ, "BENCH_KEY": "none"}
+    began = time.monotonic()
+    with _process(
+        ["-m", "trunkline.cli", "up", "--config", str(file), "--listen", f"127.0.0.1:{port}"], environment
+    ) as up:
+        while "is up" not in _first_line(up):
+            pass
+        return time.monotonic() - began
+
+
+def _configuration(source: Upstream, tracing: Mapping[str, Any], providers: Sequence[str]) -> dict[str, Any]:
+    models = {"openai": MODEL, "ollama": "llama3.2", "anthropic": "claude-sonnet-4-5"}
+    return {
+        "router": {"metrics_listen": ""},
+        "tracing": dict(tracing),
+        "backends": {
+            name: {
+                "kind": KINDS[name],
+                "base_url": source.urls[name],
+                "api_key": "${BENCH_KEY}",
+                "capacity": 256,
+                "simulated": True,
+            }
+            for name in providers
+        },
+        "models": {f"{name}/{models[name]}": {"quality": 0.7} for name in providers},
+    }
+
+
+async def _until_ready(address: str, targets: int) -> None:
+    async with asyncio.timeout(READY_TIMEOUT), grpc.aio.insecure_channel(address) as channel:
+        stub = RouterServiceStub(channel)
+        while True:
+            listed = await stub.ListModels(pb.ListModelsRequest(), wait_for_ready=True)
+            ready = [model for model in listed.models if model.state == target_pb2.TARGET_STATE_READY]
+            if len(ready) >= targets:
+                return
+            await asyncio.sleep(POLL)
+
+
+@contextmanager
+def _process(
+    arguments: Sequence[str], environment: Mapping[str, str] | None = None
+) -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(
+        [sys.executable, *arguments], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(5.0)
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+@contextmanager
+def _all(
+    commands: Mapping[str, Sequence[str]], environment: Mapping[str, str]
+) -> Iterator[Mapping[str, "subprocess.Popen[str]"]]:
+    if not commands:
+        yield {}
+        return
+    (name, command), *others = commands.items()
+    with _process(command, environment) as process, _all(dict(others), environment) as rest:
+        yield {name: process, **rest}
+
+
+def _first_line(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    ready, _, _ = select.select([process.stdout], [], [], READY_TIMEOUT)
+    line = process.stdout.readline() if ready else ""
+    if not line:
+        raise TimeoutError(f"{process.args!r} said nothing within {READY_TIMEOUT:g} s")
+    return line
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def resident(process: psutil.Process) -> int:
+    """Bytes of memory that a process holds."""
+    return int(process.memory_info().rss)
+
+
+Reader = Callable[[], int]
