@@ -46,9 +46,7 @@ async def client(router: ScriptedRouter) -> AsyncIterator[AsyncClient]:
 
 def all_failed() -> attempt_pb2.CallError:
     """What a router says when two targets failed."""
-    error = attempt_pb2.CallError(
-        reason="ALL_ATTEMPTS_FAILED", message="2 targets failed", decision_id="d9", trace_id="t9"
-    )
+    error = attempt_pb2.CallError(reason="TIMEOUT_IDLE", message="2 targets failed", decision_id="d9", trace_id="t9")
     for number, failure in enumerate((attempt_pb2.FAILURE_CLASS_RATE_LIMITED, attempt_pb2.FAILURE_CLASS_TIMEOUT_IDLE)):
         attempt = error.attempts.add(number=number + 1, target=f"b{number}/m", failure_class=failure)
         attempt.outcome = attempt_pb2.ATTEMPT_OUTCOME_FAILED
@@ -141,7 +139,7 @@ async def test_failed_call_carries_its_attempts(router: ScriptedRouter, client: 
         ("b1/m", "timeout_idle", "failed"),
     ]
     assert (error.retry_after, error.decision_id, error.trace_id) == (12.0, "d9", "t9")
-    assert (error.reason, error.details.status) == ("ALL_ATTEMPTS_FAILED", "UNAVAILABLE")
+    assert (error.reason, error.details.status) == ("TIMEOUT_IDLE", "UNAVAILABLE")
 
 
 @pytest.mark.parametrize(
