@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from router_service.domain.policy import Condition, Domain, Preference, RoutingPolicy, Rule
+from router_service.domain.policy import CacheLimits, Condition, Domain, Preference, RoutingPolicy, Rule
 from service_common.configuration.policies import ConditionSection, DomainSection, PreferenceSection, RuleSection
 from service_common.configuration.schema import Configuration
 
@@ -22,6 +22,7 @@ def build_policy(configuration: Configuration, aliases: Aliases) -> RoutingPolic
         tiers={tier: _preference(section, aliases) for tier, section in configuration.tiers.items()},
         ensembles={name: dict(ensemble.profiles) for name, ensemble in configuration.ensembles.items()},
         classifiers=dict(configuration.classifiers),
+        cache=CacheLimits(configuration.decision_cache.ttl, configuration.decision_cache.entries),
     )
 
 

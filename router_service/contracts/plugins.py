@@ -8,14 +8,24 @@ I/O and waits for nothing. Its settings come from a pydantic model of its own, v
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from random import Random
-from typing import ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from router_service.domain.decision import Candidate, Classification, Expectation, Rejection
 from router_service.domain.policy import Preference
 from router_service.domain.profile import Profile
 from router_service.domain.request import Request
 from router_service.domain.target import TargetView
+
+
+class PluginKind(StrEnum):
+    """The kinds of plugins."""
+
+    CLASSIFIER = "classifier"
+    FILTER = "filter"
+    SCORER = "scorer"
+    PICKER = "picker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +106,33 @@ class Picker(Protocol):
 
     def order(self, context: RoutingContext, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """All candidates, in the order to try. They come best score first, ties by name."""
+        ...
+
+
+class PluginSource(Protocol):
+    """Where the engine gets its plugins: each built from its settings, which are found by its name.
+
+    Raises:
+        KeyError: there is no plugin of that kind and name; the message names the nearest.
+        pydantic.ValidationError: its settings are wrong.
+    """
+
+    def names(self, kind: PluginKind) -> Sequence[str]:
+        """The names of one kind, in the order in which they are asked."""
+        ...
+
+    def classifier(self, name: str, settings: Mapping[str, Any]) -> Classifier:
+        """A classifier."""
+        ...
+
+    def filter(self, name: str, settings: Mapping[str, Any]) -> Filter:
+        """A filter."""
+        ...
+
+    def scorer(self, name: str, settings: Mapping[str, Any]) -> Scorer:
+        """A scorer."""
+        ...
+
+    def picker(self, name: str, settings: Mapping[str, Any]) -> Picker:
+        """A picker."""
         ...

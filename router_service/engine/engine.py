@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from random import Random
 
 from router_service.contracts.engine import Catalogue, Hop, TokenEstimator
-from router_service.contracts.plugins import RoutingContext
+from router_service.contracts.plugins import PluginSource, RoutingContext
 from router_service.domain.decision import Candidate, Classification, Decision, Expectation, Rejection, Vote
 from router_service.domain.request import Request
 from router_service.domain.target import TableSnapshot, TargetView
@@ -21,7 +21,6 @@ from router_service.engine.profiles import Panel, ReadyProfile, classifiers, pan
 from router_service.engine.ranking import rank
 from router_service.engine.selection import Selection, Selector
 from router_service.engine.steering import Steerer, Steering
-from router_service.plugins.registry import PluginRegistry
 from service_common.clock import Clock
 
 RETIREMENT_NOTICE = timedelta(days=30)
@@ -50,7 +49,7 @@ class RoutingEngine:
     def __init__(
         self,
         catalogue: Catalogue,
-        plugins: PluginRegistry,
+        plugins: PluginSource,
         clock: Clock,
         random_factory: Callable[[], Random],
         estimator: TokenEstimator,
@@ -61,8 +60,8 @@ class RoutingEngine:
             random_factory: gives the generator of one decision; it may give the same one again and again.
 
         Raises:
-            UnknownPlugin, pydantic.ValidationError, PatternError: the configuration names a plugin that does not
-                exist, or its settings are wrong; `config check` finds these beforehand.
+            KeyError, ValueError: the configuration names a plugin that does not exist, or its settings or patterns are
+                wrong; `config check` finds these beforehand.
         """
         self._panels = panels(catalogue.profiles, catalogue.policy, plugins)
         self._catalogue = with_ensembles(catalogue, self._panels)

@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from router_service.contracts.engine import Catalogue
-from router_service.contracts.plugins import Classifier, Filter, Picker, Scorer
+from router_service.contracts.plugins import Classifier, Filter, Picker, PluginKind, PluginSource, Scorer
 from router_service.domain.decision import ScoreSheet
 from router_service.domain.policy import RoutingPolicy
 from router_service.domain.profile import Profile
-from router_service.plugins.classifiers.domain import DomainRules
-from router_service.plugins.registry import PluginKind, PluginRegistry
 
 VOTE = "vote"
 """The picker's name of an ensemble."""
+DOMAIN_CLASSIFIER = "domain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +52,16 @@ class Panel:
         return self.lead.profile.picker if len(self.members) == 1 else VOTE
 
 
-def ready(profile: Profile, plugins: PluginRegistry) -> ReadyProfile:
+def ready(profile: Profile, plugins: PluginSource) -> ReadyProfile:
     """Build a profile's plugins.
 
     Raises:
-        UnknownPlugin: it names a plugin that does not exist.
+        KeyError: it names a plugin that does not exist.
         pydantic.ValidationError: a plugin's settings are wrong.
     """
     wanted = frozenset(profile.filters)
-    filters = [plugins.filter(name, profile.settings) for name in plugins.names(PluginKind.FILTER)]
-    for name in profile.filters:
-        plugins.entry(PluginKind.FILTER, name)
+    names = dict.fromkeys((*plugins.names(PluginKind.FILTER), *profile.filters))
+    filters = [plugins.filter(name, profile.settings) for name in names]
     weighed = {name: weight for name, weight in profile.scorers.items() if weight > 0}
     total = sum(weighed.values())
     weights = tuple(weight / total for weight in weighed.values())
@@ -77,12 +76,11 @@ def ready(profile: Profile, plugins: PluginRegistry) -> ReadyProfile:
     )
 
 
-def panels(profiles: Mapping[str, Profile], policy: RoutingPolicy, plugins: PluginRegistry) -> dict[str, Panel]:
+def panels(profiles: Mapping[str, Profile], policy: RoutingPolicy, plugins: PluginSource) -> dict[str, Panel]:
     """Everything that a request may name as its profile: the profiles and the ensembles.
 
     Raises:
-        UnknownPlugin, pydantic.ValidationError: as `ready`.
-        KeyError: an ensemble names a profile that does not exist.
+        KeyError, pydantic.ValidationError: as `ready`; KeyError also where an ensemble names an unknown profile.
     """
     made = {name: ready(profile, plugins) for name, profile in profiles.items()}
     found = {name: Panel(name, ((profile, 1.0),), profile) for name, profile in made.items()}
@@ -99,19 +97,19 @@ def with_ensembles(catalogue: Catalogue, found: Mapping[str, Panel]) -> Catalogu
     return replace(catalogue, profiles=profiles)
 
 
-def classifiers(policy: RoutingPolicy, plugins: PluginRegistry) -> tuple[Classifier, ...]:
+def classifiers(policy: RoutingPolicy, plugins: PluginSource) -> tuple[Classifier, ...]:
     """All registered classifiers, with the configuration's settings, in the order in which they are asked."""
-    settings = {**policy.classifiers, DomainRules.name: _domains(policy)}
+    settings = {**policy.classifiers, DOMAIN_CLASSIFIER: _domains(policy)}
     return tuple(plugins.classifier(name, settings) for name in plugins.names(PluginKind.CLASSIFIER))
 
 
-def _domains(policy: RoutingPolicy) -> DomainRules.Model:
-    return DomainRules.Model(
-        domains={
-            one.name: DomainRules.Subject(keywords=one.keywords, min_keywords=one.min_keywords, labels=dict(one.labels))
-            for one in policy.domains
-        }
-    )
+def _domains(policy: RoutingPolicy) -> dict[str, Any]:
+    """The section `domains` as the settings of the classifier that recognises them."""
+    domains = {
+        one.name: {"keywords": one.keywords, "min_keywords": one.min_keywords, "labels": dict(one.labels)}
+        for one in policy.domains
+    }
+    return {"domains": domains}
 
 
 def _weight(member: tuple[ReadyProfile, float]) -> float:

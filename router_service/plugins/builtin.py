@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from router_service.contracts.plugins import PluginKind
 from router_service.plugins.classifiers.complexity import ComplexityRules
 from router_service.plugins.classifiers.domain import DomainRules
 from router_service.plugins.classifiers.needs import CapabilitiesNeeded, OutputLength
@@ -13,7 +14,7 @@ from router_service.plugins.filters.rights import Allow, Clearance, Exclude, Reg
 from router_service.plugins.filters.state import Attached, Availability, Circuit, Enabled
 from router_service.plugins.pickers.chance import Shuffled, TwoChoices, WeightedByHealth, WeightedByScore
 from router_service.plugins.pickers.ordered import Best, LeastRecentlyFailed, RoundRobin
-from router_service.plugins.registry import PluginKind, PluginRegistry
+from router_service.plugins.registry import PluginRegistry
 from router_service.plugins.scorers.condition import Headroom, Health, Load, SuccessRate
 from router_service.plugins.scorers.economy import Cost, Latency, Quality
 from router_service.plugins.scorers.fit import CapabilityMatch, PreferenceRank, Tier

@@ -3,21 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from enum import StrEnum
 from typing import Any, cast
 
 from pydantic import BaseModel
 
-from router_service.contracts.plugins import Classifier, Filter, Picker, Scorer
-
-
-class PluginKind(StrEnum):
-    """The kinds of plugins."""
-
-    CLASSIFIER = "classifier"
-    FILTER = "filter"
-    SCORER = "scorer"
-    PICKER = "picker"
+from router_service.contracts.plugins import Classifier, Filter, Picker, PluginKind, Scorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +35,10 @@ class UnknownPlugin(KeyError):
 
 
 class PluginRegistry:
-    """Names to classes. A name belongs to one plugin, whatever its kind, because settings are found by name alone."""
+    """Implements `PluginSource`: names to classes.
+
+    A name belongs to one plugin, whatever its kind, because settings are found by name alone.
+    """
 
     def __init__(self) -> None:
         """An empty registry."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from service_common.configuration.scalars import ComplexityWord, SensitivityWord, TaskWord
+from service_common.configuration.scalars import ComplexityWord, Duration, SensitivityWord, TaskWord
 from service_common.configuration.section import Section
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -107,3 +107,10 @@ class EnsembleSection(Section):
     """Several profiles vote. It is asked for by its name, as a profile is. `profiles`: weights by profile."""
 
     profiles: Mapping[str, Annotated[float, Field(gt=0)]] = Field(min_length=1)
+
+
+class DecisionCacheSection(Section):
+    """How long, and for how many requests, what was found out about a request is reused; 0 entries: never."""
+
+    ttl: Duration = 300.0
+    entries: Count = 1000

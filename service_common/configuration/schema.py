@@ -9,8 +9,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from service_common.configuration.backends import BackendSection, Fraction
+from service_common.configuration.capacity import IdempotencySection, SharedSection, WaitingSection
 from service_common.configuration.models import ModelSection, Name
-from service_common.configuration.policies import DomainSection, EnsembleSection, PreferenceSection, RuleSection
+from service_common.configuration.policies import (
+    DecisionCacheSection,
+    DomainSection,
+    EnsembleSection,
+    PreferenceSection,
+    RuleSection,
+)
 from service_common.configuration.profiles import ProfileSection
 from service_common.configuration.scalars import (
     Address,
@@ -66,6 +73,9 @@ class Configuration(Section):
 
     router: RouterSection = RouterSection()
     tracing: TracingSection = TracingSection()
+    waiting: WaitingSection = WaitingSection()
+    idempotency: IdempotencySection = IdempotencySection()
+    shared: SharedSection = SharedSection()
     backends: Mapping[Name, BackendSection] = Field(min_length=1)
     models: Mapping[TargetName, ModelSection] = {}
     aliases: Mapping[Name, tuple[str, ...]] = {}
@@ -79,6 +89,7 @@ class Configuration(Section):
     lengths: tuple[RuleSection, ...] = ()
     rules: tuple[RuleSection, ...] = ()
     ensembles: Mapping[Name, EnsembleSection] = {}
+    decision_cache: DecisionCacheSection = DecisionCacheSection()
 
     @cached_property
     def version(self) -> str:

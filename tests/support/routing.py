@@ -7,13 +7,13 @@ from random import Random
 from typing import Any
 
 from router_service.contracts.engine import Catalogue
+from router_service.contracts.plugins import Classifier, Filter, Picker, PluginKind, PluginSource, Scorer
 from router_service.domain.policy import RoutingPolicy
 from router_service.domain.profile import Profile
 from router_service.domain.request import PromptMessage, Request, RoutingOptions
 from router_service.domain.target import BackendPolicy, Price, TableSnapshot, TargetMetrics, TargetSpec, TargetView
 from router_service.engine.engine import RoutingEngine
 from router_service.plugins.builtin import built_in_plugins
-from router_service.plugins.registry import PluginRegistry
 from router_service.state.token_counter import TokenCounter
 from service_common.configuration.defaults import built_in_profiles
 from service_common.vocabulary import Operation, TargetState
@@ -29,6 +29,34 @@ BUILT_IN_PROFILES: Mapping[str, Profile] = {
 WALL = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 """A Monday noon."""
 DOLLAR = 1_000_000_000
+
+
+class SharedClassifiers:
+    """The built-in plugins, with classifiers of default settings built once: compiling patterns takes a while."""
+
+    def __init__(self) -> None:
+        self._registry = built_in_plugins()
+        self._built: dict[str, Classifier] = {}
+
+    def names(self, kind: PluginKind) -> Sequence[str]:
+        return self._registry.names(kind)
+
+    def classifier(self, name: str, settings: Mapping[str, Any]) -> Classifier:
+        if settings.get(name) not in (None, {}, {"domains": {}}):
+            return self._registry.classifier(name, settings)
+        return self._built.setdefault(name, self._built.get(name) or self._registry.classifier(name, {}))
+
+    def filter(self, name: str, settings: Mapping[str, Any]) -> Filter:
+        return self._registry.filter(name, settings)
+
+    def scorer(self, name: str, settings: Mapping[str, Any]) -> Scorer:
+        return self._registry.scorer(name, settings)
+
+    def picker(self, name: str, settings: Mapping[str, Any]) -> Picker:
+        return self._registry.picker(name, settings)
+
+
+SHARED = SharedClassifiers()
 
 
 class StillClock:
@@ -104,13 +132,13 @@ def engine_for(
     *,
     clock: StillClock | None = None,
     random: Callable[[], Random] | None = None,
-    plugins: PluginRegistry | None = None,
+    plugins: PluginSource | None = None,
     **parts: Any,
 ) -> RoutingEngine:
     """An engine over these targets; keywords are parts of the catalogue."""
     return RoutingEngine(
         catalogue(views, **parts),
-        plugins or built_in_plugins(),
+        plugins or SHARED,
         clock or StillClock(),
         random or (lambda: Random(7)),
         TokenCounter(),

@@ -76,7 +76,7 @@ class DomainRules:
 
 
 def _whole_word(keyword: str) -> str:
-    escaped = re2.escape(keyword.strip()).replace(r"\ ", r"\s+")
+    escaped: str = re2.escape(keyword.strip()).replace(r"\ ", r"\s+")
     first, last = _WRITTEN_WITHOUT_SPACES
     if any(first <= ord(character) <= last for character in keyword):
         return escaped

