@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
+from itertools import groupby
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError
@@ -150,12 +151,10 @@ class RunningAttempt:
         return empty
 
     async def _pass_on(self, batch: Sequence[Piece]) -> None:
-        for piece in batch:
+        for piece in _joined(batch):
             match piece:
-                case Text(text):
-                    await self._pass_on_text(piece, text)
-                case Reasoning(text):
-                    await self._pass_on_text(piece, text)
+                case Text() | Reasoning():
+                    await self._pass_on_text(piece)
                 case ToolDelta():
                     await self._pass_on_tool(piece)
                 case TokenUsage():
@@ -166,8 +165,9 @@ class RunningAttempt:
                 case _:
                     self.sink.report(self.order.attempt_id, piece)
 
-    async def _pass_on_text(self, piece: Text | Reasoning, text: str) -> None:
+    async def _pass_on_text(self, piece: Text | Reasoning) -> None:
         self._token_came()
+        text = piece.text
         size = len(text) if text.isascii() else len(text.encode())
         if size <= MAX_DELTA and size <= self.credit.available:
             self.credit.take(size)
@@ -240,6 +240,15 @@ class RunningAttempt:
         if not self._settled:
             self._settled = True
             self._on_settled(self, end)
+
+
+def _joined(batch: Sequence[Piece]) -> Iterator[Piece]:
+    """The pieces with adjacent texts of one kind joined: in a burst a frame per token would double the cost."""
+    for kind, group in groupby(batch, type):
+        if kind is Text or kind is Reasoning:
+            yield kind("".join(piece.text for piece in group))  # type: ignore[union-attr]
+        else:
+            yield from group
 
 
 def _boundary(data: bytes, cut: int) -> int:
