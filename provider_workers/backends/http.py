@@ -3,6 +3,7 @@
 Nothing here retries or follows redirects: the router retries, and a redirect could carry the key elsewhere.
 """
 
+import io
 import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -22,6 +23,7 @@ from service_common.failures import FailureClass
 READ_BUFFER = 64 * 1024
 """Bytes read ahead from the socket while nobody takes them; twice this is the most that is ever held."""
 
+LARGE_BODY = 512 * 1024
 MAX_ERROR_BODY = 64 * 1024
 KEEP_ALIVE = 20.0
 REUSE_GRACE = 0.1
@@ -70,7 +72,7 @@ class ProviderHttp:
             ProviderFailure: `UNAVAILABLE` where no response came, `STREAM_BROKEN` where reading it failed.
         """
         url = self._base / path
-        data = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        data = None if body is None else _encoded(body)
         span = self._span(method, url, trace_context)
         response: aiohttp.ClientResponse | None = None
         try:
@@ -114,6 +116,12 @@ class ProviderHttp:
 
 
 _JSON = {"Content-Type": "application/json"}
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes | io.BytesIO:
+    """The body as JSON; a large one as a file, which aiohttp sends piece by piece while others have their turn."""
+    data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return data if len(data) < LARGE_BODY else io.BytesIO(data)
 
 
 def _failed(span: Span, error_type: str) -> None:

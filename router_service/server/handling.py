@@ -22,6 +22,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 # The caller's deadline ends the call here a little sooner, so that the attempt log still reaches the caller.
 DEADLINE_MARGIN_SHARE = 0.02
 LONGEST_DEADLINE_MARGIN = 0.05
+CALLER_LEFT = "the caller went away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,11 @@ async def _with_status(recording: CallRecording, method: str, context: Context) 
         recording.ended(status.code.name, error.message)
         await context.abort(status.code, status.details, tuple(status.trailing_metadata or ()))
     except asyncio.CancelledError:
-        recording.ended(grpc.StatusCode.CANCELLED.name, "the caller went away")
+        recording.ended(grpc.StatusCode.CANCELLED.name, CALLER_LEFT)
         raise
+    except grpc.aio.InternalError:
+        # What gRPC raises where an event was being written when the caller went away; there is nobody left to tell.
+        recording.ended(grpc.StatusCode.CANCELLED.name, CALLER_LEFT)
     except Exception:
         log.exception("%s failed in a way that was not foreseen", method)
         message = "the router failed in a way that was not foreseen; its log says more"

@@ -174,7 +174,11 @@ async def failure_of(call: Awaitable[Any], told: Told | None = None) -> CallFail
 @asynccontextmanager
 async def caller_of(address: str) -> AsyncIterator[Caller]:
     """A caller of the router at `address`."""
-    options = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
+    options = (
+        ("grpc.max_receive_message_length", -1),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.http2.bdp_probe", 0),  # else gRPC itself takes in megabytes that nobody reads
+    )
     async with grpc.aio.insecure_channel(address, options=options) as channel:
         yield Caller(channel, RouterServiceStub(channel), AdminServiceStub(channel))
 

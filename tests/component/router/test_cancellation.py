@@ -86,6 +86,22 @@ async def test_a_client_that_vanishes_stops_its_call(start: Start, simulated: Si
         await until(lambda: router.in_flight == 0 and router.boundary.active == 0, "everything to settle", 2.0)
 
 
+async def test_a_client_that_vanishes_while_it_is_written_to_is_no_mishap(
+    start: Start, simulated: SimulatedProviders, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The router waits for a slow reader who then disconnects: a cancelled call, nothing in the log."""
+    async with start() as (router, caller):
+        simulated.set_behaviour("openai", Behaviour(answer_text="x" * 4_000_000))
+        call = caller.open(ask())
+        await anext(aiter(call))
+        await until(lambda: router.in_flight == 1, "the attempt to begin")
+        await asyncio.sleep(0.3)
+        await caller.channel.close()
+        await until(lambda: router.in_flight == 0 and router.boundary.active == 0, "everything to settle", 2.0)
+        await asyncio.sleep(0.1)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_the_callers_deadline_reaches_the_provider(start: Start, simulated: SimulatedProviders) -> None:
     """When it passes, the caller learns what was tried, and the provider's socket is closed at that moment."""
     async with start(FIRST, SECOND) as (router, caller):
