@@ -69,9 +69,9 @@ def error_of(failure: grpc.RpcError, address: str) -> TrunklineError:
     if call_error is None:
         kind = _BY_STATUS.get(status, InternalError)
         return kind(_plain_message(kind, failure.details() or "", address), ErrorDetails(status=status.name))
-    kind = _BY_REASON.get(call_error.reason)
-    if kind is None:  # where attempts failed, the reason is the last one's failure class
-        kind = CallFailed if call_error.attempts else _BY_STATUS.get(status, InternalError)
+    # where attempts failed, the reason is the last one's failure class
+    unnamed = CallFailed if call_error.attempts else _BY_STATUS.get(status, InternalError)
+    kind = _BY_REASON.get(call_error.reason, unnamed)
     return kind(call_error.message or failure.details() or kind.__name__, _details_of(call_error, status))
 
 
