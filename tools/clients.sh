@@ -55,6 +55,21 @@ generate_stubs() { # folder
     "$BUF" generate ../../protos --output "$1"
 }
 
+replace_stubs() {
+    local fresh folder
+    if ! command -v go >/dev/null; then
+        echo "stubs of Go: skipped, because go is not installed; generate them before you commit" >&2
+        return
+    fi
+    fresh=$(mktemp -d)
+    generate_stubs "$fresh"
+    for folder in "${STUBS[@]}"; do
+        rm -rf "$ROOT/clients/go/$folder"
+        mv "$fresh/$folder" "$ROOT/clients/go/"
+    done
+    rm -rf "$fresh"
+}
+
 check_stubs() {
     local fresh folder status=0
     fresh=$(mktemp -d)
@@ -68,10 +83,7 @@ check_stubs() {
 }
 
 case ${1:-} in
-    --stubs)
-        rm -rf "${STUBS[@]/#/$ROOT/clients/go/}"
-        generate_stubs "$ROOT/clients/go"
-        ;;
+    --stubs) replace_stubs ;;
     --check-stubs) check_stubs ;;
     *)
         [ $# -gt 0 ] || set -- go typescript java
