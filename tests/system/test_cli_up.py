@@ -41,7 +41,8 @@ class RunningUp:
         """Wait until the screen shows `pattern`."""
         try:
             async with asyncio.timeout(seconds):
-                while not re.search(pattern, self.text):  # noqa: ASYNC110 - the output of another process
+                while not re.search(pattern, self.text):
+                    assert not self._reading.done(), f"it ended before {pattern!r}; the screen:\n{self.text}"
                     await asyncio.sleep(0.05)
         except TimeoutError:
             raise AssertionError(f"{pattern!r} never came; the screen:\n{self.text}") from None
@@ -221,3 +222,13 @@ async def test_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
         up.process.send_signal(signal.SIGINT)
         await up.end()
         assert gone(children)
+
+
+async def test_restarted_simulated_providers_keep_their_addresses(tmp_path: Path) -> None:
+    """The configuration names their ports, so they must be where they were."""
+    async with running_up(folder=tmp_path) as up:
+        up.children("provider_workers.simulated")[0].kill()
+        await up.says(r"\[simulated providers\] started again")
+        async with asyncio.timeout(15):
+            while (await trunkline("chat", "hello", "--router", up.address)).code != 0:
+                pass

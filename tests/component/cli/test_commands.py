@@ -87,7 +87,7 @@ async def test_chat_explain_shows_decision_and_hops(router: ScriptedRouter) -> N
     hops = [" ".join(line.split()) for line in lines[lines.index("Hello") :]]
     assert "groq/llama rate_limited (429, told to wait 12 s) 84 ms first" in hops
     assert "openai/gpt answered first token 120 ms, 410 ms, 34 tokens, $0.00013 fallback" in hops
-    assert "trace 7c1f" in hops
+    assert "trace 7c1f http://localhost:16686/trace/7c1f" in hops
 
 
 async def test_chat_json_is_one_object(router: ScriptedRouter) -> None:

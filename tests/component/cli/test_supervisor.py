@@ -12,7 +12,7 @@ import pytest
 from trunkline.cli.processes.addresses import AddressError, claim
 from trunkline.cli.processes.child import ChildSpec
 from trunkline.cli.processes.restarts import RestartPolicy
-from trunkline.cli.processes.supervisor import Notice, Supervisor
+from trunkline.cli.processes.supervisor import Notice, StartFailed, Supervisor
 
 UNTIL_STDIN_ENDS = "import sys; print('ready', flush=True); sys.stdin.read()"
 
@@ -120,7 +120,7 @@ async def test_groups_end_in_order(tmp_path: Path) -> None:
 async def test_silent_start_says_what_happened(tmp_path: Path) -> None:
     """A process that ends before its first word is reported with its last line."""
     supervisor = Supervisor(lambda notice: None)
-    with pytest.raises(RuntimeError, match=r"did not start.*no port"):
+    with pytest.raises(StartFailed, match=r"did not start.*no port"):
         await supervisor.start_and_read(spec(tmp_path, "import sys; print('no port'); sys.exit(1)"), "{")
     await supervisor.stop_all([])
 

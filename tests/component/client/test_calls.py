@@ -142,6 +142,11 @@ async def test_failed_call_carries_its_attempts(router: ScriptedRouter, client: 
     assert (error.reason, error.details.status) == ("TIMEOUT_IDLE", "UNAVAILABLE")
 
 
+def tried(reason: str) -> attempt_pb2.CallError:
+    """An account of a call that failed for this reason after one attempt."""
+    return attempt_pb2.CallError(reason=reason, attempts=[attempt_pb2.Attempt(number=1, target="a/b")])
+
+
 @pytest.mark.parametrize(
     ("failure", "kind"),
     [
@@ -151,6 +156,8 @@ async def test_failed_call_carries_its_attempts(router: ScriptedRouter, client: 
         ),
         (Failure(grpc.StatusCode.FAILED_PRECONDITION, "x", attempt_pb2.CallError(reason="NO_TARGET")), NoTarget),
         (Failure(grpc.StatusCode.RESOURCE_EXHAUSTED, "x", attempt_pb2.CallError(reason="NEWER")), Exhausted),
+        (Failure(grpc.StatusCode.RESOURCE_EXHAUSTED, "x", tried("RATE_LIMITED")), CallFailed),
+        (Failure(grpc.StatusCode.RESOURCE_EXHAUSTED, "x", tried("EXHAUSTED")), Exhausted),
         (Failure(grpc.StatusCode.RESOURCE_EXHAUSTED, "x"), Exhausted),
         (Failure(grpc.StatusCode.UNIMPLEMENTED, "x"), Unimplemented),
         (Failure(grpc.StatusCode.UNKNOWN, "x"), InternalError),

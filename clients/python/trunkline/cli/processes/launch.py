@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import yaml
 from dotenv import dotenv_values
@@ -39,6 +40,7 @@ class Launched:
     Attributes:
         listen: where the router is, as `host:port`.
         configuration: the file in force; `automatic`: it was written by us.
+        simulated_control: where our simulated providers take faults; empty: there are none.
         tracing: where spans go; empty: nowhere.
     """
 
@@ -46,7 +48,16 @@ class Launched:
     configuration: Path
     automatic: bool
     backends: tuple[BackendDescription, ...]
+    simulated_control: str
     tracing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """Running simulated providers: base URLs by name, and where they take faults."""
+
+    base_urls: Mapping[str, str]
+    control_url: str
 
 
 @dataclass(slots=True)
@@ -78,16 +89,16 @@ class Launch:
         Raises:
             ToolFailed: the configuration has mistakes.
             AddressError: the router cannot listen there.
-            RuntimeError: the simulated providers do not start.
+            StartFailed: the simulated providers do not start.
         """
         if config is None:
             file, listen = self.directory / "trunkline.yaml", claim(listen or DEFAULT_ADDRESS)
-            await self._write_automatic(file)
+            control = await self._write_automatic(file)
             # what we wrote ourselves has no mistakes, so the router need not wait until it is described
             await self._start_router(file, listen, ())
             backends = (await describe_configuration(file, dict(self.base))).backends
         else:
-            listen = None if listen is None else claim(listen)
+            control, listen = "", None if listen is None else claim(listen)
             described = await describe_configuration(config, dict(self.base))
             file, listen, backends = config, listen or claim(described.listen), described.backends
             await self._start_router(file, listen, backends)
@@ -99,27 +110,37 @@ class Launch:
             configuration=file,
             automatic=config is None,
             backends=backends,
+            simulated_control=control,
             tracing=self.base.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
         )
 
-    async def _write_automatic(self, file: Path) -> None:
-        """Write what is there; simulated providers stand in only where nothing real is."""
-        urls = await self._start_simulated()
-        text = await automatic_configuration(dict(self.base), urls)
+    async def _write_automatic(self, file: Path) -> str:
+        """Write what is there; simulated providers stand in only where nothing real is. Where they take faults."""
+        simulated = await self._start_simulated()
+        control = simulated.control_url
+        text = await automatic_configuration(dict(self.base), simulated.base_urls)
         if not all(backend.get("simulated", False) for backend in yaml.safe_load(text)["backends"].values()):
             await self.supervisor.stop(SIMULATED_NAME, _STOP_SECONDS)
-            text = await automatic_configuration(dict(self.base), {})
+            text, control = await automatic_configuration(dict(self.base), {}), ""
         _write(file, text)
+        return control
 
-    async def _start_simulated(self) -> Mapping[str, str]:
-        """Start the simulated providers; their base URLs by name."""
+    async def _start_simulated(self) -> Simulated:
+        """Start the simulated providers, on free ports that they keep when they are started again."""
         providers = [part for provider in _STAND_INS for part in ("--provider", provider)]
         command = module_command(SIMULATED, *providers, "--json", "--exit-with-parent")
         environment = child_environment(self.base, own=(), others=(), more={})
-        line = await self.supervisor.start_and_read(
-            ChildSpec(SIMULATED_NAME, command, environment, self.directory / "simulated.log"), "{"
-        )
-        return {name: provider["base_url"] for name, provider in json.loads(line)["providers"].items()}
+        log = self.directory / "simulated.log"
+        line = await self.supervisor.start_and_read(ChildSpec(SIMULATED_NAME, command, environment, log), "{")
+        said = json.loads(line)
+        urls = {name: provider["base_url"] for name, provider in said["providers"].items()}
+        # started again, they must be where the configuration says
+        fixed = [f"{provider}={urlsplit(urls[provider.partition(':')[0]]).netloc}" for provider in _STAND_INS]
+        providers = [part for provider in fixed for part in ("--provider", provider)]
+        control = ("--listen", urlsplit(said["control_url"]).netloc)
+        command = module_command(SIMULATED, *providers, *control, "--json", "--exit-with-parent")
+        self.supervisor.restart_as(ChildSpec(SIMULATED_NAME, command, environment, log))
+        return Simulated(urls, said["control_url"])
 
     async def _start_router(self, file: Path, listen: str, backends: Sequence[BackendDescription]) -> None:
         """Start the router, without any provider's secret."""

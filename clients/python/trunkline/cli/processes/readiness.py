@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Collection
 
 from trunkline.async_client import AsyncClient
-from trunkline.errors import Unavailable
+from trunkline.errors import DeadlineExceeded, Unavailable
 
 _POLL_SECONDS = 0.03
 
@@ -59,7 +59,7 @@ async def wait_until_attached(
         try:
             attached = frozenset(worker.backend for worker in await client.workers())
             serving = True
-        except Unavailable as error:
+        except (Unavailable, DeadlineExceeded) as error:
             if not serving and time.monotonic() >= end:
                 raise NotReady(f"the router listens but does not serve: {error}") from error
         missing = frozenset(backends) - attached

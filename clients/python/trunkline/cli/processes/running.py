@@ -14,7 +14,7 @@ from trunkline.cli.processes.addresses import AddressError
 from trunkline.cli.processes.launch import ROUTER_NAME, SIMULATED_NAME, WORKER_PREFIX, Launch, Launched
 from trunkline.cli.processes.readiness import NotReady, wait_until_attached, wait_until_listening
 from trunkline.cli.processes.router_tools import ToolFailed
-from trunkline.cli.processes.supervisor import Notice, Supervisor
+from trunkline.cli.processes.supervisor import Notice, StartFailed, Supervisor
 from trunkline.cli.rendering.chat import ChatView
 from trunkline.cli.rendering.console import Output
 from trunkline.cli.rendering.failures import show_error
@@ -40,7 +40,7 @@ def run_up(config: Path | None, listen: str | None, *, first_prompt: bool) -> No
     clean = False
     try:
         clean = asyncio.run(Up(output, directory).run(config, listen, first_prompt))
-    except (ToolFailed, AddressError, NotReady, RuntimeError, OSError, TrunklineError) as error:
+    except (ToolFailed, AddressError, NotReady, StartFailed, OSError, TrunklineError) as error:
         output.notes.print(f"trunkline up: {error}", style="red")
         raise typer.Exit(EXIT_FAILED) from error
     finally:
@@ -64,7 +64,7 @@ class Up:
         """Run until Ctrl-C; whether no process ended by itself.
 
         Raises:
-            ToolFailed, AddressError, NotReady, RuntimeError, OSError: it could not start.
+            ToolFailed, AddressError, NotReady, StartFailed, OSError: it could not start.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -101,7 +101,7 @@ class Up:
                 launched.listen, _LISTEN_SECONDS, lambda: self._supervisor.restarts(ROUTER_NAME) > 0
             )
             names = [backend.name for backend in launched.backends if backend.enabled]
-            async with AsyncClient(launched.listen, timeout=2.0) as client:
+            async with AsyncClient(launched.listen, timeout=5.0) as client:
                 unattached = await wait_until_attached(
                     client,
                     names,

@@ -22,6 +22,10 @@ class Notice:
     bad: bool = True
 
 
+class StartFailed(Exception):
+    """A process did not start; the message says what it said."""
+
+
 class Supervisor:
     """The processes of one `trunkline up`."""
 
@@ -33,6 +37,7 @@ class Supervisor:
         self._policy = policy or RestartPolicy()
         self._random = random or Random()
         self._children: dict[str, Child] = {}
+        self._specs: dict[str, ChildSpec] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._restarts: Counter[str] = Counter()
         self._problems_shown = False
@@ -45,6 +50,10 @@ class Supervisor:
         """From now on tell of the warnings and errors that processes log; until all are up, most say nothing."""
         self._problems_shown = True
 
+    def restart_as(self, spec: ChildSpec) -> None:
+        """Start the process of that name by `spec` from the next time on."""
+        self._specs[spec.name] = spec
+
     def pid(self, name: str) -> int | None:
         """The process id of a child that runs."""
         child = self._children.get(name)
@@ -56,6 +65,7 @@ class Supervisor:
         Raises:
             OSError: it cannot be started.
         """
+        self._specs[spec.name] = spec
         child = await self._spawn(spec, on_line)
         self._keepers[spec.name] = asyncio.create_task(self._keep(child, on_line), name=f"keeper of {spec.name}")
         return child
@@ -65,7 +75,7 @@ class Supervisor:
 
         Raises:
             OSError: it cannot be started.
-            RuntimeError: it ended, or was silent for ten seconds; the message holds its last lines.
+            StartFailed: it ended, or was silent for ten seconds; the message holds its last lines.
         """
         found: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -77,7 +87,7 @@ class Supervisor:
 
         def give_up(_: asyncio.Task[int]) -> None:
             if not found.done():
-                found.set_exception(RuntimeError(f"{spec.name} did not start{_tail(child)}"))
+                found.set_exception(StartFailed(f"{spec.name} did not start{_tail(child)}"))
 
         ended = asyncio.create_task(child.wait())
         ended.add_done_callback(give_up)
@@ -85,7 +95,7 @@ class Supervisor:
             async with asyncio.timeout(_START_SECONDS):
                 return await found
         except TimeoutError as late:
-            raise RuntimeError(f"{spec.name} said nothing for {_START_SECONDS:.0f} s{_tail(child)}") from late
+            raise StartFailed(f"{spec.name} said nothing for {_START_SECONDS:.0f} s{_tail(child)}") from late
         finally:
             ended.remove_done_callback(give_up)
             ended.cancel()
@@ -141,7 +151,7 @@ class Supervisor:
             said = _tail(child) if code > 0 else ""  # what ended it from outside, it cannot know
             self._notify(Notice(child.spec.name, f"{_ending(code)}; starts again in {wait:.1f} s{said}"))
             await asyncio.sleep(wait)
-            child = await self._spawn(child.spec, on_line)
+            child = await self._spawn(self._specs[child.spec.name], on_line)
             self._notify(Notice(child.spec.name, f"started again (pid {child.pid})", bad=False))
 
 

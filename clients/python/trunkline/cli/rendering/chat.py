@@ -7,6 +7,7 @@ from trunkline.cli.rendering import formats
 from trunkline.cli.rendering.attempts import hops, outcome
 from trunkline.cli.rendering.console import Output
 from trunkline.cli.rendering.decision import decision_explained
+from trunkline.cli.rendering.marks import trace_line
 from trunkline.events import AttemptFailed, Decided, Event, ReasoningDelta, StreamReset, TextDelta
 
 
@@ -55,7 +56,7 @@ class ChatView:
             notes.print()
             notes.print(hops(answer.attempts))
             if answer.trace_id:
-                notes.print(Text(f"  trace {answer.trace_id}", "dim"))
+                notes.print(trace_line(answer.trace_id))
         else:
             notes.print(_summary(answer))
         if answer.finish_reason not in ("stop", "tool_calls"):

@@ -5,7 +5,7 @@ from rich.text import Text
 from trunkline.cli.rendering import formats
 from trunkline.cli.rendering.attempts import hops
 from trunkline.cli.rendering.console import Output
-from trunkline.cli.rendering.marks import simulated_line
+from trunkline.cli.rendering.marks import simulated_line, trace_line
 from trunkline.errors import DeadlineExceeded, InvalidRequest, NoTarget, TrunklineError, Unavailable
 
 
@@ -24,6 +24,8 @@ def show_error(output: Output, error: TrunklineError) -> None:
             notes.print(mark)
     for line in _advice(error):
         notes.print(Text(f"  {line}", "dim"))
+    if error.trace_id:
+        notes.print(trace_line(error.trace_id))
 
 
 def _advice(error: TrunklineError) -> list[str]:
@@ -37,6 +39,4 @@ def _advice(error: TrunklineError) -> list[str]:
         lines.append("Give it more time: --timeout SECONDS.")
     if error.retry_after is not None:
         lines.append(f"Try again in {formats.duration(error.retry_after)}.")
-    if error.trace_id:
-        lines.append(f"trace {error.trace_id}")
     return lines

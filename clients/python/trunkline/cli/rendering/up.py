@@ -87,6 +87,9 @@ def _how_to_call(launched: Launched, logs: Path) -> Table:
     grid.add_row("ask", f'{prefix}trunkline chat --explain "Why is the sky blue?"')
     grid.add_row("decide", f'{prefix}trunkline route --explain "Write a Python function"')
     grid.add_row("watch", f"{prefix}trunkline table --watch")
+    if launched.simulated_control:
+        fault = f'{launched.simulated_control}/providers/groq/behaviour -d \'{{"fault": "503"}}\''
+        grid.add_row("fail one", f"curl -X PUT {fault}   (-X DELETE heals it)")
     grid.add_row("config", f"{launched.configuration}{'  (automatic)' if launched.automatic else ''}")
     grid.add_row("logs", str(logs))
     if launched.tracing:
