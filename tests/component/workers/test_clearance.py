@@ -1,0 +1,139 @@
+"""Confidential stays local: the worker's own refusal, whatever a router asks of it."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from provider_workers.backends.base import (
+    BackendDescription,
+    EmbedWork,
+    Finish,
+    ModelDescription,
+    Piece,
+    Pulling,
+    RateLimitLeft,
+    Text,
+    Vectors,
+    Work,
+)
+from provider_workers.backends.content import unsupported
+from provider_workers.backends.locality import locality_of
+from provider_workers.orders import Answered, Failed, Order, Report
+from provider_workers.settings import BackendSettings, WorkerSettings
+from provider_workers.worker import Worker
+from service_common.clock import SystemClock
+from service_common.failures import FailureClass
+from service_common.vocabulary import FinishReason, Locality, Operation, Sensitivity
+from tests.support.worker_processes import complete_body
+
+
+class TwoModels:
+    """A local backend with one model here and one in the cloud; it counts what reaches it."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def rate_limit(self) -> RateLimitLeft | None:
+        """None known."""
+        return None
+
+    async def describe(self) -> BackendDescription:
+        """Both models."""
+        return BackendDescription((ModelDescription("here"), ModelDescription("there-cloud", remote=True)))
+
+    async def complete(self, work: Work) -> AsyncIterator[Sequence[Piece]]:
+        """One word."""
+        self.asked.append(work.model)
+        yield (Text("word"), Finish(FinishReason.STOP))
+
+    async def embed(self, work: EmbedWork) -> Vectors:
+        """No embeddings."""
+        raise unsupported("embeddings")
+
+    async def probe(self) -> None:
+        """Well."""
+
+    async def warm_up(self, model: str) -> None:
+        """Warm."""
+
+    def pull(self, model: str) -> AsyncIterator[Pulling]:
+        """No pulling."""
+        raise unsupported("pull")
+
+    async def close(self) -> None:
+        """Nothing open."""
+
+
+class Sink:
+    """Keeps what is reported."""
+
+    def __init__(self) -> None:
+        self.reports: list[Report] = []
+
+    def report(self, attempt_id: int, report: Report) -> None:
+        """Keep it."""
+        self.reports.append(report)
+
+    async def fetch_body(self, order: Order) -> bytes:
+        """Never needed here."""
+        return order.body
+
+    async def upload_body(self, attempt_id: int, body: bytes) -> None:
+        """Never needed here."""
+
+
+def order(model: str, sensitivity: Sensitivity) -> Order:
+    """A chat answer to get."""
+    return Order(1, Operation.COMPLETE, model, complete_body(), 0, 5.0, 5.0, 5.0, 100_000, sensitivity)
+
+
+@pytest.mark.parametrize(
+    ("kind", "locality", "clearance", "model", "allowed"),
+    [
+        ("ollama", Locality.HOST, None, "here", True),
+        ("ollama", Locality.PRIVATE, None, "here", True),
+        ("ollama", Locality.REMOTE, None, "here", False),
+        ("ollama", Locality.HOST, None, "there-cloud", False),
+        ("ollama", Locality.HOST, Sensitivity.CONFIDENTIAL, "there-cloud", False),
+        ("ollama", Locality.HOST, Sensitivity.INTERNAL, "here", False),
+        ("openai_wire", Locality.HOST, None, "here", False),
+        ("openai_wire", Locality.REMOTE, Sensitivity.CONFIDENTIAL, "here", True),
+    ],
+)
+async def test_who_may_see_confidential(
+    kind: str, locality: Locality, clearance: Sensitivity | None, model: str, allowed: bool
+) -> None:
+    """By kind, address and configuration; a model in Ollama's cloud never, even where the backend is cleared."""
+    backend, sink = TwoModels(), Sink()
+    settings = WorkerSettings(
+        BackendSettings("local", kind, "ollama", "http://127.0.0.1:1"), ("r:1",), "w", 1, clearance=clearance
+    )
+    worker = Worker(settings, backend, locality, SystemClock())
+    await worker.refresh()
+    worker.attempts.start(order(model, Sensitivity.CONFIDENTIAL), sink)
+    await worker.attempts.idle()
+    if allowed:
+        assert isinstance(sink.reports[-1], Answered)
+    else:
+        assert isinstance(sink.reports[-1], Failed)
+        assert sink.reports[-1].failure_class is FailureClass.REFUSED_BY_WORKER
+        assert backend.asked == []
+    await worker.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "locality"),
+    [
+        ("http://127.0.0.1:11434", Locality.HOST),
+        ("http://[::1]:11434", Locality.HOST),
+        ("http://localhost:11434", Locality.HOST),
+        ("http://10.1.2.3:11434", Locality.PRIVATE),
+        ("http://192.168.1.5", Locality.PRIVATE),
+        ("http://8.8.8.8", Locality.REMOTE),
+        ("http://0.0.0.0:11434", Locality.REMOTE),
+        ("http://name.invalid", Locality.REMOTE),
+    ],
+)
+async def test_where_a_backend_runs(address: str, locality: Locality) -> None:
+    """Loopback is this host, private networks are private, and whatever is in doubt is remote."""
+    assert await locality_of(address) is locality

@@ -1,0 +1,89 @@
+"""Ollama's requests without I/O, and which models are announced."""
+
+from typing import Any
+
+import pytest
+
+from provider_workers.backends.base import ProviderFailure, Work
+from provider_workers.backends.ollama.models import announced, is_remote
+from provider_workers.backends.ollama.request import chat_body
+from provider_workers.settings import BackendSettings
+from service_common.failures import FailureClass
+from tests.support.worker_processes import question
+from trunkline.types.v1 import chat_pb2 as chat
+
+SETTINGS = BackendSettings("ollama", "ollama", "ollama", "http://127.0.0.1:11434", keep_alive="300s")
+
+
+def body(request: chat.CompletionRequest, window: int = 131072) -> dict[str, Any]:
+    """The body that a request becomes."""
+    return chat_body(Work("llama3.1", request), SETTINGS, window)
+
+
+def test_parameters_go_under_ollamas_names() -> None:
+    """Limits and sampling are options; keep-alive comes from the configuration."""
+    parameters = chat.GenerationParameters(max_output_tokens=9, temperature=0.0, top_k=3, stop=["END"])
+    made = body(question(parameters=parameters))
+    assert made["options"] == {"temperature": 0.0, "top_k": 3, "num_predict": 9, "stop": ["END"]}
+    assert made["keep_alive"] == "300s"
+
+
+def test_a_long_prompt_gets_a_window_that_holds_it() -> None:
+    """Ollama would cut what exceeds its default window off without a word, so a larger one is asked for."""
+    assert "options" not in body(question("short"))
+    assert body(question("word " * 10_000))["options"]["num_ctx"] == 32768
+    assert body(question("word " * 100_000), 8192)["options"]["num_ctx"] == 8192
+
+
+def test_a_tool_result_names_its_tool() -> None:
+    """Ollama knows results by the tool's name, so the call's identifier is looked up."""
+    request = question()
+    call = chat.ToolCall(id="call_9", name="get_weather", arguments_json='{"city": "Rome"}')
+    request.messages.append(chat.Message(role=chat.ROLE_ASSISTANT, tool_calls=[call]))
+    clear = [chat.ContentPart(text="clear")]
+    request.messages.append(chat.Message(role=chat.ROLE_TOOL, tool_call_id="call_9", content=clear))
+    made = body(request)["messages"]
+    assert made[1]["tool_calls"][0]["function"]["arguments"] == {"city": "Rome"}
+    assert made[2]["tool_name"] == "get_weather"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        question(tools=[chat.Tool(name="f")], tool_choice=chat.ToolChoice(mode=chat.TOOL_CHOICE_MODE_REQUIRED)),
+        question(parameters=chat.GenerationParameters(parallel_tool_calls=False)),
+        chat.CompletionRequest(
+            messages=[
+                chat.Message(
+                    role=chat.ROLE_USER, content=[chat.ContentPart(image=chat.Image(url="https://example.com/a.png"))]
+                )
+            ]
+        ),
+    ],
+)
+def test_what_ollama_cannot_do_is_said(request_: chat.CompletionRequest) -> None:
+    """A forced tool, a single call, a picture by address: unsupported, so that another target may serve."""
+    with pytest.raises(ProviderFailure) as raised:
+        body(request_)
+    assert raised.value.failure_class is FailureClass.UNSUPPORTED
+
+
+def test_configured_spellings_are_kept() -> None:
+    """`llama3.1` and `llama3.1:latest` are one model; what is not there is named."""
+    names, missing = announced(["llama3.1:latest", "gone"], ["llama3.1", "qwen3:8b"], discover=True)
+    assert names == ["llama3.1:latest", "qwen3:8b"]
+    assert missing == ["gone"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "name", "remote"),
+    [
+        ({}, "llama3.1", False),
+        ({}, "gpt-oss:120b-cloud", True),
+        ({}, "glm-4.6:cloud", True),
+        ({"remote_host": "https://ollama.com:443"}, "renamed", True),
+    ],
+)
+def test_models_in_ollamas_cloud_are_remote(entry: dict[str, Any], name: str, remote: bool) -> None:
+    """A model that runs elsewhere is known by its name or by what Ollama says, whatever it was renamed to."""
+    assert is_remote(entry, name) is remote

@@ -1,0 +1,221 @@
+"""The OpenAI wire without I/O: requests, chunks, errors."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from provider_workers.backends.base import Finish, Piece, ProviderFailure, Reasoning, Text, TokenUsage, ToolDelta, Work
+from provider_workers.backends.openai_wire.dialects import DIALECTS, dialect_of
+from provider_workers.backends.openai_wire.errors import response_failure, stream_failure
+from provider_workers.backends.openai_wire.request import chat_body
+from provider_workers.backends.openai_wire.stream import ChatStream
+from provider_workers.settings import BackendSettings
+from service_common.clock import SystemClock
+from service_common.failures import FailureClass
+from service_common.vocabulary import FinishReason
+from tests.support.worker_processes import question
+from trunkline.types.v1 import chat_pb2 as chat
+
+SETTINGS = BackendSettings("openai", "openai_wire", "openai", "https://api.openai.com/v1", api_key="sk-x")
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def body(request: chat.CompletionRequest, dialect: str = "openai", **work: Any) -> dict[str, Any]:
+    """The body that a request becomes."""
+    return chat_body(Work("gpt-4o-mini", request, **work), SETTINGS, DIALECTS[dialect])
+
+
+def event(**chunk: Any) -> bytes:
+    """One event of a stream."""
+    return f"data: {json.dumps(chunk)}\n\n".encode()
+
+
+def delta(finish: str | None = None, **fields: Any) -> bytes:
+    """One event with a delta."""
+    return event(id="chatcmpl-1", model="gpt", choices=[{"index": 0, "delta": fields, "finish_reason": finish}])
+
+
+def read(*chunks: bytes) -> list[Piece]:
+    """The pieces of a whole answer."""
+    stream = ChatStream(SystemClock())
+    pieces = [piece for chunk in chunks for piece in stream.feed(chunk)]
+    stream.check()
+    return [*pieces, *([] if stream.done else stream.end()), stream.finish()]
+
+
+def test_a_request_has_what_was_asked_and_nothing_more() -> None:
+    """Absent parameters are absent from the body; zeros are in it."""
+    made = body(question("Hi", parameters=chat.GenerationParameters(temperature=0.0, max_output_tokens=7, seed=0)))
+    assert made == {
+        "model": "gpt-4o-mini",
+        "messages": [{"role": "user", "content": "Hi"}],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "temperature": 0.0,
+        "max_completion_tokens": 7,
+        "seed": 0,
+    }
+
+
+def test_dialects_differ_where_the_providers_do() -> None:
+    """Mistral names limit and seed otherwise and reports usage unasked."""
+    made = body(question("Hi", parameters=chat.GenerationParameters(max_output_tokens=7, seed=3)), "mistral")
+    assert (made["max_tokens"], made["random_seed"]) == (7, 3)
+    assert "stream_options" not in made
+
+
+def test_developer_messages_become_system_ones() -> None:
+    """Where a provider does not know the role, its instructions are the system's."""
+    request = chat.CompletionRequest(
+        messages=[chat.Message(role=chat.ROLE_DEVELOPER, content=[chat.ContentPart(text="Be brief.")])]
+    )
+    assert body(request)["messages"][0]["role"] == "developer"
+    assert body(request, "groq")["messages"][0]["role"] == "system"
+
+
+def test_a_parameter_without_a_word_for_it_is_unsupported() -> None:
+    """top_k on OpenAI is refused before anything is sent, so that another target may serve."""
+    with pytest.raises(ProviderFailure, match="top_k") as raised:
+        body(question(parameters=chat.GenerationParameters(top_k=5)))
+    assert raised.value.failure_class is FailureClass.UNSUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("dialect", "mark"), [("groq", {}), ("mistral", {"prefix": True}), ("vllm", {"continue_final_message": True})]
+)
+def test_a_begun_text_is_continued_in_each_dialect(dialect: str, mark: dict[str, bool]) -> None:
+    """The begun text goes last, with the provider's own mark."""
+    made = body(question(), dialect, prefill="Once upon")
+    assert made["messages"][-1]["content"] == "Once upon"
+    assert all(made.get(name, made["messages"][-1].get(name)) == value for name, value in mark.items())
+
+
+def test_options_pass_through_for_their_backend_alone() -> None:
+    """The caller's options for this backend are in the body, another's are not."""
+    request = question(provider_options={"openai": '{"store": false}', "groq": '{"x": 1}'})
+    assert body(request)["store"] is False
+    assert "x" not in body(request)
+
+
+def test_an_unknown_dialect_is_named_with_the_known() -> None:
+    """A wrong dialect in the configuration says which there are."""
+    with pytest.raises(ValueError, match="vllm"):
+        dialect_of("opnai", "openai")
+
+
+def test_usage_and_reasoning_are_read() -> None:
+    """Cached and reasoning tokens, and reasoning by either of its names."""
+    usage = {
+        "prompt_tokens": 9,
+        "completion_tokens": 4,
+        "prompt_tokens_details": {"cached_tokens": 8},
+        "completion_tokens_details": {"reasoning_tokens": 3},
+    }
+    pieces = read(
+        delta(reasoning_content="hm"),
+        delta(reasoning=" so"),
+        delta(content="Yes"),
+        delta("stop"),
+        event(choices=[], usage=usage),
+        b"data: [DONE]\n\n",
+    )
+    assert pieces == [
+        Reasoning("hm"),
+        Reasoning(" so"),
+        Text("Yes"),
+        TokenUsage(9, 4, 8, 3),
+        Finish(FinishReason.STOP, "gpt", "chatcmpl-1"),
+    ]
+
+
+def test_tool_calls_without_an_index_are_told_apart_by_id() -> None:
+    """Some servers send whole calls without an index."""
+    first = {"id": "a", "function": {"name": "f", "arguments": "{}"}}
+    second = {"id": "b", "function": {"name": "g", "arguments": "{}"}}
+    pieces = read(delta(tool_calls=[first, second]), delta("stop"), b"data: [DONE]\n\n")
+    assert pieces[:2] == [ToolDelta(0, "a", "f", "{}"), ToolDelta(1, "b", "g", "{}")]
+    assert pieces[-1] == Finish(FinishReason.TOOL_CALLS, "gpt", "chatcmpl-1")
+
+
+def test_a_refusal_is_shown() -> None:
+    """A refusal in words is the answer's text."""
+    assert Text("I cannot help.") in read(delta(refusal="I cannot help."), delta("stop"), b"data: [DONE]\n\n")
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        (),
+        (b"<!doctype html>\n",),
+        (delta(content="Half"),),
+        (delta(content="Half"), b"data: [DONE]\n\n"),
+        (event(result="other"),),
+        (delta("stop"), b"data: [DONE]\n\n"),
+        (delta(content="x"), b'data: {"broken\n\n'),
+        (b'{"result": "ok"}',),
+        (delta(content="x"), delta("error")),
+    ],
+)
+def test_what_is_not_a_whole_answer_is_broken(chunks: tuple[bytes, ...]) -> None:
+    """Nothing, pages, halves, other shapes and empty answers never look like an answer."""
+    with pytest.raises(ProviderFailure) as raised:
+        read(*chunks)
+    assert raised.value.failure_class in (FailureClass.STREAM_BROKEN, FailureClass.UNAVAILABLE)
+
+
+def test_text_before_an_error_in_one_read_is_not_lost() -> None:
+    """What arrived with the error is passed on first."""
+    stream = ChatStream(SystemClock())
+    assert stream.feed(delta(content="Half") + event(error={"message": "overloaded", "code": 503})) == [Text("Half")]
+    with pytest.raises(ProviderFailure) as raised:
+        stream.check()
+    assert raised.value.failure_class is FailureClass.OVERLOADED
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "expected"),
+    [
+        (400, {"message": "too long", "code": "context_length_exceeded"}, FailureClass.CONTEXT_EXCEEDED),
+        (400, {"message": "This model's maximum context length is 8192 tokens"}, FailureClass.CONTEXT_EXCEEDED),
+        (400, {"message": "flagged", "code": "content_filter"}, FailureClass.CONTENT_FILTERED),
+        (400, {"message": "Unsupported value: 'temperature'", "code": "unsupported_value"}, FailureClass.UNSUPPORTED),
+        (400, {"message": "Expected last role User or Tool for serving, got assistant"}, FailureClass.UNSUPPORTED),
+        (400, {"message": "temperature must be below 2"}, FailureClass.INVALID_REQUEST),
+        (401, {"message": "no", "code": "invalid_api_key"}, FailureClass.AUTH),
+        (402, {"message": "Insufficient Balance"}, FailureClass.QUOTA_EXHAUSTED),
+        (403, {"message": "blocked", "metadata": {"reasons": ["violence"]}}, FailureClass.CONTENT_FILTERED),
+        (404, {"message": "The model does not exist", "code": "model_not_found"}, FailureClass.UNSUPPORTED),
+        (413, {"message": "Request too large", "code": "rate_limit_exceeded"}, FailureClass.UNSUPPORTED),
+        (422, {"message": "value is not a valid dict"}, FailureClass.INVALID_REQUEST),
+        (429, {"message": "slow down", "code": "rate_limit_exceeded"}, FailureClass.RATE_LIMITED),
+        (
+            429,
+            {"message": "exceeded your current quota", "type": "insufficient_quota"},
+            FailureClass.QUOTA_EXHAUSTED,
+        ),
+        (500, {"message": "The server had an error", "type": "server_error"}, FailureClass.UNAVAILABLE),
+        (503, {"message": "The engine is overloaded", "type": "server_error"}, FailureClass.OVERLOADED),
+        (529, {"message": "Overloaded"}, FailureClass.OVERLOADED),
+    ],
+)
+def test_errors_by_code_status_and_words(status: int, error: dict[str, Any], expected: FailureClass) -> None:
+    """Each error becomes the class that the router acts on."""
+    failure = response_failure(status, {}, json.dumps({"error": error}).encode(), NOW)
+    assert (failure.failure_class, failure.http_status) == (expected, status)
+    assert failure.message == error["message"]
+
+
+@pytest.mark.parametrize("answer", [b"", b"<html>504</html>", b"[]", b'"x"', b"\xff"])
+def test_an_error_in_no_known_shape_is_told_by_its_status(answer: bytes) -> None:
+    """A proxy's page of an error is still an unavailable provider, never a crash."""
+    failure = response_failure(504, {"content-type": "text/html"}, answer, NOW)
+    assert failure.failure_class is FailureClass.UNAVAILABLE
+    assert "504" in failure.message
+
+
+def test_errors_inside_a_stream_go_by_their_code() -> None:
+    """OpenRouter's numeric codes count; an error without one means that the provider broke down."""
+    assert stream_failure({"message": "slow", "code": 429}).failure_class is FailureClass.RATE_LIMITED
+    assert stream_failure("boom").failure_class is FailureClass.UNAVAILABLE
