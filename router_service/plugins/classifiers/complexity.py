@@ -2,11 +2,11 @@
 
 from typing import ClassVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from router_service.domain.decision import Classification
 from router_service.domain.request import Request
-from router_service.plugins.classifiers.patterns import PatternSet
+from router_service.plugins.classifiers.patterns import PatternSet, check_patterns
 from router_service.plugins.settings import Settings
 from service_common.vocabulary import Complexity, Task
 
@@ -45,14 +45,16 @@ class ComplexityRules:
         detect_code: bool = True
         code_patterns: tuple[str, ...] = ()
 
+        @field_validator("code_patterns")
+        @classmethod
+        def _accepted(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+            check_patterns(value)
+            return value
+
     settings_model: ClassVar[type[BaseModel]] = Model
 
     def __init__(self, settings: Model) -> None:
-        """Compile the code patterns.
-
-        Raises:
-            PatternError: RE2 does not accept a pattern.
-        """
+        """Compile the code patterns."""
         self._settings = settings
         self._code = PatternSet(settings.code_patterns or _CODE_SIGNS)
 

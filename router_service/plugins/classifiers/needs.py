@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from router_service.domain.decision import Classification
 from router_service.domain.request import Request
@@ -62,14 +62,19 @@ class OutputLength:
         tokens: Mapping[str, int] = Field(default_factory=dict)
         reasoning_factor: float = Field(default=3.0, ge=1)
 
+        @field_validator("tokens")
+        @classmethod
+        def _known_tasks(cls, value: Mapping[str, int]) -> Mapping[str, int]:
+            for task, tokens in value.items():
+                Task.parse(task)
+                if tokens < 1:
+                    raise ValueError(f"{task}: {tokens} tokens are no answer")
+            return value
+
     settings_model: ClassVar[type[BaseModel]] = Model
 
     def __init__(self, settings: Model) -> None:
-        """Merge the settings into the defaults.
-
-        Raises:
-            ValueError: a task that does not exist.
-        """
+        """Merge the settings into the defaults."""
         self._typical = _TYPICAL_OUTPUT | {Task.parse(task): tokens for task, tokens in settings.tokens.items()}
         self._reasoning_factor = settings.reasoning_factor
 

@@ -48,3 +48,12 @@ def _reason(pattern: str, options: re2.Options) -> str:
         reason = error.args[0] if error.args else error
         return reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
     return "too large"
+
+
+def check_patterns(patterns: Sequence[str]) -> None:
+    """Refuse patterns that RE2 does not accept, when the configuration is read.
+
+    Raises:
+        PatternError: RE2 does not accept one of them.
+    """
+    PatternSet(patterns)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from router_service.domain.decision import Classification
 from router_service.domain.request import Request
-from router_service.plugins.classifiers.patterns import PatternSet
+from router_service.plugins.classifiers.patterns import PatternSet, check_patterns
 from router_service.plugins.classifiers.task_rules import TaskRule, load_task_rules
 from router_service.plugins.settings import Settings
 from service_common.vocabulary import Task
@@ -40,15 +40,18 @@ class TaskRules:
         head: int = Field(default=2000, ge=100)
         tail: int = Field(default=1000, ge=100)
 
+        @field_validator("rules")
+        @classmethod
+        def _known_tasks(cls, value: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+            for task, patterns in value.items():
+                Task.parse(task)
+                check_patterns(patterns)
+            return value
+
     settings_model: ClassVar[type[BaseModel]] = Model
 
     def __init__(self, settings: Model) -> None:
-        """Compile all rules into one set.
-
-        Raises:
-            PatternError: RE2 does not accept a pattern.
-            ValueError: a task that does not exist.
-        """
+        """Compile all rules into one set."""
         added = [
             TaskRule(Task.parse(task), ADDED_WEIGHT, rule) for task, rules in settings.rules.items() for rule in rules
         ]
