@@ -79,7 +79,7 @@ async def test_a_huge_picture_delays_no_neighbour(start: Start, simulated: Simul
 
 
 async def test_many_calls_at_once_all_end(start: Start, simulated: SimulatedProviders) -> None:
-    """A hundred calls over two targets of limited capacity: each answered once, none mixed up, nothing left in flight."""
+    """A hundred calls over two targets: each is answered once, none are mixed up, nothing stays in flight."""
     simulated.set_behaviour("openai", Behaviour(answer_tokens=20, first_token_latency=0.05))
     simulated.set_behaviour("groq", Behaviour(answer_tokens=20, first_token_latency=0.05))
     async with start(FIRST, SECOND, default_profile="least_loaded") as (router, caller):
