@@ -21,14 +21,12 @@ class BackendDescription:
     """A backend of a configuration.
 
     Attributes:
-        environment: the variables that its worker needs.
-        missing: those of them that are not set.
+        environment: the variables that its worker reads.
     """
 
     name: str
     kind: str
     environment: tuple[str, ...]
-    missing: tuple[str, ...]
     simulated: bool
     enabled: bool
 
@@ -69,7 +67,6 @@ def _backend(entry: Mapping[str, Any]) -> BackendDescription:
         name=entry["name"],
         kind=entry["kind"],
         environment=tuple(entry["environment"]),
-        missing=tuple(entry["missing"]),
         simulated=entry["simulated"],
         enabled=entry["enabled"],
     )

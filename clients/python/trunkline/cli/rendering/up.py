@@ -53,8 +53,9 @@ def _backend_state(backend: BackendDescription, rows: Sequence[TargetRow], unatt
     """A backend's state and what to say beside it."""
     if not backend.enabled:
         return Text("disabled", "dim"), Text("by the configuration", "dim")
-    if backend.missing:
-        return Text("not configured", "yellow"), Text(f"set {', '.join(backend.missing)}", "yellow")
+    lacking = next((row.state_reason for row in rows if row.state == "not_configured"), None)
+    if lacking is not None:
+        return Text("not configured", "yellow"), Text(lacking, "yellow")
     if unattached:
         return Text("starting", "yellow"), Text("its worker is not attached yet", "dim")
     ready = [row.target.partition("/")[2] for row in rows if row.state == "ready"]
