@@ -17,6 +17,7 @@ import grpc
 from opentelemetry.sdk.trace import TracerProvider
 
 from router_service.calls.completion import Calls
+from router_service.calls.waiting import WaitingRoom, WaitingSettings
 from router_service.config.store import ConfigurationStore, Running, Sources
 from router_service.contracts.engine import Engine
 from router_service.contracts.recording import Recorder
@@ -108,7 +109,8 @@ class Router:
         self._clock = clock
         self.table = Table(running.catalogue, facts, clock)
         answers = RecentAnswers(self.table.report_quality)
-        registry = AttemptRegistry(clock, sessions, self.table, (counter, answers))
+        self.room = WaitingRoom(clock, self._free_slots, _waiting(running))
+        registry = AttemptRegistry(clock, sessions, self.table, (counter, answers, self.room))
         interval = running.configuration.router.heartbeat_interval
         self.link = WorkerLink(clock, sessions, registry, self.table, LinkSettings(heartbeat_interval=interval))
         self.calls = Calls(
@@ -118,11 +120,16 @@ class Router:
             dispatcher=registry,
             estimator=counter,
             judgements=answers,
+            room=self.room,
             clock=clock,
             random=Random(),
         )
         store.subscribe(self._engines.follow)
         store.subscribe(lambda changed: self.table.apply_catalogue(changed.catalogue))
+        store.subscribe(lambda changed: self.room.follow(_waiting(changed)))
+
+    def _free_slots(self, target: str) -> float:
+        return min(self.table.free_slots(target), self._sessions.free_slots(target))
 
     def add_services(self, server: grpc.aio.Server, recorder: Recorder, identity: RouterIdentity) -> CallBoundary:
         """Register the three services; the boundary counts the calls in progress."""
@@ -180,6 +187,11 @@ async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
     if tracing is not None:
         await asyncio.to_thread(tracing.shutdown)
     return 0
+
+
+def _waiting(running: Running) -> WaitingSettings:
+    section = running.configuration.waiting
+    return WaitingSettings(section.length, section.queue_timeout)
 
 
 def _tracing(section: TracingSection, environment: Mapping[str, str]) -> TracerProvider | None:

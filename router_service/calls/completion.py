@@ -8,13 +8,15 @@ from random import Random
 from router_service.calls.embedding import keep_one_model
 from router_service.calls.planning import plan_targets
 from router_service.calls.tokens import TokenCount, count_tokens
+from router_service.calls.turn import Turn
+from router_service.calls.waiting import Seat, WaitingRoom
 from router_service.contracts.dispatch import Dispatcher
 from router_service.contracts.engine import Engine, Hop, TokenEstimator
 from router_service.contracts.recording import CallRecording
 from router_service.contracts.state import Cursors, Judgements, TableReader
 from router_service.dispatch.attempt_loop import AttemptLoop, PlannedCall
 from router_service.domain.decision import Decision, Rejection
-from router_service.domain.errors import NoTarget
+from router_service.domain.errors import Exhausted, NoTarget, RouterError
 from router_service.domain.events import CallEvent, Completed, DecisionMade, TextDelta
 from router_service.domain.profile import Profile
 from router_service.domain.request import Request
@@ -30,6 +32,7 @@ class Calls:
 
     Attributes:
         engine: the engine of the configuration in force; a call keeps the one that it began with.
+        room: where calls wait whose every target is busy.
     """
 
     engine: Callable[[], Engine]
@@ -38,6 +41,7 @@ class Calls:
     dispatcher: Dispatcher
     estimator: TokenEstimator
     judgements: Judgements
+    room: WaitingRoom
     clock: Clock
     random: Random
 
@@ -82,23 +86,63 @@ class Calls:
         profile = self._profile(engine, request)
         deadline = Deadline(began_at + (profile.attempts.default_deadline if time_left is None else time_left))
         cursor = self.cursors.claim(profile.name)
+        seat = self.room.seat(request.options.priority, request.tenant, deadline)
+        try:
+            while True:
+                decision = self._decide(engine, request, deadline, cursor)
+                recording.decision_made(request, decision)
+                made = DecisionMade(decision, recording.trace_id)
+                if not decision.plan:
+                    yield made
+                    raise NoTarget(engine.explain(decision), decision=decision)
+                turn = Turn(self.dispatcher, self.room, seat)
+                call = self._planned(engine, request, decision, deadline, recording, began_at)
+                try:
+                    async with aclosing(self._events(call, turn, made)) as events:
+                        async for event in events:
+                            yield event
+                    return
+                except Exhausted:
+                    if turn.begun or not turn.refused:
+                        raise
+                await self._wait(seat, turn, decision)
+        finally:
+            self.room.leave(seat)
+
+    def _decide(self, engine: Engine, request: Request, deadline: Deadline, cursor: int) -> Decision:
         decision = engine.decide(request, self.table.snapshot(), deadline.left(self.clock), cursor=cursor)
-        if request.operation is Operation.EMBED:
-            decision = keep_one_model(decision)
-        recording.decision_made(request, decision)
-        yield DecisionMade(decision, recording.trace_id)
-        if not decision.plan:
-            raise NoTarget(engine.explain(decision), decision=decision)
-        call = self._planned(engine, request, decision, deadline, recording, began_at)
-        loop = AttemptLoop(call, self.dispatcher, self.clock, self.random)
+        return keep_one_model(decision) if request.operation is Operation.EMBED else decision
+
+    async def _wait(self, seat: Seat, turn: Turn, decision: Decision) -> None:
+        try:
+            await self.room.wait(seat, turn.refused)
+        except RouterError as error:
+            error.decision = decision
+            raise
+
+    async def _events(
+        self, call: PlannedCall, dispatcher: Dispatcher, made: DecisionMade
+    ) -> AsyncGenerator[CallEvent, None]:
+        """The attempts' events, after the decision; nothing where no attempt could be started for want of capacity."""
+        recording = call.recording
+        announced = False
         text: list[str] = []
-        async with aclosing(loop.events()) as events:
-            async for event in events:
-                if recording.wants_content and isinstance(event, TextDelta):
-                    text.append(event.text)
-                if isinstance(event, Completed):
-                    recording.completed(event, "".join(text))
-                yield event
+        loop = AttemptLoop(call, dispatcher, self.clock, self.random)
+        try:
+            async with aclosing(loop.events()) as events:
+                async for event in events:
+                    if not announced:
+                        announced = True
+                        yield made
+                    if recording.wants_content and isinstance(event, TextDelta):
+                        text.append(event.text)
+                    if isinstance(event, Completed):
+                        recording.completed(event, "".join(text))
+                    yield event
+        except RouterError as error:
+            if not announced and not isinstance(error, Exhausted):
+                yield made
+            raise
 
     def _planned(
         self,

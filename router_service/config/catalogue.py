@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from router_service.config.policy import build_policy, expand
 from router_service.contracts.engine import Catalogue
 from router_service.domain.profile import AttemptLimits, Profile
-from router_service.domain.target import BackendPolicy, Price, Priors, TargetSpec
+from router_service.domain.target import UNLIMITED, BackendPolicy, Limits, Price, Priors, TargetSpec
 from service_common.configuration.backends import BackendSection, PriorsSection
+from service_common.configuration.capacity import LimitsSection
 from service_common.configuration.models import ModelSection, PriceSection
 from service_common.configuration.profiles import ProfileSection
 from service_common.configuration.schema import Configuration
@@ -70,6 +71,7 @@ def build_target(name: str, model: ModelSection, configuration: Configuration, f
         retires_on=model.retires_on or (None if backend.simulated else found.deprecated_on),
         successor=model.successor,
         priors=_priors(model.priors, backend.priors),
+        limits=_limits(model.limits),
         configured=_configured(model),
     )
 
@@ -122,9 +124,19 @@ def _backend(name: str, section: BackendSection) -> BackendPolicy:
         enabled=section.enabled,
         discover=section.discover,
         simulated=section.simulated,
-        max_concurrency=section.max_concurrency,
+        max_concurrency=_least(section.max_concurrency, section.limits.concurrency),
+        limits=_limits(section.limits),
         priors=_priors(section.priors, PriorsSection()),
     )
+
+
+def _limits(section: LimitsSection) -> Limits:
+    limits = Limits(section.requests_per_minute, section.tokens_per_minute, section.concurrency)
+    return UNLIMITED if limits == UNLIMITED else limits
+
+
+def _least(*limits: int | None) -> int | None:
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _priors(own: PriorsSection, inherited: PriorsSection) -> Priors:

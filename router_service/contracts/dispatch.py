@@ -21,7 +21,7 @@ class AttemptOrder:
         deadline: end of the attempt.
         first_token_timeout, idle_timeout: seconds.
         prefill: text of the answer so far, to be continued; empty: from the start.
-        input_tokens: estimate, for the usage of attempts that report none.
+        input_tokens: estimate, for the usage of attempts that report none; `output_tokens`: as expected.
         replaced: why the previous attempt failed.
         recording: told once, when the attempt settles.
     """
@@ -38,6 +38,7 @@ class AttemptOrder:
     idle_timeout: float
     recording: AttemptRecording
     input_tokens: int = 0
+    output_tokens: int = 0
     prefill: str = ""
     tenant: str = "default"
     task: str = "default"
@@ -51,7 +52,7 @@ class Refusal:
     Attributes:
         reason: why, for a person.
         retry_after: seconds until it may help to ask again; None: not known.
-        at_capacity: the target serves, but has no slot free now.
+        at_capacity: the target serves, but has no slot free now, or a limit is reached: waiting helps.
     """
 
     reason: str

@@ -40,12 +40,14 @@ class Claim:
     Attributes:
         probe: it is the one attempt that a half-open circuit lets through.
         listed: the table has a row of the target; a model that is yet to be pulled has none.
+        tokens: counted against limits per minute; None: not counted there.
     """
 
     target: str
     backend: str
     probe: bool = False
     listed: bool = True
+    tokens: int | None = None
 
 
 class AttemptGate(Protocol):

@@ -260,6 +260,7 @@ class AttemptLoop:
             idle_timeout=call.profile.attempts.idle_timeout,
             recording=recording,
             input_tokens=self._expected_tokens(start.target),
+            output_tokens=call.decision.classification.expected_output_tokens,
             prefill="".join(self._shown) if start.prefill else "",
             tenant=call.request.tenant,
             task=call.decision.classification.task.label,

@@ -158,6 +158,17 @@ class SessionDirectory:
         if not neighbours:
             del self._by_backend[session.hello.backend]
 
+    def free_slots(self, target: str) -> int:
+        """Attempts that the attached workers can take of a target now."""
+        backend, _, model = target.partition("/")
+        return sum(
+            max(0, session.hello.capacity - len(session.attempts))
+            for session in self._by_backend.get(backend, ())
+            if model in session.models
+            and session.state is WorkerState.READY
+            and not (session.draining or session.missed)
+        )
+
     def choose(self, order: AttemptOrder) -> WorkerSession | Refusal:
         """The session for an attempt: one whose heartbeats come, the least loaded, the least used."""
         best: WorkerSession | None = None

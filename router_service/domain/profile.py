@@ -21,6 +21,7 @@ class AttemptLimits:
         wait_for_retry_after: longest wait that is sat out on the same target when it says how long; 0: none.
         backoff_base, backoff_max: of the exponential back-off with full jitter before a retry.
         hedge: whether a second attempt is started when the first is slow.
+        hedge_budget: most hedges, as a share of the profile's calls, 0..1.
     """
 
     targets: int = 4
@@ -34,6 +35,7 @@ class AttemptLimits:
     backoff_base: float = 0.2
     backoff_max: float = 5.0
     hedge: bool = False
+    hedge_budget: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,23 @@ class Priors:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What a target or backend is given at most; None: no limit.
+
+    Attributes:
+        requests_per_minute, tokens_per_minute: over any 60 s; tokens of prompts and answers together.
+        concurrency: attempts at once.
+    """
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    concurrency: int | None = None
+
+
+UNLIMITED = Limits()
+
+
+@dataclass(frozen=True, slots=True)
 class BackendPolicy:
     """What the configuration allows a backend, whatever its workers say.
 
@@ -58,6 +75,7 @@ class BackendPolicy:
             address (never for its cloud models). The worker's own clearance may lower it.
         discover: models that a worker reports but the configuration does not list may be used.
         max_concurrency: most attempts at once over all its workers; None: what the workers say.
+        limits: per minute, over all its targets; their `concurrency` is part of `max_concurrency`.
     """
 
     name: str
@@ -69,6 +87,7 @@ class BackendPolicy:
     discover: bool = False
     simulated: bool = False
     max_concurrency: int | None = None
+    limits: Limits = UNLIMITED
     priors: Priors = field(default_factory=Priors)
 
 
@@ -112,6 +131,7 @@ class TargetSpec:
     retires_on: date | None = None
     successor: str = ""
     priors: Priors = field(default_factory=Priors)
+    limits: Limits = UNLIMITED
     configured: frozenset[str] = frozenset()
 
 

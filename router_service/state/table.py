@@ -22,6 +22,7 @@ from router_service.domain.worker import ModelReport, WorkerHeartbeat, WorkerHel
 from router_service.state.circuit import CircuitSettings
 from router_service.state.cooldowns import Cooldown, Cooldowns
 from router_service.state.entry import Standing, TargetEntry
+from router_service.state.limits import LimitBook, Limited
 from router_service.state.reports import Together, together
 from router_service.state.roster import Facts, Roster
 from service_common.clock import Clock
@@ -67,12 +68,20 @@ class Changes:
 class Table:
     """Implements `AttemptGate` and `SessionObserver`, and gives out snapshots."""
 
-    def __init__(self, catalogue: Catalogue, facts: Facts, clock: Clock, settings: TableSettings | None = None) -> None:
-        """Begin with the configured targets, detached."""
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        facts: Facts,
+        clock: Clock,
+        settings: TableSettings | None = None,
+        limits: LimitBook | None = None,
+    ) -> None:
+        """Begin with the configured targets, detached. `limits`: where other replicas count, too."""
         self._clock = clock
         self._settings = settings or TableSettings()
         self._roster = Roster(catalogue, facts, self._settings.circuit)
         self._cooldowns = Cooldowns()
+        self._limits = limits or LimitBook(clock.now)
         self._backend_in_flight: dict[str, int] = {}
         self._views: dict[str, TargetView] = {}
         self._dirty: set[str] = set()
@@ -185,13 +194,17 @@ class Table:
             entry.in_flight += 1
             self._touch((name,))
         self._backend_in_flight[backend] = self._backend_in_flight.get(backend, 0) + 1
-        return Claim(name, backend, probe, listed=entry is not None)
+        tokens = None if maintenance else order.input_tokens + order.output_tokens
+        return Claim(name, backend, probe, listed=entry is not None, tokens=tokens)
 
     def settle(self, claim: Claim, record: AttemptRecord) -> None:
         """See `AttemptGate.settle`."""
         self._backend_in_flight[claim.backend] -= 1
         if not self._backend_in_flight[claim.backend]:
             del self._backend_in_flight[claim.backend]
+        if claim.tokens is not None:
+            usage = record.outcome.usage
+            self._limits.correct((claim.target, claim.backend), usage.input_tokens + usage.output_tokens - claim.tokens)
         if not claim.listed:
             return
         entry = self._roster.entries[claim.target]
@@ -200,6 +213,11 @@ class Table:
         self._touch((claim.target,))
         if record.outcome.failure is not None:
             self._learn_from(claim, record.outcome.failure)
+
+    def free_slots(self, target: str) -> float:
+        """Attempts that the configuration lets a target begin now; infinite: it does not say."""
+        entry = self._roster.find(target)
+        return 0 if entry is None else self._free(entry)
 
     # SessionObserver
 
@@ -263,10 +281,20 @@ class Table:
             return Refusal(reason, retry_after)
         if order.sensitivity > entry.spec.clearance:
             return Refusal(f"{entry.spec.name} may see {entry.spec.clearance.label} requests at most")
+        if self._free(entry) <= 0:
+            return Refusal(f"{entry.spec.name} or its backend runs as many attempts at once as it may", at_capacity=True)
+        limited = (
+            Limited(entry.spec.name, entry.spec.limits),
+            Limited(entry.spec.backend, self._roster.backends[entry.spec.backend].limits),
+        )
+        return self._limits.claim(limited, order.input_tokens + order.output_tokens)
+
+    def _free(self, entry: TargetEntry) -> float:
+        """Attempts that the configuration lets a target begin now; infinite: it does not say."""
+        own = entry.spec.limits.concurrency
         most = self._roster.backends[entry.spec.backend].max_concurrency
-        if most is not None and self._backend_in_flight.get(entry.spec.backend, 0) >= most:
-            return Refusal(f'backend "{entry.spec.backend}" may run {most} attempts at once', at_capacity=True)
-        return None
+        free = float("inf") if own is None else own - entry.in_flight
+        return free if most is None else min(free, most - self._backend_in_flight.get(entry.spec.backend, 0))
 
     def _learn_from(self, claim: Claim, failure: Failure) -> None:
         policy = POLICIES[failure.failure_class]
@@ -298,8 +326,8 @@ class Table:
     def _view(self, entry: TargetEntry, now: float) -> TargetView:
         workers = self._together(entry)
         standing = self._standing(entry, workers, now)
-        most = self._roster.backends[entry.spec.backend].max_concurrency
-        capacity = workers.capacity if most is None else min(most, workers.capacity)
+        limits = (entry.spec.limits.concurrency, self._roster.backends[entry.spec.backend].max_concurrency)
+        capacity = min([workers.capacity, *(most for most in limits if most is not None)])
         self._schedule(entry, standing, now)
         return entry.view(standing, workers, capacity, now)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from service_common.configuration.capacity import LimitsSection
 from service_common.configuration.references import (
     MissingVariables,
     all_variables_in,
@@ -62,7 +63,7 @@ class BackendSection(Section):
         clearance: the highest sensitivity it may see; None: `internal`, or `confidential` for an Ollama on this host
             or a private address.
         capacity: most attempts at once in one worker.
-        max_concurrency: most attempts at once over all its workers.
+        max_concurrency: most attempts at once over all its workers; `limits`: that and limits per minute.
         discover: models that the worker reports but the file does not list may be used.
         simulated: a simulated provider stands in for the real one; shown wherever an answer is shown.
         dialect: of the OpenAI wire; None: the provider's.
@@ -80,6 +81,7 @@ class BackendSection(Section):
     region: str = ""
     capacity: Annotated[int, Field(ge=1, le=10_000)] = 64
     max_concurrency: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    limits: LimitsSection = LimitsSection()
     enabled: bool = True
     simulated: bool = False
     discover: bool = False

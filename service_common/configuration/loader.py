@@ -46,7 +46,8 @@ def load_configuration(
 ) -> Configuration:
     """Read and check a file. References are looked up in `environment`, then in the `.env` beside the file.
 
-    A backend's own references (`BackendSection.resolve`) and the worker token stay as they are written.
+    A backend's own references (`BackendSection.resolve`), the worker token and the address of Redis stay as
+    they are written.
 
     Raises:
         ConfigurationErrors: the file cannot be read, or has mistakes; all of them.
@@ -82,7 +83,7 @@ def parse_configuration(
 
 def is_deferred(path: Path) -> bool:
     """Whether the references at `path` are left to the process that needs them."""
-    if path == ("router", "worker_token"):
+    if path in (("router", "worker_token"), ("shared", "redis")):
         return True
     return len(path) > 2 and path[0] == "backends" and path[2] in CONNECTION_SETTINGS
 

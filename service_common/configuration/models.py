@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from service_common.configuration.backends import Fraction, PriorsSection
+from service_common.configuration.capacity import LimitsSection
 from service_common.configuration.scalars import Dollars, ModeWord
 from service_common.configuration.section import Section
 
@@ -36,6 +37,7 @@ class ModelSection(Section):
         price, context_window, max_output, abilities, mode, embedding_dimensions, retires_on: None: as in the table of
             facts.
         tier: the lower, the sooner where a policy goes by tiers.
+        limits: of this target alone, besides its backend's.
         retires_on: the day from which it is not used; `successor`: the target that takes its place.
     """
 
@@ -54,3 +56,4 @@ class ModelSection(Section):
     successor: str = ""
     embedding_dimensions: Tokens | None = None
     priors: PriorsSection = PriorsSection()
+    limits: LimitsSection = LimitsSection()

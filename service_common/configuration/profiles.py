@@ -9,6 +9,7 @@ from service_common.configuration.scalars import Duration, JsonObject
 from service_common.configuration.section import Section
 
 Steering = Literal["rules", "domains", "lengths", "tasks", "tiers"]
+Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(le=1_000_000)]
 
 
@@ -19,6 +20,7 @@ class AttemptsSection(Section):
         targets: most different targets; `retries_per_target`: further attempts on one; `total`: most attempts in all.
         first_token_timeout: None: learned from the target.
         wait_for_retry_after: longest wait that is sat out where a target says how long; 0: none.
+        hedge_budget: most hedges, as a share of the profile's calls.
     """
 
     targets: Annotated[int, Field(ge=1, le=50)] = 4
@@ -32,6 +34,7 @@ class AttemptsSection(Section):
     backoff_base: Duration = 0.2
     backoff_max: Duration = 5.0
     hedge: bool = False
+    hedge_budget: Share = 0.05
 
     @model_validator(mode="after")
     def _check_times(self) -> Self:

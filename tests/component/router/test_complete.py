@@ -199,7 +199,7 @@ async def test_no_capacity_is_told_with_a_quota_failure(start: Start, simulated:
     """A full worker is no failure of a provider: RESOURCE_EXHAUSTED, when to come back, no attempt."""
     tiny = Target(FIRST.backend, FIRST.model, section={"capacity": 1})
     simulated.set_behaviour("openai", Behaviour(first_token_latency=2.0))
-    async with start(tiny) as (_, caller):
+    async with start(tiny, waiting={"length": 0}) as (_, caller):
         first = caller.open(ask())
         await anext(aiter(first))
         await simulated.wait_for_request("openai", lambda request: request.prompt_sha256 is not None)

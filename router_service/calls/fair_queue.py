@@ -1,0 +1,59 @@
+"""The order in which calls wait: priority first, then tenants in turn, then whoever has the earliest deadline."""
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Rank:
+    """Where a call stands among its tenant's: earliest deadline first, then first come; `number` is unique."""
+
+    deadline: float
+    number: int
+
+
+class FairQueue(Generic[T]):
+    """Items by priority, tenant and rank. Bounded by who fills it."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._ranks: dict[int, dict[str, list[Rank]]] = {}
+        self._items: dict[int, T] = {}
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(tuple(self._items.values()))
+
+    def add(self, item: T, priority: int, tenant: str, rank: Rank) -> None:
+        """Let an item wait. A tenant that waits already keeps its turn; a new one comes last."""
+        insort(self._ranks.setdefault(priority, {}).setdefault(tenant, []), rank)
+        self._items[rank.number] = item
+
+    def remove(self, priority: int, tenant: str, rank: Rank) -> None:
+        """Take an item out; without effect where it is not there any more."""
+        if self._items.pop(rank.number, None) is None:
+            return
+        tenants = self._ranks[priority]
+        ranks = tenants[tenant]
+        del ranks[bisect_left(ranks, rank)]
+        if not ranks:
+            del tenants[tenant]
+        if not tenants:
+            del self._ranks[priority]
+
+    def first(self, fits: Callable[[T], bool]) -> T | None:
+        """The item whose turn it is among those that fit; its tenant goes behind the others of that priority."""
+        for priority in sorted(self._ranks, reverse=True):
+            tenants = self._ranks[priority]
+            for tenant, ranks in tenants.items():
+                for rank in ranks:
+                    if fits(self._items[rank.number]):
+                        tenants[tenant] = tenants.pop(tenant)
+                        return self._items[rank.number]
+        return None
