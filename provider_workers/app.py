@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from random import Random
@@ -102,10 +103,14 @@ async def _worker(settings: ProcessSettings) -> Worker:
 
 
 async def _keep_fresh(worker: Worker) -> None:
-    """Ask the provider now and then; an ailing one more often."""
+    """Ask the provider now and then; an ailing one more often, and at once after an attempt that changed it."""
     ready = REFRESH_REMOTE if worker.locality is Locality.REMOTE else REFRESH_NEAR
     while True:
-        await asyncio.sleep(ready if worker.state()[0] is WorkerState.READY else REFRESH_UNHEALTHY)
+        interval = ready if worker.state()[0] is WorkerState.READY else REFRESH_UNHEALTHY
+        with suppress(TimeoutError):
+            async with asyncio.timeout(interval):
+                await worker.changed.wait()
+        worker.changed.clear()
         await worker.refresh()
 
 

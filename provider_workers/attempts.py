@@ -45,7 +45,7 @@ class Attempts:
         self._tasks: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
         self._empty.set()
-        self.on_failure: Callable[[Order, Failed], None] | None = None
+        self.on_settled: Callable[[Order, Answered | Failed], None] | None = None
 
     @property
     def in_flight(self) -> int:
@@ -110,6 +110,6 @@ class Attempts:
             self._empty.set()
         if isinstance(end, Failed):
             end = replace(end, message=scrub(end.message, self._secrets))
-            if self.on_failure is not None:
-                self.on_failure(order, end)
+        if self.on_settled is not None:
+            self.on_settled(order, end)
         attempt.sink.report(order.attempt_id, end)

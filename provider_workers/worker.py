@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from provider_workers.attempts import Attempts
 from provider_workers.backends.base import BackendAdapter, BackendDescription, ModelDescription, RateLimitLeft
-from provider_workers.orders import Failed, Order
+from provider_workers.orders import Answered, Failed, Order
 from provider_workers.settings import WorkerSettings
 from service_common.clock import Clock
 from service_common.failures import FailureClass
@@ -51,7 +51,11 @@ Announcement = ModelsChanged | CoolDown
 
 
 class Worker:
-    """One backend, its attempts and its state. Call inside the running event loop."""
+    """One backend, its attempts and its state. Call inside the running event loop.
+
+    Attributes:
+        changed: set when an attempt changed what the backend has, so that it should be asked again.
+    """
 
     def __init__(self, settings: WorkerSettings, backend: BackendAdapter, locality: Locality, clock: Clock) -> None:
         """Know nothing of the provider yet; `refresh` asks it."""
@@ -63,7 +67,8 @@ class Worker:
         )
         self._draining = ""
         self.attempts = Attempts(backend, clock, settings.capacity, self._refusal, settings.backend.secrets)
-        self.attempts.on_failure = self._noticed
+        self.attempts.on_settled = self._noticed
+        self.changed = asyncio.Event()
         self.announce: Callable[[Announcement], None] = _nobody_listens
 
     @property
@@ -134,11 +139,13 @@ class Worker:
                 return f"{order.sensitivity.label} is above this worker's clearance ({clearance.label})"
         return ""
 
-    def _noticed(self, order: Order, failed: Failed) -> None:
-        """Tell every router what one attempt has learnt: the provider wants to be left alone."""
-        if failed.failure_class is FailureClass.RATE_LIMITED and failed.retry_after:
-            model = "" if failed.backend_wide else order.model
-            self.announce(CoolDown(model, failed.retry_after, failed.message))
+    def _noticed(self, order: Order, end: Answered | Failed) -> None:
+        """Tell every router what one attempt has learnt; note what makes the description stale."""
+        if order.operation in (Operation.PULL_MODEL, Operation.WARM_UP):
+            self.changed.set()
+        if isinstance(end, Failed) and end.failure_class is FailureClass.RATE_LIMITED and end.retry_after:
+            model = "" if end.backend_wide else order.model
+            self.announce(CoolDown(model, end.retry_after, end.message))
 
 
 def _nobody_listens(_: Announcement) -> None:

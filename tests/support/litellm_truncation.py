@@ -1,4 +1,4 @@
-"""Prints, as JSON, what litellm makes of a whole and of a cut answer of each provider. Run it as a process of its own."""
+"""Prints, as JSON, what litellm makes of whole and cut answers of each provider. Run it as a process of its own."""
 
 import asyncio
 import json

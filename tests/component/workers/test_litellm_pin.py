@@ -31,7 +31,7 @@ def test_litellm_is_the_pinned_one() -> None:
 
 @pytest.mark.peer
 def test_litellm_ends_cut_answers_as_if_they_were_whole() -> None:
-    """A stream without a finish reason is told as "stop"; only what was received tells, and for Gemini not even that."""
+    """A stream without a finish reason is told as "stop"; only what was received tells, for Gemini not even that."""
     found = json.loads(run("-m", "tests.support.litellm_truncation"))
     for provider in ("anthropic", "openai", "mistral"):
         assert found[provider] == {

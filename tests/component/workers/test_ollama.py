@@ -1,0 +1,79 @@
+"""What only Ollama's worker does: residence, warm-up, pulling, missing models."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from provider_workers.simulated import Behaviour, Fault, ProviderSpec, SimulatedProviders
+from service_common.failures import FailureClass
+from tests.support.worker_harness import Attached, ScriptedRouter, Tried
+from tests.support.worker_processes import complete_body, worker_process
+from trunkline.worker.v1 import worker_service_pb2 as wire
+
+
+@asynccontextmanager
+async def attached(
+    *flags: str, behaviour: Behaviour | None = None
+) -> AsyncIterator[tuple[SimulatedProviders, Attached]]:
+    """An Ollama and its worker, started with these flags."""
+    spec = ProviderSpec("ollama", behaviour=behaviour or Behaviour())
+    async with SimulatedProviders([spec]) as sim, ScriptedRouter(heartbeat=0.1) as router:
+        known = ["--backend", "ollama", "--kind", "ollama", "--base-url", sim.base_url("ollama")]
+        async with worker_process([*known, "--router", router.address, *flags]):
+            yield sim, await router.worker()
+
+
+def pull(worker: Attached, model: str) -> Tried:
+    """Order a model to be fetched."""
+    return worker.dispatch(b"", model, operation=wire.OPERATION_PULL_MODEL)
+
+
+async def test_a_model_is_pulled_with_progress() -> None:
+    """Pulling tells how far it has come, and the model answers afterwards."""
+    async with attached("--discover", "--pull") as (_, worker):
+        assert "qwen3:0.6b" not in [model.model for model in worker.hello.models]
+        tried = pull(worker, "qwen3:0.6b")
+        await tried.finished()
+        progress = [event.pull_progress for event in tried.events if event.HasField("pull_progress")]
+        assert any(0 < step.completed_bytes <= step.total_bytes for step in progress)
+        changed = (await worker.until("targets_changed")).targets_changed
+        assert "qwen3:0.6b" in [model.model for model in changed.models]
+        await worker.dispatch(complete_body(), "qwen3:0.6b").finished()
+
+
+async def test_pulling_needs_leave() -> None:
+    """Where the configuration does not allow it, nothing is fetched and the setting is named."""
+    async with attached("--discover") as (sim, worker):
+        failed = await pull(worker, "qwen3:0.6b").failed()
+        assert FailureClass(failed.failure_class) is FailureClass.UNSUPPORTED
+        assert "backends.ollama.pull" in failed.message
+        assert not [request for request in sim.requests("ollama") if request.path == "/api/pull"]
+
+
+async def test_warm_up_makes_a_model_resident() -> None:
+    """A model that was warmed up is in memory by the next look at the server, and the heartbeat says so."""
+    async with attached("--model", "llama3.1") as (_, worker):
+        assert not (await worker.heartbeat_where(lambda _: True)).resident_models
+        await worker.dispatch(b"", "llama3.1", operation=wire.OPERATION_WARM_UP).finished()
+        beat = await worker.heartbeat_where(lambda beat: list(beat.resident_models) == ["llama3.1"])
+        assert beat.state == wire.WORKER_STATE_READY
+
+
+async def test_a_configured_model_that_is_not_there_is_not_announced() -> None:
+    """The worker reports what is: a missing model is no target, and the reason names it and the way to get it."""
+    async with attached("--model", "llama3.1", "--model", "missing-model") as (_, worker):
+        assert [model.model for model in worker.hello.models] == ["llama3.1"]
+        assert "missing-model" in worker.hello.state_reason
+        assert "ollama pull" in worker.hello.state_reason
+
+
+async def test_an_ollama_that_comes_back_is_noticed() -> None:
+    """A server that cannot be reached makes the worker unhealthy; when it answers again, the worker is ready."""
+    broken = Behaviour(faults=(Fault("503", operation="any"),))
+    async with attached("--discover", behaviour=broken) as (sim, worker):
+        assert worker.hello.state == wire.WORKER_STATE_UNHEALTHY
+        sim.set_behaviour("ollama", Behaviour())
+        await worker.heartbeat_where(lambda beat: beat.state == wire.WORKER_STATE_READY)
+        async with asyncio.timeout(5):
+            changed = (await worker.until("targets_changed")).targets_changed
+        assert "llama3.1" in [model.model for model in changed.models]
