@@ -1,7 +1,7 @@
 """Finds out what a request is, by asking every classifier in turn; remembers the answers for a while."""
 
 from collections import OrderedDict
-from hashlib import blake2b
+from hashlib import sha256
 
 from router_service.contracts.engine import TokenEstimator
 from router_service.contracts.plugins import Classifier
@@ -70,7 +70,7 @@ def _digest(request: Request) -> bytes:
         *sorted(request.labels.items()),
         *((message.role, len(message.text)) for message in request.messages),
     )
-    digest = blake2b(repr(counts).encode(), digest_size=16)
+    digest = sha256(repr(counts).encode())
     for message in request.messages:
         digest.update(message.text.encode("utf-8", "surrogatepass"))
     return digest.digest()

@@ -27,9 +27,9 @@ RETIREMENT_NOTICE = timedelta(days=30)
 """How long before a model's retirement decisions warn of it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Question:
-    """Everything that one decision is made of."""
+    """Everything that one decision is made of; nothing changes it."""
 
     request: Request
     classification: Classification

@@ -6,7 +6,7 @@ from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
-from router_service.contracts.plugins import RoutingContext, Scorer, Scores
+from router_service.contracts.plugins import RoutingContext
 from router_service.domain.decision import Candidate, Expectation
 from router_service.domain.target import TargetView
 from router_service.engine.profiles import ReadyProfile
@@ -33,16 +33,20 @@ def rank(
     Raises:
         PluginMistake: a scorer gave not one number per candidate.
     """
-    totals = [0.0] * len(views)
-    columns = []
+    count = len(views)
+    totals = [0.0] * count
+    columns: list[Sequence[float]] = []
     raws: list[Iterable[float | None]] = []
     for scorer, weight in zip(profile.scorers, profile.weights, strict=True):
-        values, raw = _checked(scorer, scorer.score(context, views), len(views))
+        values, raw = scorer.score(context, views)
+        if len(values) != count or (raw is not None and len(raw) != count):
+            raise PluginMistake(f'the scorer "{scorer.name}" gave {len(values)} values for {count} candidates')
+        if count and (max(values) > 1.0 or min(values) < 0.0):
+            values = [min(1.0, max(0.0, value)) for value in values]
         totals = [total + weight * value for total, value in zip(totals, values, strict=True)]
         columns.append(values)
         raws.append(repeat(None) if raw is None else raw)
-    if totals and max(totals) > 1.0:  # by rounding
-        totals = [min(1.0, total) for total in totals]
+    _check_numbers(totals, columns, profile)
     expected = [expectations[view.spec.name] for view in views]
     rows: Any = (zip(*columns, strict=True), zip(*raws)) if columns else (repeat(()), repeat(()))  # noqa: B905
     candidates = list(map(_new_candidate, zip(views, expected, totals, *rows, repeat(profile.sheet))))
@@ -50,13 +54,11 @@ def rank(
     return candidates
 
 
-def _checked(scorer: Scorer, scores: Scores, expected: int) -> Scores:
-    values = scores.values
-    if len(values) != expected or (scores.raw is not None and len(scores.raw) != expected):
-        raise PluginMistake(f'the scorer "{scorer.name}" gave {len(values)} values for {expected} candidates')
-    total = sum(values)
-    if total != total:
-        raise PluginMistake(f'the scorer "{scorer.name}" gave a value that is not a number')
-    if values and (min(values) < 0.0 or max(values) > 1.0):
-        return Scores([min(1.0, max(0.0, value)) for value in values], scores.raw)
-    return scores
+def _check_numbers(totals: list[float], columns: Sequence[Sequence[float]], profile: ReadyProfile) -> None:
+    """Cut what rounding put above 1, and refuse values that are no numbers: they spread into the totals."""
+    if sum(totals) != sum(totals):
+        for scorer, values in zip(profile.scorers, columns, strict=True):
+            if any(value != value for value in values):
+                raise PluginMistake(f'the scorer "{scorer.name}" gave a value that is not a number')
+    if totals and max(totals) > 1.0:
+        totals[:] = [min(1.0, total) for total in totals]

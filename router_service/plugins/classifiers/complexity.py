@@ -18,7 +18,7 @@ _CODE_SIGNS = (
     r"[;{}]\s*\n\s*[\w}<@/]",
     r"traceback \(most recent call last\)",
 )
-_LOOKED_AT = 10_000
+_LOOKED_AT = 4_000
 """Characters in which code is looked for: code that only begins later makes a long request no harder."""
 
 
