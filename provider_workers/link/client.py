@@ -43,7 +43,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class RefusedError(Exception):
-    """A router refuses this worker for good: another protocol version, or a backend that it does not know."""
+    """A router refuses this worker for good: another protocol version, an unknown backend, or a newer start of it."""
 
 
 class Link:
@@ -125,7 +125,7 @@ class Link:
                 if said != complaint or ended.router_id:
                     _LOG.warning("%s", said)
                 complaint = "" if ended.router_id else said
-                if ended.code in _FINAL and not ended.router_id and not self._sessions:
+                if self._is_final(ended):
                     self._give_up(said)
                 await asyncio.sleep(self._delay(ended, failures))
                 await self._elsewhere_no_more(ended.router_id, address)
@@ -163,6 +163,12 @@ class Link:
         for session in self._sessions.values():
             session.announce(said)
 
+    def _is_final(self, ended: Ended) -> bool:
+        """Whether trying again is pointless: this worker is replaced, or refused while no other router takes it."""
+        if ended.code is grpc.StatusCode.ABORTED:
+            return True
+        return ended.code in _FINAL and not ended.router_id and not self._sessions
+
     def _give_up(self, said: str) -> None:
         if self._refused is not None and not self._refused.done():
             self._refused.set_result(said)
@@ -190,6 +196,10 @@ def _explained(address: str, ended: Ended) -> str:
             return f"{where} does not accept this worker's token ({ended.details}). Set TRUNKLINE_WORKER_TOKEN to its"
         case grpc.StatusCode.UNIMPLEMENTED:
             return f"{where} serves no workers: is it a Trunkline router?"
+        case grpc.StatusCode.ABORTED:
+            return (
+                f"{where} has a newer start of this worker: {ended.details}. Give each replica a worker id of its own"
+            )
         case grpc.StatusCode.UNAVAILABLE if not ended.router_id:
             return f"{where} cannot be reached; trying again"
         case code if ended.router_id:

@@ -175,6 +175,17 @@ async def test_a_final_refusal_ends_the_worker(sim: SimulatedProviders) -> None:
             assert "known: groq, ollama" in said.decode()
 
 
+async def test_a_newer_start_of_the_worker_ends_the_older(sim: SimulatedProviders) -> None:
+    """A worker that the router fenced for a newer start of the same identity leaves instead of fighting back."""
+    async with ScriptedRouter() as router:
+        router.refusal = (grpc.StatusCode.ABORTED, "worker-1 is attached with a higher epoch")
+        async with worker_process(arguments(sim, router.address)) as process:
+            async with asyncio.timeout(5):
+                _, said = await process.communicate()
+            assert process.returncode == 1
+            assert "newer start" in said.decode()
+
+
 async def test_work_above_the_capacity_is_refused(sim: SimulatedProviders) -> None:
     """The attempt that exceeds the capacity is refused at once; the slot of a settled one is free again."""
     async with ScriptedRouter() as router, worker_process([*arguments(sim, router.address), "--capacity", "1"]):
