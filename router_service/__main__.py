@@ -11,7 +11,7 @@ from pathlib import Path
 from router_service.app import ServeOptions, configure_logging, run
 from router_service.config.check import add_arguments, run_check
 from router_service.config.probing import ollama_models
-from router_service.plugins.builtin import built_in_plugins
+from router_service.plugins.discovery import installed_plugins
 from router_service.server.grpc_server import PortInUse
 from service_common.configuration import ConfigurationErrors, automatic_configuration, load_configuration
 from service_common.configuration.references import pick_variables
@@ -58,7 +58,7 @@ def _serve(parsed: argparse.Namespace) -> int:
 
 
 def _check(parsed: argparse.Namespace) -> int:
-    return run_check(parsed, os.environ, built_in_plugins(), datetime.now(UTC).date(), sys.stdout)
+    return run_check(parsed, os.environ, installed_plugins(), datetime.now(UTC).date(), sys.stdout)
 
 
 def _automatic(parsed: argparse.Namespace) -> int:
@@ -69,7 +69,7 @@ def _automatic(parsed: argparse.Namespace) -> int:
 
 def _describe(parsed: argparse.Namespace) -> int:
     configuration = load_configuration(
-        parsed.file, os.environ, built_in_plugins(), FactsTable.load(), datetime.now(UTC).date()
+        parsed.file, os.environ, installed_plugins(), FactsTable.load(), datetime.now(UTC).date()
     )
     backends = []
     for name, section in configuration.backends.items():

@@ -25,7 +25,7 @@ from router_service.dispatch.link import LinkSettings, WorkerLink
 from router_service.dispatch.registry import AttemptRegistry
 from router_service.dispatch.sessions import SessionDirectory
 from router_service.engine.engine import RoutingEngine
-from router_service.plugins.builtin import built_in_plugins
+from router_service.plugins.discovery import installed_plugins
 from router_service.plugins.registry import PluginRegistry
 from router_service.recording.spans import TraceRecorder
 from router_service.recording.untraced import UntracedRecorder
@@ -156,7 +156,7 @@ def run(options: ServeOptions) -> int:
 
 async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
     clock = SystemClock()
-    plugins = built_in_plugins()
+    plugins = installed_plugins()
     facts = FactsTable.load()
     store = ConfigurationStore(Sources(options.config, environment, plugins, facts, clock))
     settings = store.current.configuration.router

@@ -18,7 +18,7 @@ GROUPS: Mapping[str, PluginKind] = MappingProxyType(
 )
 
 
-class PluginLoadError(RuntimeError):
+class PluginLoadError(ValueError):
     """An installed plugin cannot be used; the message names package, entry point and cause, and what to do."""
 
 
