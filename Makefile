@@ -50,4 +50,5 @@ bench: $(STAMP) ## run the benchmarks
 
 clean: ## remove the virtual environment and all caches
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache
+	rm -rf clients/go/bin clients/java/target clients/typescript/dist clients/typescript/node_modules clients/typescript/src/gen
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
