@@ -18,6 +18,9 @@ class Cost:
     that fails every second time costs twice as much per answer); r is the reference cost, at which the value is 0.5.
     A target of unknown price scores 0. Raw figure: c. Source: the cost term of the balanced score,
     0.3 / (1 + cost), on a scale on which cost counts.
+
+    With a `quality_floor`, all targets of at least that quality score above all others, so that the cheapest good
+    enough comes first and the others stay as fallbacks: (1 + v) / 2 for those, v / 2 for the others.
     """
 
     name: ClassVar[str] = "cost"
@@ -27,15 +30,18 @@ class Cost:
 
         Attributes:
             reference: dollars per 1,000 tokens at which the value is 0.5.
+            quality_floor: quality 0..1 that is good enough; 0: cost alone counts.
         """
 
         reference: float = Field(default=0.01, gt=0)
+        quality_floor: float = Field(default=0.0, ge=0, le=1)
 
     settings_model: ClassVar[type[BaseModel]] = Model
 
     def __init__(self, settings: Model) -> None:
-        """Keep the reference."""
+        """Keep the settings."""
         self._reference = settings.reference
+        self._floor = settings.quality_floor
 
     def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
         """One value per candidate."""
@@ -57,6 +63,10 @@ class Cost:
             per_1k = cost * scale / (rate if rate > 0.01 else 0.01)
             values.append(reference / (reference + per_1k))
             raw.append(per_1k)
+        if self._floor > 0:
+            task = found.task.label
+            good = [view.quality(task) >= self._floor for view in candidates]
+            values = [(value + fits) / 2 for value, fits in zip(values, good, strict=True)]
         return Scores(values, raw)
 
 

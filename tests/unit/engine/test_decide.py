@@ -32,8 +32,18 @@ def test_single_criterion_profiles_choose_by_their_criterion(profile: str, first
     assert engine_for(views).decide(ask(profile=profile), snapshot(*views), 60.0).plan[0] == first
 
 
-def test_cost_takes_the_cheapest_where_nobody_reaches_the_wished_quality() -> None:
-    """The quality that the cost profile wishes for does not apply where no target has it."""
+def test_cost_prefers_the_cheapest_of_those_good_enough_and_keeps_the_others_as_fallbacks() -> None:
+    """Those of quality 0.8 lead by cost, the others follow by cost; the caller's own limit removes them."""
+    views = three()
+    decision = engine_for(views).decide(ask(profile="cost"), snapshot(*views), 60.0)
+    assert decision.plan == ("openai/good", "ollama/cheap", "groq/fast")
+    assert decision.rejections == ()
+    strict = engine_for(views).decide(ask(profile="cost", required_quality=0.8), snapshot(*views), 60.0)
+    assert strict.plan == ("openai/good",)
+
+
+def test_cost_takes_the_cheapest_where_nobody_is_good_enough() -> None:
+    """With no target of quality 0.8, cost alone decides."""
     views = three()[:2]
     decision = engine_for(views).decide(ask(profile="cost"), snapshot(*views), 60.0)
     assert decision.plan == ("ollama/cheap", "groq/fast")
