@@ -83,11 +83,12 @@ class ProviderHttp:
             if response.status >= 400:
                 _failed(span, str(response.status))
             yield response
-        except (aiohttp.ClientError, ConnectionError, ValueError) as error:
+        except (aiohttp.ClientError, OSError) as error:
             _failed(span, type(error).__qualname__)
             raise _failure(error, self._base, answered=response is not None) from error
         except ProviderFailure as failure:
-            _failed(span, failure.failure_class.label)
+            if response is None or response.status < 400:  # else the status is the error's type
+                _failed(span, failure.failure_class.label)
             raise
         except BaseException as error:  # cancellation and time-outs: the span ends as what it was
             _failed(span, type(error).__qualname__)
