@@ -18,7 +18,7 @@ build_go() { go -C "$ROOT/clients/go" build -o bin/ ./...; }
 
 build_typescript() {
     cd "$ROOT/clients/typescript"
-    [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error
+    [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error >/dev/null
     npm run --silent build
 }
 
