@@ -124,6 +124,21 @@ class Attached:
 
     def dispatch(self, body: bytes, model: str, **fields: Any) -> Tried:
         """Order an attempt; a body that fits no frame is put up to be fetched."""
+        tried, order = self._order(body, model, **fields)
+        self.send(dispatch=order)
+        return tried
+
+    def dispatch_and_cancel(self, body: bytes, model: str) -> Tried:
+        """Order an attempt and take it back in one message."""
+        tried, order = self._order(body, model)
+        frames = [
+            wire.RouterFrame(dispatch=order),
+            wire.RouterFrame(cancel=wire.Cancel(attempt_id=tried.attempt_id)),
+        ]
+        self.outgoing.put_nowait(wire.AttachResponse(frames=frames))
+        return tried
+
+    def _order(self, body: bytes, model: str, **fields: Any) -> tuple[Tried, wire.Dispatch]:
         attempt_id = len(self.attempts) + 1
         tried = self.attempts[attempt_id] = Tried(attempt_id)
         order = wire.Dispatch(
@@ -141,8 +156,7 @@ class Attached:
             order.body_size = len(body)
         else:
             order.body = body
-        self.send(dispatch=order)
-        return tried
+        return tried, order
 
     def cancel(self, tried: Tried) -> None:
         """Nobody waits for the attempt any more."""

@@ -124,7 +124,7 @@ class OllamaBackend:
         async with self._http.exchange("POST", "api/pull", {"model": model, "stream": True}) as response:
             await self._check(response)
             while chunk := await response.content.readany():
-                for line in parser.feed(chunk):
+                for line in _progress(parser, chunk):
                     if "error" in line:
                         raise stream_failure(line["error"])
                     succeeded = succeeded or line.get("status") == "success"
@@ -163,3 +163,10 @@ class OllamaBackend:
         if not 200 <= response.status < 300:
             body = await read_error_body(response)
             raise response_failure(response.status, response.headers, body, self._clock.wall())
+
+
+def _progress(parser: NdjsonParser, chunk: bytes) -> list[dict[str, Any]]:
+    try:
+        return parser.feed(chunk)
+    except ValueError as error:
+        raise ProviderFailure(FailureClass.STREAM_BROKEN, f"the progress holds a malformed line ({error})") from error

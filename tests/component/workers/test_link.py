@@ -207,8 +207,7 @@ async def test_cancel_before_the_first_step_settles(sim: SimulatedProviders) -> 
     async with ScriptedRouter(heartbeat=0.1) as router, worker_process(arguments(sim, router.address)):
         worker = await router.worker()
         for _ in range(20):
-            tried = worker.dispatch(complete_body(), MODEL)
-            worker.cancel(tried)
+            tried = worker.dispatch_and_cancel(complete_body(), MODEL)
             assert await tried.failure_class() is FailureClass.CANCELLED
         beats = len(worker.heartbeats)
         await worker.heartbeat_where(lambda beat: beat.sequence > beats + 2 and beat.in_flight == 0)
