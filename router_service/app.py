@@ -21,6 +21,7 @@ from router_service.calls.waiting import WaitingRoom, WaitingSettings
 from router_service.config.store import ConfigurationStore, Running, Sources
 from router_service.contracts.engine import Engine
 from router_service.contracts.recording import Recorder
+from router_service.dispatch.hedging import HedgeBudgets
 from router_service.dispatch.link import LinkSettings, WorkerLink
 from router_service.dispatch.registry import AttemptRegistry
 from router_service.dispatch.sessions import SessionDirectory
@@ -110,6 +111,7 @@ class Router:
         self.table = Table(running.catalogue, facts, clock)
         answers = RecentAnswers(self.table.report_quality)
         self.room = WaitingRoom(clock, self._free_slots, _waiting(running))
+        self.hedges = HedgeBudgets()
         registry = AttemptRegistry(clock, sessions, self.table, (counter, answers, self.room))
         interval = running.configuration.router.heartbeat_interval
         self.link = WorkerLink(clock, sessions, registry, self.table, LinkSettings(heartbeat_interval=interval))
@@ -121,6 +123,7 @@ class Router:
             estimator=counter,
             judgements=answers,
             room=self.room,
+            hedges=self.hedges,
             clock=clock,
             random=Random(),
         )

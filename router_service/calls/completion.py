@@ -15,6 +15,7 @@ from router_service.contracts.engine import Engine, Hop, TokenEstimator
 from router_service.contracts.recording import CallRecording
 from router_service.contracts.state import Cursors, Judgements, TableReader
 from router_service.dispatch.attempt_loop import AttemptLoop, PlannedCall
+from router_service.dispatch.hedging import HedgeBudgets
 from router_service.domain.decision import Decision, Rejection
 from router_service.domain.errors import Exhausted, NoTarget, RouterError
 from router_service.domain.events import CallEvent, Completed, DecisionMade, TextDelta
@@ -33,6 +34,7 @@ class Calls:
     Attributes:
         engine: the engine of the configuration in force; a call keeps the one that it began with.
         room: where calls wait whose every target is busy.
+        hedges: how many second attempts each profile may make.
     """
 
     engine: Callable[[], Engine]
@@ -42,6 +44,7 @@ class Calls:
     estimator: TokenEstimator
     judgements: Judgements
     room: WaitingRoom
+    hedges: HedgeBudgets
     clock: Clock
     random: Random
 
@@ -173,6 +176,7 @@ class Calls:
             recording=recording,
             spec_of=spec_of,
             check=check,
+            hedges=self.hedges.of(profile),
             began_at=began_at,
         )
 

@@ -23,11 +23,16 @@ def plan_targets(decision: Decision, snapshot: TableSnapshot, profile: Profile) 
                 context_window=view.spec.context_window,
                 can_continue="prefill" in view.spec.abilities,
                 first_token_limit=first_token_limit(view, profile.attempts),
-                hedge_after=view.metrics.first_token_p95 if profile.attempts.hedge else None,
+                hedge_after=hedge_after(view) if profile.attempts.hedge else None,
                 last_resort=name == profile.last_resort,
             )
         )
     return tuple(planned)
+
+
+def hedge_after(view: TargetView) -> float | None:
+    """Seconds until a target counts as slow: its 95th percentile, once there are 20 answers to tell it by."""
+    return view.metrics.first_token_p95 if view.metrics.samples >= ENOUGH_SAMPLES else None
 
 
 def first_token_limit(view: TargetView, limits: AttemptLimits) -> float:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from router_service.calls.waiting import Seat, WaitingRoom
 from router_service.contracts.dispatch import AttemptOrder, Dispatcher, Refusal, RunningAttempt
+from service_common.vocabulary import AttemptKind
 
 ASK_AGAIN = 0.25
 """Seconds until a call that has begun asks a busy target again: it waits in no queue, having had its turn."""
@@ -29,7 +30,8 @@ class Turn:
         """See `Dispatcher.start`."""
         target = order.spec.name
         started: RunningAttempt | Refusal
-        if not self.begun and self._room.contested(target, self._seat):
+        queues = not self.begun or order.kind is AttemptKind.HEDGE  # a hedge is an extra: others go before it
+        if queues and self._room.contested(target, self._seat):
             started = Refusal("other calls wait for it", at_capacity=True)
         else:
             started = self._dispatcher.start(order)

@@ -19,6 +19,7 @@ from router_service.dispatch.attempt_plan import (
     Reset,
     Start,
 )
+from router_service.dispatch.hedging import HedgeBudget
 from router_service.dispatch.seam import SeamCleaner
 from router_service.domain.attempt import AttemptRecord, Usage
 from router_service.domain.decision import Decision, Rejection
@@ -40,7 +41,7 @@ from router_service.domain.signals import AttemptSignal, Failed, Finished
 from router_service.domain.target import TargetSpec
 from service_common.clock import Clock
 from service_common.deadline import Deadline
-from service_common.vocabulary import StreamRecovery
+from service_common.vocabulary import AttemptKind, StreamRecovery
 
 CONTINUING = (StreamRecovery.CONTINUE, StreamRecovery.CONTINUE_OR_RESET)
 
@@ -53,6 +54,7 @@ class PlannedCall:
         plan: the decision's plan with what the machine needs of each target.
         spec_of: the target as the configuration and its workers describe it now; None: it is gone.
         check: the hard filters on the state of this moment; None: the target may be tried.
+        hedges: how many second attempts there may be.
         began_at: monotonic seconds of the call's arrival.
     """
 
@@ -65,6 +67,7 @@ class PlannedCall:
     recording: CallRecording
     spec_of: Callable[[str], TargetSpec | None]
     check: Callable[[str, Hop], Rejection | None]
+    hedges: HedgeBudget
     began_at: float
 
 
@@ -78,6 +81,7 @@ class AttemptLoop:
     random: Random
     _machine: AttemptMachine = field(init=False)
     _running: dict[int, RunningAttempt] = field(default_factory=dict)
+    _trying: dict[int, str] = field(default_factory=dict)
     _readers: dict[int, asyncio.Task[Sequence[AttemptSignal]]] = field(default_factory=dict)
     _records: list[AttemptRecord] = field(default_factory=list)
     _skipped: list[Rejection] = field(default_factory=list)
@@ -223,8 +227,10 @@ class AttemptLoop:
         """Start an attempt; where it is refused: seconds until it may help to ask again, None where not known."""
         call = self.call
         tried = frozenset(record.target for record in self._records)
-        hop = Hop(call.deadline.left(self.clock), self._spent, tried)
+        hop = Hop(call.deadline.left(self.clock), self._spent + self._at_stake, tried)
         rejection = call.check(start.target, hop)
+        if rejection is None and start.kind is AttemptKind.HEDGE and not call.hedges.allows():
+            rejection = Rejection(start.target, "hedge_budget", "the hedges that the profile allows are used up")
         spec = call.spec_of(start.target)
         if rejection is not None or spec is None:
             gone = Rejection(start.target, "attached", "the target is not there any more")
@@ -240,6 +246,11 @@ class AttemptLoop:
             self._skipped.append(Rejection(start.target, "claim", attempt.reason))
             return attempt.retry_after
         self._running[start.number] = attempt
+        self._trying[start.number] = start.target
+        if start.kind is AttemptKind.HEDGE:
+            call.hedges.spend()
+        elif number == 1:
+            call.hedges.earn()
         self._machine.started(start.number, self.clock.now())
         if start.prefill:
             self._seam = SeamCleaner("".join(self._shown))
@@ -289,6 +300,13 @@ class AttemptLoop:
     def _spent(self) -> int:
         """Nano-dollars of the settled attempts."""
         return sum(record.outcome.cost for record in self._records)
+
+    @property
+    def _at_stake(self) -> int:
+        """Nano-dollars that the running attempts are expected to cost; those of unknown price count as free."""
+        expectations = self.call.decision.expectations
+        running = (expectations.get(self._trying[number]) for number in self._running)
+        return sum(expected.cost or 0 for expected in running if expected is not None)
 
     def _completed(self) -> Completed:
         assert self._answer is not None

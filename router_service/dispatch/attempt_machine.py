@@ -105,8 +105,11 @@ class AttemptMachine:
     def refused(self, number: int, now: float, retry_after: float | None = None) -> list[Instruction]:
         """The attempt was not started (a filter, a lost claim, no slot): it costs nothing."""
         start = self._running.pop(number).start
+        target = self._targets[start.target]
         if retry_after is not None:
-            self._targets[start.target].available_at = now + retry_after
+            target.available_at = now + retry_after
+        if start.kind is AttemptKind.HEDGE:
+            target.launched = False  # it was an extra: as a fallback it may still be tried
         if self._done or self._running:
             return []
         return self._next(now, start.replaced)

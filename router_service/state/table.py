@@ -282,7 +282,7 @@ class Table:
         if order.sensitivity > entry.spec.clearance:
             return Refusal(f"{entry.spec.name} may see {entry.spec.clearance.label} requests at most")
         if self._free(entry) <= 0:
-            return Refusal(f"{entry.spec.name} or its backend runs as many attempts at once as it may", at_capacity=True)
+            return Refusal(f"{entry.spec.name} or its backend is at its limit of attempts", at_capacity=True)
         limited = (
             Limited(entry.spec.name, entry.spec.limits),
             Limited(entry.spec.backend, self._roster.backends[entry.spec.backend].limits),
