@@ -17,7 +17,7 @@ class Steering(NamedTuple):
 
     Attributes:
         preference: None: nothing does.
-        by: the section and its entry (`task creative`), for a person.
+        by: the rule's name, or the section and its entry (`task creative`), for a person.
     """
 
     preference: Preference | None = None
@@ -44,7 +44,7 @@ class Steerer:
         if request.options.model:
             follows = tuple(section for section in follows if section in NAMED_MODEL_FOLLOWS)
         if "rules" in follows and (rule := _first(policy.rules, request, found, wall)) is not None:
-            return Steering(rule.use, f"rule {rule.name}")
+            return Steering(rule.use, rule.name)
         if "domains" in follows and (use := self._domains.get(found.domain)) is not None:
             return Steering(use, f"domain {found.domain}")
         if "lengths" in follows and (rule := _first(policy.lengths, request, found, wall)) is not None:

@@ -21,6 +21,8 @@ _ABILITY_WORDS = {
 _TASK_TAGS = {Task.CREATIVE: "creative_writing", Task.DEFAULT: ""}
 GENERAL = "general"
 """The tag of a model that serves every capability of the yes-or-no catalogue."""
+NOT_REQUIRED = 10.0
+"""Distance of doing without a capability: offered after changes of figures."""
 
 
 class Use:
@@ -96,15 +98,18 @@ class Capability:
 
     def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
         """Reject those that lack a required capability."""
-        required = context.request.options.required_capabilities
+        required = own = context.request.options.required_capabilities
         if self._task_asks:
             tag = _TASK_TAGS.get(context.classification.task, context.classification.task.label)
             required = (*required, CapabilityRequirement(tag)) if tag else required
         if not required:
             return ()
-        return [rejection for view in candidates if (rejection := self._lacks(view.spec, required)) is not None]
+        return [rejection for view in candidates if (rejection := self._lacks(view.spec, required, own)) is not None]
 
-    def _lacks(self, spec: TargetSpec, required: Sequence[CapabilityRequirement]) -> Rejection | None:
+    def _lacks(
+        self, spec: TargetSpec, required: Sequence[CapabilityRequirement], own: Sequence[CapabilityRequirement]
+    ) -> Rejection | None:
+        """`own`: those that the caller named and could take back."""
         for asked in required:
             minimum = asked.min_rating or self._minimum
             rating = spec.capabilities.get(asked.name)
@@ -120,7 +125,8 @@ class Capability:
             elif asked.min_rating is not None:
                 return Rejection(spec.name, self.name, f"{asked.name} is not rated, {minimum} is required")
             elif not _listed(spec, asked.name):
-                return Rejection(spec.name, self.name, f"does not list {asked.name}", f"{asked.name} not required")
+                offer = f"{asked.name} not required" if asked in own else ""
+                return Rejection(spec.name, self.name, f"does not list {asked.name}", offer, NOT_REQUIRED)
         return None
 
 

@@ -11,6 +11,9 @@ from router_service.domain.target import TargetView
 from router_service.plugins.settings import NoSettings
 from router_service.plugins.words import whom
 
+REVERSAL = 100.0
+"""Distance of a relaxation that takes back what the caller chose: offered after any change of a figure."""
+
 
 class Clearance:
     """Out: targets that may not see so sensitive a request. Nothing the caller changes would admit them."""
@@ -63,6 +66,7 @@ class Region:
                 self.name,
                 f"in {view.spec.region or 'an unknown region'}, the data must stay in {options.region}",
                 "region_required false",
+                REVERSAL,
             )
             for view in candidates
             if view.spec.region.lower() != region and not view.spec.region.lower().startswith(region + "-")
@@ -86,7 +90,7 @@ class Exclude:
             return ()
         named = _named(excluded, context)
         return [
-            Rejection(view.spec.name, self.name, "excluded by the caller", "exclude without it")
+            Rejection(view.spec.name, self.name, "excluded by the caller", "leaving it out of exclude", REVERSAL)
             for view in candidates
             if view.spec.name in named or view.spec.backend in named
         ]
@@ -109,7 +113,7 @@ class Allow:
             return ()
         named = _named(allowed, context)
         return [
-            Rejection(view.spec.name, self.name, "not among those the caller allows", "allow with it")
+            Rejection(view.spec.name, self.name, "not among those the caller allows", "adding it to allow", REVERSAL)
             for view in candidates
             if view.spec.name not in named and view.spec.backend not in named
         ]

@@ -239,3 +239,12 @@ def test_a_simulated_target_is_named_as_such() -> None:
     """The decision warns that a planned target is simulated."""
     views = (view(spec("openai/a", simulated=True)),)
     assert engine_for(views).decide(ask(), snapshot(*views), 60.0).warnings == ("openai/a is simulated",)
+
+
+def test_a_change_of_a_figure_is_nearer_than_taking_a_choice_back() -> None:
+    """Where more money or fewer exclusions would help, the money is offered."""
+    views = (view(spec("a/dear", price=price(50, 50))), view("b/excluded"))
+    engine = engine_for(views)
+    decision = engine.decide(ask(max_cost=3_000_000, exclude=("b",)), snapshot(*views), 60.0)
+    assert decision.plan == ()
+    assert engine.explain(decision).endswith("would admit a/dear")

@@ -140,7 +140,7 @@ def test_each_condition_of_a_rule(
         ask(request=request_fields, **options), rules=(Rule("it", when, Preference(("b/large",), restrict=True)),)
     )
     assert (decision.plan == ("b/large",)) is holds
-    assert decision.matched_rule == ("rule it" if holds else "")
+    assert decision.matched_rule == ("it" if holds else "")
 
 
 def test_the_first_rule_that_matches_wins_and_rules_go_before_other_sections() -> None:
@@ -154,7 +154,7 @@ def test_the_first_rule_that_matches_wins_and_rules_go_before_other_sections() -
         ),
         tasks={Task.CREATIVE: Preference(("b/large",))},
     )
-    assert (decision.matched_rule, decision.plan[0]) == ("rule first", "c/coder")
+    assert (decision.matched_rule, decision.plan[0]) == ("first", "c/coder")
 
 
 def test_a_rule_may_choose_the_profile() -> None:
