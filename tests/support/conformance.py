@@ -51,8 +51,8 @@ KINDS = (
         "nomic-embed-text",
         frozenset({"file", "forced tool", "cached tokens", "reasoning tokens", "quota", "filter"}),
     ),
-    Kind("litellm", "anthropic", "claude-haiku-4-5", "", frozenset({"seed", "embeddings", "reasoning"})),
-    Kind("litellm", "gemini", "gemini-2.5-flash", "gemini-embedding-001", frozenset({"reasoning"})),
+    Kind("litellm", "anthropic", "claude-haiku-4-5", "", frozenset({"seed", "embeddings"})),
+    Kind("litellm", "gemini", "gemini-2.5-flash", "gemini-embedding-001"),
 )
 
 
