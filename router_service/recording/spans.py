@@ -8,6 +8,7 @@ OpenTelemetry's limit of 128 attributes, however many targets there are.
 import json
 import time
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
@@ -51,7 +52,7 @@ class TraceRecorder:
             attributes={
                 rpc.RPC_SYSTEM_NAME: "grpc",
                 rpc.RPC_METHOD: origin.method,
-                "network.peer.address": origin.peer,
+                **_peer_attributes(origin.peer),
             },
         )
         return CallSpans(self._tracer, span, self._content)
@@ -180,6 +181,18 @@ class AttemptSpan:
         attributes = getattr(self.span, "attributes", None) or {}
         target = str(attributes.get("trunkline.target", ""))
         self.call.add_event("target skipped", {"trunkline.target": target, "trunkline.reason": reason})
+
+
+def _peer_attributes(peer: str) -> dict[str, AttributeValue]:
+    """The conventions' words for gRPC's name of the caller: `ipv4:127.0.0.1:5000`, `ipv6:%5B::1%5D:5000`, `unix:PATH`."""
+    kind, _, address = unquote(peer).partition(":")
+    if kind not in ("ipv4", "ipv6"):
+        return {"network.peer.address": address} if address else {}
+    host, _, port = address.rpartition(":")
+    attributes: dict[str, AttributeValue] = {"network.peer.address": host.strip("[]")}
+    if port.isdigit():
+        attributes["network.peer.port"] = int(port)
+    return attributes
 
 
 def _request_attributes(request: Request) -> dict[str, AttributeValue]:

@@ -128,8 +128,10 @@ async def test_the_spans_tell_what_happened(caller: Caller, jaeger: Jaeger) -> N
         "trunkline.simulated": True,
         "trunkline.request_id": "r-1",
         "trunkline.labels": ["team=search"],
+        "network.peer.address": "127.0.0.1",
     }
     assert {name: server.tags.get(name) for name in expected} == expected
+    assert server.tags["network.peer.port"] > 0
     assert server.tags["trunkline.cost_usd"] == pytest.approx(done.cost_nanodollars / 1e9)
     attempt = next(span for span in children(spans, server) if span.kind == "client")
     expected = {
