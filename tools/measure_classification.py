@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from router_service.plugins.classifiers.sensitivity import SensitivityDetector
 from router_service.plugins.classifiers.task import TaskRules
 from service_common.vocabulary import Task
 
@@ -31,6 +32,13 @@ EXPECTED: Mapping[str, str] = {
     "creative_writing": "creative",
     "summarize": "summarization",
     "extract": "extraction",
+}
+SPANS: Mapping[str, str] = {
+    "CREDIT_CARD": "card",
+    "PHONE_NUMBER": "phone",
+    "EMAIL_ADDRESS": "email",
+    "US_SSN": "national_id",
+    "IBAN_CODE": "iban",
 }
 CODE = frozenset({Task.CODE_GENERATION, Task.CODE_REVIEW})
 Row = Mapping[str, Any]
@@ -87,19 +95,45 @@ def show_errors(judged: list[tuple[Row, str, str]], source: str, most: int) -> N
         print(f"--- {row['task']}: {want} taken for {got}\n{row['prompt'][:300]!r} ... {row['prompt'][-150:]!r}")
 
 
+def report_sensitive(texts: Iterable[Row], prompts: Iterable[Row]) -> None:
+    """Recall and precision by kind on labelled texts, and how often ordinary prompts raise an alarm."""
+    detector = SensitivityDetector(SensitivityDetector.Model())
+    right: Counter[str] = Counter()
+    missed: Counter[str] = Counter()
+    wrong: Counter[str] = Counter()
+    for row in texts:
+        there = {SPANS[span["type"]] for span in row["spans"] if span["type"] in SPANS}
+        found = set(detector.kinds_in(row["text"]))
+        right.update(there & found)
+        missed.update(there - found)
+        wrong.update(found - there)
+    print(f"\n{'kind':<16}{'texts':>8}{'recall':>8}{'precision':>11}")
+    for kind in sorted({*right, *missed, *wrong}):
+        there_count, found_count = right[kind] + missed[kind], right[kind] + wrong[kind]
+        recall, precision = right[kind] / max(1, there_count), right[kind] / max(1, found_count)
+        print(f"{kind:<16}{there_count:>8}{recall:>8.2f}{precision:>11.2f}")
+    rows = list(prompts)
+    alarms = Counter(kind for row in rows for kind in detector.kinds_in(row["prompt"]))
+    print(f"alarms in {len(rows)} ordinary prompts: {dict(alarms)}")
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("prompts", type=Path)
     parser.add_argument("--half", choices=("a", "b"), help="only this half of the templates")
     parser.add_argument("--errors", metavar="SOURCE", help="show prompts of this source that are taken wrongly")
+    parser.add_argument("--sensitive", type=Path, metavar="FILE", help="also measure the detection of sensitive data")
     parser.add_argument("--most", type=int, default=15)
     arguments = parser.parse_args()
-    rows = [row for row in read(arguments.prompts) if row["task_norm"] in EXPECTED]
+    prompts = list(read(arguments.prompts))
+    rows = [row for row in prompts if row["task_norm"] in EXPECTED]
     judged = judge(row for row in rows if arguments.half in (None, half_of(row)))
     report(judged)
     if arguments.errors is not None:
         show_errors(judged, arguments.errors, arguments.most)
+    if arguments.sensitive is not None:
+        report_sensitive(read(arguments.sensitive), prompts)
 
 
 if __name__ == "__main__":
