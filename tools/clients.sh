@@ -6,7 +6,7 @@
 #   tools/clients.sh --check-stubs                generate nothing; exit 1 if the committed stubs are out of date
 #
 # Needs Go 1.26, Node 20 with npm, Java 17 with Maven 3.8. A first build downloads from the languages' own registries
-# (Go 20 s, Node 15 s, Java 60 s); later ones take seconds. Two runs at a time do not disturb each other.
+# (Go 50 s, Node 10 s, Java 20 s); later ones take seconds. Two runs at a time do not disturb each other.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
