@@ -1,4 +1,4 @@
-"""`config-check`: every mistake of a configuration file, for people or as JSON. It starts nothing."""
+"""`check`: every mistake of a configuration file, for people or as JSON. It starts nothing."""
 
 import argparse
 import json

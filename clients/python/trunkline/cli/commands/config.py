@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trunkline.cli.modules import ROUTER, module_command, require
+from trunkline.cli.modules import CONFIGURATION, module_command, require
 from trunkline.cli.session import JsonOption
 
 app = typer.Typer(help="Check configurations.", no_args_is_help=True)
@@ -24,7 +24,7 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Find every mistake in a configuration file, with its line. Nothing is started."""
-    require(ROUTER)
-    command = module_command(ROUTER, "config-check", str(file), *(["--json"] if as_json else []))
+    require(CONFIGURATION)
+    command = module_command(CONFIGURATION, "check", str(file), *(["--json"] if as_json else []))
     sys.stdout.flush()
     os.execv(command[0], command)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trunkline.cli.modules import ROUTER, module_command
+from trunkline.cli.modules import CONFIGURATION, module_command
 
 _ANSWER_SECONDS = 20.0
 
@@ -46,7 +46,7 @@ async def automatic_configuration(environment: Mapping[str, str], simulated: Map
         ToolFailed: it cannot be made.
     """
     pairs = [part for name, url in simulated.items() for part in ("--simulated", f"{name}={url}")]
-    return await _ask(["automatic-configuration", *pairs], environment)
+    return await _ask(["automatic", *pairs], environment)
 
 
 async def describe_configuration(file: Path, environment: Mapping[str, str]) -> ConfigurationDescription:
@@ -55,7 +55,7 @@ async def describe_configuration(file: Path, environment: Mapping[str, str]) -> 
     Raises:
         ToolFailed: the file has mistakes; the message lists them.
     """
-    described = json.loads(await _ask(["describe-configuration", str(file), "--json"], environment))
+    described = json.loads(await _ask(["describe", str(file)], environment))
     return ConfigurationDescription(
         listen=described["listen"], backends=tuple(_backend(entry) for entry in described["backends"])
     )
@@ -79,7 +79,7 @@ async def _ask(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
         ToolFailed: it failed, or did not answer in time.
     """
     process = await asyncio.create_subprocess_exec(
-        *module_command(ROUTER, *arguments),
+        *module_command(CONFIGURATION, *arguments),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -1,0 +1,76 @@
+"""`python -m router_service.config`: questions about configurations that need the router's knowledge, not the router.
+
+A program of its own, so that `trunkline up` and `trunkline config check` do not wait for gRPC and tracing to load.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from router_service.config.check import add_arguments, run_check
+from router_service.config.probing import ollama_models
+from router_service.plugins.discovery import installed_plugins
+from service_common.configuration import ConfigurationErrors, automatic_configuration, load_configuration
+from service_common.facts import FactsTable
+
+FAILED = 1
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Answer one question; the exit status: 0 well, 1 failed, 2 wrong usage."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        return int(parsed.command(parsed))
+    except (ConfigurationErrors, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m router_service.config", description=__doc__.partition("\n")[0])
+    commands = parser.add_subparsers(required=True)
+    check = commands.add_parser("check", help="every mistake of a configuration file")
+    add_arguments(check)
+    check.set_defaults(command=_check)
+    automatic = commands.add_parser("automatic", help="a configuration out of what is there, as YAML")
+    automatic.add_argument("--simulated", action="append", default=[], metavar="NAME=URL", help="a simulated provider")
+    automatic.set_defaults(command=_automatic)
+    describe = commands.add_parser("describe", help="a file's backends and what each needs, as JSON")
+    describe.add_argument("file", type=Path, metavar="FILE")
+    describe.set_defaults(command=_describe)
+    return parser
+
+
+def _check(parsed: argparse.Namespace) -> int:
+    return run_check(parsed, os.environ, installed_plugins(), datetime.now(UTC).date(), sys.stdout)
+
+
+def _automatic(parsed: argparse.Namespace) -> int:
+    simulated = dict(pair.split("=", 1) for pair in parsed.simulated)
+    sys.stdout.write(automatic_configuration(os.environ, ollama_models(os.environ), simulated))
+    return 0
+
+
+def _describe(parsed: argparse.Namespace) -> int:
+    today = datetime.now(UTC).date()
+    configuration = load_configuration(parsed.file, os.environ, installed_plugins(), FactsTable.load(), today)
+    backends = [
+        {
+            "name": name,
+            "kind": section.kind,
+            "environment": list(section.variables()),
+            "simulated": section.simulated,
+            "enabled": section.enabled,
+        }
+        for name, section in configuration.backends.items()
+    ]
+    sys.stdout.write(json.dumps({"listen": configuration.router.listen, "backends": backends}) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
