@@ -202,7 +202,8 @@ class RoutingEngine:
         )
         views, rejections = admit(context, question.selection.views, profile.hard, profile.soft)
         candidates = rank(context, profile, views, question.expectations)
-        return Ballot(profile.profile.name, weight, profile.picker.order(context, candidates), rejections)
+        ordered = profile.picker.order(context, candidates)
+        return Ballot(profile.profile.name, weight, ordered, rejections, by_score=ordered is candidates)
 
 
 def _warnings(candidates: Sequence[Candidate], plan: tuple[str, ...], today: date) -> list[str]:

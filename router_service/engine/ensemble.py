@@ -1,6 +1,6 @@
 """Lets several profiles vote on the order of targets."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from router_service.domain.decision import Candidate, Rejection, ScoreSheet, Vote
@@ -14,20 +14,22 @@ class Ballot:
         weight: of the profile; all ballots together have 1.
         ordered: its candidates as it would try them.
         rejections: those it put aside.
+        by_score: whether the order is that of the scores, so that equal scores mean equal places.
     """
 
     profile: str
     weight: float
     ordered: Sequence[Candidate]
     rejections: tuple[Rejection, ...]
+    by_score: bool = True
 
 
 def count(ballots: Sequence[Ballot]) -> tuple[list[Candidate], tuple[Rejection, ...], tuple[Vote, ...]]:
     """The common order, the targets that no profile admits, and each profile's vote.
 
-    The target with the most weight of first choices leads; equal ones, and the rest, by their weighted Borda count
-    (first of n candidates n points, the last 1, of n). A candidate's score is that count, 0..1, and its
-    scorers are the profiles.
+    The target with the most weight of first choices leads; the rest follow by their weighted Borda count
+    (see `_points`). A
+    candidate's score is that count, 0..1, and its scorers are the profiles.
     """
     votes = tuple(Vote(ballot.profile, ballot.weight, ballot.ordered[0].target) for ballot in ballots if ballot.ordered)
     first: dict[str, float] = {}
@@ -37,18 +39,36 @@ def count(ballots: Sequence[Ballot]) -> tuple[list[Candidate], tuple[Rejection, 
     values: dict[str, list[float]] = {}
     candidates: dict[str, Candidate] = {}
     for number, ballot in enumerate(ballots):
-        most = len(ballot.ordered)
-        for place, candidate in enumerate(ballot.ordered):
+        for candidate, points in zip(ballot.ordered, _points(ballot), strict=True):
             candidates.setdefault(candidate.target, candidate)
-            values.setdefault(candidate.target, [0.0] * len(ballots))[number] = (most - place) / most
+            values.setdefault(candidate.target, [0.0] * len(ballots))[number] = points
     merged = [_counted(candidate, values[name], sheet) for name, candidate in candidates.items()]
-    merged.sort(key=lambda one: (-first.get(one.target, 0.0), -one.score, one.target))
+    merged.sort(key=lambda one: (-one.score, one.target))
+    winner = max(merged, key=lambda one: first.get(one.target, 0.0), default=None)
+    if winner is not None:
+        merged.remove(winner)
+        merged.insert(0, winner)
+    return merged, _rejected_by_all(ballots, candidates), votes
+
+
+def _rejected_by_all(ballots: Sequence[Ballot], admitted: Container[str]) -> tuple[Rejection, ...]:
+    """For each target that no profile admits, the reason of the first."""
     rejected: dict[str, Rejection] = {}
     for ballot in ballots:
         for rejection in ballot.rejections:
-            if rejection.target not in candidates:
+            if rejection.target not in admitted:
                 rejected.setdefault(rejection.target, rejection)
-    return merged, tuple(rejected.values()), votes
+    return tuple(rejected.values())
+
+
+def _points(ballot: Ballot) -> list[float]:
+    """The first of n candidates gets 1, the last 1/n; equal ones the points of the first of them."""
+    most = len(ballot.ordered)
+    points: list[float] = []
+    for place, candidate in enumerate(ballot.ordered):
+        equal = place > 0 and ballot.by_score and candidate.score == ballot.ordered[place - 1].score
+        points.append(points[-1] if equal else (most - place) / most)
+    return points
 
 
 def _counted(candidate: Candidate, values: list[float], sheet: ScoreSheet) -> Candidate:

@@ -189,6 +189,16 @@ def test_an_ensemble_votes_with_weights_and_shows_the_votes() -> None:
     assert set(decision.plan) == {"a/small", "b/large", "c/coder"}
 
 
+def test_equal_scores_get_equal_points_in_a_vote() -> None:
+    """Where one profile sees no difference, its vote does not order the targets by their names."""
+    views = (view(spec("a/dear", price=price(9, 9))), view(spec("b/cheap")), view(spec("c/cheap")))
+    ensembles = {"committee": {"quality": 1.0, "cost": 1.0}}
+    decision = decide(ask(profile="committee"), views, ensembles=ensembles)
+    values = {candidate.target: candidate.values for candidate in decision.candidates}
+    assert values["b/cheap"] == values["c/cheap"]
+    assert [values[name][0] for name in ("a/dear", "b/cheap")] == [1.0, 1.0]
+
+
 def test_an_ensemble_is_listed_among_the_profiles_with_limits() -> None:
     """Who carries out an ensemble's plan finds its attempt limits under its name: those of the heaviest member."""
     profiles = with_profile("few", attempts=AttemptLimits(targets=2))
