@@ -17,6 +17,7 @@ import grpc
 from opentelemetry.sdk.trace import TracerProvider
 
 from router_service.calls.completion import Calls
+from router_service.calls.idempotency import IdempotencySettings, IdempotentCalls
 from router_service.calls.waiting import WaitingRoom, WaitingSettings
 from router_service.config.store import ConfigurationStore, Running, Sources
 from router_service.contracts.engine import Engine
@@ -127,6 +128,7 @@ class Router:
             clock=clock,
             random=Random(),
         )
+        self.repeats = IdempotentCalls(self.calls.stream, clock, _idempotency(running))
         store.subscribe(self._engines.follow)
         store.subscribe(lambda changed: self.table.apply_catalogue(changed.catalogue))
         store.subscribe(lambda changed: self.room.follow(_waiting(changed)))
@@ -138,7 +140,9 @@ class Router:
         """Register the three services; the boundary counts the calls in progress."""
         boundary = CallBoundary(recorder)
         admin = AdminServicer(self.table, self._sessions, self._clock)
-        server.add_generic_rpc_handlers((router_handlers(RouterServicer(self.calls, boundary)), admin_handlers(admin)))
+        server.add_generic_rpc_handlers(
+            (router_handlers(RouterServicer(self.calls, self.repeats, boundary)), admin_handlers(admin))
+        )
         worker_service_pb2_grpc.add_WorkerServiceServicer_to_server(
             WorkerServicer(self.link, self._clock, identity), server
         )
@@ -185,6 +189,7 @@ async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
         await stop.wait()
         log.info("stopping: %d calls in progress", boundary.active)
         await lifecycle.stop(settings.lame_duck, settings.drain_grace, router.link.close)
+        await router.repeats.close()
         for task in background:
             task.cancel()
     if tracing is not None:
@@ -195,6 +200,11 @@ async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
 def _waiting(running: Running) -> WaitingSettings:
     section = running.configuration.waiting
     return WaitingSettings(section.length, section.queue_timeout)
+
+
+def _idempotency(running: Running) -> IdempotencySettings:
+    section = running.configuration.idempotency
+    return IdempotencySettings(section.ttl, section.grace, section.entries, section.memory)
 
 
 def _tracing(section: TracingSection, environment: Mapping[str, str]) -> TracerProvider | None:

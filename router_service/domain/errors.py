@@ -5,6 +5,7 @@ RouterError
 +- NoTarget              nothing fits the constraints                  FAILED_PRECONDITION
 +- CallFailed            every attempt failed                          by the last failure's class
 +- Exhausted             no capacity, or a limit reached               RESOURCE_EXHAUSTED
++- KeyReused             an idempotency key of another request       ALREADY_EXISTS
 +- DeadlinePassed        the caller's time is over                     DEADLINE_EXCEEDED
 +- NotFound              no such target, profile, ...  (admin)         NOT_FOUND
 """
@@ -76,6 +77,12 @@ class Exhausted(RouterError):
     """There is no capacity now, or a limit is reached; `retry_after` says when to come back."""
 
     reason = "EXHAUSTED"
+
+
+class KeyReused(RouterError):
+    """The idempotency key belongs to another request; nothing was sent."""
+
+    reason = "IDEMPOTENCY_KEY_REUSED"
 
 
 class DeadlinePassed(RouterError):

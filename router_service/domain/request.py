@@ -93,6 +93,7 @@ class Request:
         seeded: whether the caller set a sampling seed.
         options: what the caller wants of the routing.
         labels: short key-value pairs.
+        idempotency_key: calls with one key are one call; `fingerprint` tells whether they ask the same.
         tenant: who pays.
     """
 
@@ -112,6 +113,7 @@ class Request:
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
     request_id: str = ""
     idempotency_key: str = ""
+    fingerprint: bytes = b""
     tenant: str = "default"
 
     @property

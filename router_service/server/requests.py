@@ -1,6 +1,7 @@
 """From the wire to the router's own request values. Validation comes first: see `validation.py`."""
 
 from collections.abc import Iterable
+from hashlib import sha256
 
 from router_service.domain.request import CapabilityRequirement, PromptMessage, Request, RoutingOptions
 from service_common.vocabulary import Complexity, Operation, Sensitivity, StreamRecovery, Task
@@ -56,7 +57,16 @@ def completion_request(completion: chat_pb.CompletionRequest, body: bytes) -> Re
         labels=dict(completion.labels),
         request_id=completion.request_id,
         idempotency_key=completion.idempotency_key,
+        fingerprint=fingerprint(completion) if completion.idempotency_key else b"",
     )
+
+
+def fingerprint(completion: chat_pb.CompletionRequest) -> bytes:
+    """What two requests have in common that ask the same: everything but the caller's own identifier of the request."""
+    same = chat_pb.CompletionRequest()
+    same.CopyFrom(completion)
+    same.ClearField("request_id")
+    return sha256(same.SerializeToString(deterministic=True)).digest()
 
 
 def embedding_request(embed: router_pb.EmbedRequest, body: bytes) -> Request:

@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 
 from router_service.calls.completion import Calls
+from router_service.calls.idempotency import IdempotentCalls
 from router_service.domain.events import Completed
 from router_service.server.catalogue import models_response
 from router_service.server.decisions import decision_message
@@ -23,9 +24,10 @@ SERVICE = pb.DESCRIPTOR.services_by_name["RouterService"].full_name
 class RouterServicer:
     """Answers applications."""
 
-    def __init__(self, calls: Calls, boundary: CallBoundary) -> None:
-        """Serve `calls`, each inside `boundary`."""
+    def __init__(self, calls: Calls, repeats: IdempotentCalls, boundary: CallBoundary) -> None:
+        """Serve `calls`, each inside `boundary`; completions, which may be repeated, through `repeats`."""
         self._calls = calls
+        self._repeats = repeats
         self._boundary = boundary
 
     async def route(self, received: Received[pb.RouteRequest], context: Context) -> pb.RouteResponse:
@@ -43,7 +45,7 @@ class RouterServicer:
             request = completion_request(received.message.completion, received.body)
             request = replace(request, options=replace(request.options, stream_recovery=StreamRecovery.RESET))
             collector = Collector()
-            async with aclosing(self._calls.stream(request, recording, time_left(context))) as events:
+            async with aclosing(self._repeats.stream(request, recording, time_left(context))) as events:
                 async for event in events:
                     collector.add(event)
             return collector.answer()
@@ -53,7 +55,7 @@ class RouterServicer:
         async with self._boundary.recorded(f"{SERVICE}/StreamComplete", context) as recording:
             check_completion(received.message.completion)
             request = completion_request(received.message.completion, received.body)
-            async with aclosing(self._calls.stream(request, recording, time_left(context))) as events:
+            async with aclosing(self._repeats.stream(request, recording, time_left(context))) as events:
                 async for event in events:
                     await context.write(event_message(event))
 

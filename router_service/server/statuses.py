@@ -30,6 +30,7 @@ STATUSES: Mapping[type[errors.RouterError], grpc.StatusCode] = MappingProxyType(
         errors.NoTarget: grpc.StatusCode.FAILED_PRECONDITION,
         errors.CallFailed: grpc.StatusCode.UNAVAILABLE,
         errors.Exhausted: grpc.StatusCode.RESOURCE_EXHAUSTED,
+        errors.KeyReused: grpc.StatusCode.ALREADY_EXISTS,
         errors.DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,
         errors.NotFound: grpc.StatusCode.NOT_FOUND,
     }

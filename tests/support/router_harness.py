@@ -52,6 +52,7 @@ class RunningRouter:
     async def stop(self, lame_duck: float = 0.0, grace: float = 1.0) -> None:
         """Stop in good order."""
         await self.lifecycle.stop(lame_duck, grace, self.router.link.close)
+        await self.router.repeats.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -34,6 +34,7 @@ _CALL_ERROR = "trunkline.types.v1.CallError"
 _BY_REASON: Mapping[str, type[TrunklineError]] = MappingProxyType(
     {
         "INVALID_REQUEST": InvalidRequest,
+        "IDEMPOTENCY_KEY_REUSED": InvalidRequest,
         "NO_TARGET": NoTarget,
         "ALL_ATTEMPTS_FAILED": CallFailed,
         "EXHAUSTED": Exhausted,
@@ -46,6 +47,7 @@ _BY_STATUS: Mapping[grpc.StatusCode, type[TrunklineError]] = MappingProxyType(
     {
         grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
         grpc.StatusCode.OUT_OF_RANGE: InvalidRequest,
+        grpc.StatusCode.ALREADY_EXISTS: InvalidRequest,
         grpc.StatusCode.FAILED_PRECONDITION: NoTarget,
         grpc.StatusCode.RESOURCE_EXHAUSTED: Exhausted,
         grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,

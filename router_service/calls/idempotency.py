@@ -1,0 +1,254 @@
+"""Calls with an idempotency key: a repeat joins the running call or gets its answer, and nothing is done twice."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Protocol
+
+from router_service.calls.kept_call import KeptCall, OutlivedRecording
+from router_service.contracts.recording import CallRecording
+from router_service.domain.errors import Exhausted, KeyReused
+from router_service.domain.events import CallEvent, DecisionMade
+from router_service.domain.request import Request
+from service_common.clock import Clock
+from service_common.deadline import Deadline
+from service_common.vocabulary import Sensitivity, StreamRecovery
+
+RESETTING = (StreamRecovery.RESET, StreamRecovery.CONTINUE_OR_RESET)
+RETRY_AFTER = 1.0
+
+Stream = Callable[[Request, CallRecording, float | None], AsyncGenerator[CallEvent, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencySettings:
+    """Times in seconds, memory in bytes; see `IdempotencySection`."""
+
+    ttl: float = 600.0
+    grace: float = 30.0
+    entries: int = 10_000
+    memory: int = 64 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class IdempotencyCounts:
+    """Since the start. `joined`: repeats of a running call; `replayed`: of one that ended, here or elsewhere."""
+
+    begun: int = 0
+    joined: int = 0
+    replayed: int = 0
+    refused: int = 0
+    abandoned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """A whole answer as replicas share it."""
+
+    fingerprint: bytes
+    events: Sequence[CallEvent]
+
+
+class SharedAnswers(Protocol):
+    """Answers that other replicas may have given. Fails silently: a call then goes on without it."""
+
+    async def find(self, key: str) -> KeptAnswer | None:
+        """The answer under a key; None: there is none, or it cannot be had in time."""
+        ...
+
+    async def keep(self, key: str, answer: KeptAnswer, ttl: float) -> None:
+        """Keep an answer for `ttl` seconds."""
+        ...
+
+
+class IdempotentCalls:
+    """Calls by tenant and key. Bounded in number and memory: the oldest answers are forgotten first."""
+
+    def __init__(
+        self, stream: Stream, clock: Clock, settings: IdempotencySettings, shared: SharedAnswers | None = None
+    ) -> None:
+        """Carry calls out with `stream`; look for earlier answers in `shared`, too, where there is one."""
+        self._stream = stream
+        self._clock = clock
+        self._settings = settings
+        self._shared = shared
+        self.counts = IdempotencyCounts()
+        self._running: dict[tuple[str, str], KeptCall] = {}
+        self._answers: OrderedDict[tuple[str, str], tuple[float, KeptCall]] = OrderedDict()
+        self._memory = 0
+        self._tasks: dict[KeptCall, asyncio.Task[None]] = {}
+        self._graces: dict[KeptCall, asyncio.TimerHandle] = {}
+
+    @property
+    def kept(self) -> int:
+        """Calls that are kept, running ones included."""
+        return len(self._running) + len(self._answers)
+
+    def stream(
+        self, request: Request, recording: CallRecording, time_left: float | None
+    ) -> AsyncGenerator[CallEvent, None]:
+        """As `Calls.stream`; with an idempotency key the call of that key, whoever began it.
+
+        Raises:
+            KeyReused: the key belongs to another request.
+            RouterError: no answer can be given.
+        """
+        if not request.idempotency_key:
+            return self._stream(request, recording, time_left)
+        return self._joined(request, recording, time_left)
+
+    async def close(self) -> None:
+        """End the calls that nobody waits for any more, and those that somebody does."""
+        tasks = tuple(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for grace in self._graces.values():
+            grace.cancel()
+        self._graces.clear()
+
+    async def _joined(
+        self, request: Request, recording: CallRecording, time_left: float | None
+    ) -> AsyncGenerator[CallEvent, None]:
+        key = (request.tenant, request.idempotency_key)
+        deadline = None if time_left is None else Deadline.after(self._clock, time_left)
+        call = self._find(key, request)
+        own: OutlivedRecording | None = None
+        if call is None:
+            own, deadline = OutlivedRecording(recording), None  # the call itself ends with its first caller's deadline
+            call = self._begin(key, request, own, time_left)
+        self._end_grace(call)
+        try:
+            may_reset = request.options.stream_recovery in RESETTING
+            async with aclosing(call.follow(deadline, may_reset=may_reset)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            if own is not None:
+                own.outlive()
+
+    def _find(self, key: tuple[str, str], request: Request) -> KeptCall | None:
+        """The call of a key, running or answered; None: there is none.
+
+        Raises:
+            KeyReused: it is another request's.
+        """
+        self._forget_old()
+        running = self._running.get(key)
+        answered = self._answers.get(key)
+        call = running or (answered[1] if answered else None)
+        if call is None:
+            return None
+        self._check(call.fingerprint, request)
+        if running is not None:
+            self.counts.joined += 1
+        else:
+            self.counts.replayed += 1
+        return call
+
+    def _check(self, fingerprint: bytes, request: Request) -> None:
+        if fingerprint != request.fingerprint:
+            self.counts.refused += 1
+            raise KeyReused(
+                f'the idempotency key "{request.idempotency_key}" belongs to another request; '
+                "repeat that one unchanged, or take a new key"
+            )
+
+    def _begin(
+        self, key: tuple[str, str], request: Request, recording: CallRecording, time_left: float | None
+    ) -> KeptCall:
+        if self.kept >= self._settings.entries:
+            if not self._answers:
+                raise Exhausted(
+                    f"{self.kept} calls with an idempotency key run already, which is as many as may",
+                    retry_after=RETRY_AFTER,
+                )
+            self._drop(next(iter(self._answers)))
+        self.counts.begun += 1
+        call = self._running[key] = KeptCall(request.fingerprint, self._clock, self._begin_grace)
+        task = self._tasks[call] = asyncio.create_task(self._run(key, call, request, recording, time_left))
+        task.add_done_callback(lambda _: self._tasks.pop(call, None))
+        return call
+
+    async def _run(
+        self,
+        key: tuple[str, str],
+        call: KeptCall,
+        request: Request,
+        recording: CallRecording,
+        time_left: float | None,
+    ) -> None:
+        earlier: KeptAnswer | None = None
+        try:
+            if self._shared is not None:
+                earlier = await self._shared.find(_shared_key(key))
+            if earlier is None:
+                await call.carry_out(self._stream(request, recording, time_left))
+            else:
+                self.counts.replayed += 1
+                await call.carry_out(self._replay(earlier, request))
+        finally:
+            self._end_grace(call)
+            del self._running[key]
+        if call.whole:
+            self._keep(key, call)
+            if self._shared is not None and earlier is None and not _is_confidential(call):
+                await self._shared.keep(_shared_key(key), KeptAnswer(call.fingerprint, call.events), self._settings.ttl)
+
+    async def _replay(self, answer: KeptAnswer, request: Request) -> AsyncGenerator[CallEvent, None]:
+        self._check(answer.fingerprint, request)
+        for event in answer.events:
+            yield event
+
+    # ------------------------------------------------------------------------------------------ keeping and forgetting
+
+    def _keep(self, key: tuple[str, str], call: KeptCall) -> None:
+        if call.size > self._settings.memory:
+            return
+        self._answers[key] = (self._clock.now() + self._settings.ttl, call)
+        self._memory += call.size
+        while self._memory > self._settings.memory:
+            self._drop(next(iter(self._answers)))
+
+    def _forget_old(self) -> None:
+        now = self._clock.now()
+        while self._answers:
+            key = next(iter(self._answers))
+            if self._answers[key][0] > now:
+                return
+            self._drop(key)
+
+    def _drop(self, key: tuple[str, str]) -> None:
+        _, call = self._answers.pop(key)
+        self._memory -= call.size
+
+    def _begin_grace(self, call: KeptCall) -> None:
+        """Its last caller has left: it goes on for a while, so that a repeat finds it."""
+        if call in self._tasks:
+            self._graces[call] = asyncio.get_running_loop().call_later(self._settings.grace, self._abandon, call)
+
+    def _end_grace(self, call: KeptCall) -> None:
+        grace = self._graces.pop(call, None)
+        if grace is not None:
+            grace.cancel()
+
+    def _abandon(self, call: KeptCall) -> None:
+        self._graces.pop(call, None)
+        task = self._tasks.get(call)
+        if task is not None and not call.readers:
+            self.counts.abandoned += 1
+            task.cancel()
+
+
+def _is_confidential(call: KeptCall) -> bool:
+    """Whether the answer must not leave this process."""
+    decisions = (event.decision for event in call.events if isinstance(event, DecisionMade))
+    return any(decision.classification.sensitivity is Sensitivity.CONFIDENTIAL for decision in decisions)
+
+
+def _shared_key(key: tuple[str, str]) -> str:
+    """The tenant's name cannot run into the key: its length stands before it."""
+    tenant, own = key
+    return f"{len(tenant)}:{tenant}:{own}"
