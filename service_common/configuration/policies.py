@@ -109,6 +109,35 @@ class EnsembleSection(Section):
     profiles: Mapping[str, Annotated[float, Field(gt=0)]] = Field(min_length=1)
 
 
+LENGTHS: Mapping[str, tuple[str, int]] = {
+    "very_long_prompt": ("input_tokens_above", 100_000),
+    "long_prompt": ("input_tokens_above", 30_000),
+    "long_answer": ("output_tokens_above", 8_000),
+    "long_context": ("min_context_above", 128_000),
+}
+"""The short form of the section `lengths`: what each name means where the file gives no `above`."""
+
+
+def spell_out_lengths(value: Any) -> Any:
+    """`{long_prompt: target}` or `{long_prompt: {use: target, above: 40000}}` as a list of rules that rank.
+
+    Raises:
+        ValueError: a name that is none of `LENGTHS`.
+    """
+    if not isinstance(value, dict):
+        return value
+    unknown = [name for name in value if name not in LENGTHS]
+    if unknown:
+        raise ValueError(f"no length {unknown[0]!r}. Known: {', '.join(LENGTHS)}; or write a list of rules")
+    rules = []
+    for name, (field, above) in LENGTHS.items():
+        if name in value:
+            said = value[name] if isinstance(value[name], dict) else {"use": value[name]}
+            said = dict(said)
+            rules.append({"name": name, "when": {field: said.pop("above", above)}, "restrict": False, **said})
+    return rules
+
+
 class DecisionCacheSection(Section):
     """How long, and for how many requests, what was found out about a request is reused; 0 entries: never."""
 

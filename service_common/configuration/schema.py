@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from service_common.configuration.backends import BackendSection, Fraction
 from service_common.configuration.capacity import IdempotencySection, SharedSection, WaitingSection
@@ -17,6 +17,7 @@ from service_common.configuration.policies import (
     EnsembleSection,
     PreferenceSection,
     RuleSection,
+    spell_out_lengths,
 )
 from service_common.configuration.profiles import ProfileSection
 from service_common.configuration.scalars import (
@@ -86,7 +87,7 @@ class Configuration(Section):
     tiers: Mapping[ComplexityWord, PreferenceSection] = {}
     tasks: Mapping[TaskWord, PreferenceSection] = {}
     domains: Mapping[Name, DomainSection] = {}
-    lengths: tuple[RuleSection, ...] = ()
+    lengths: Annotated[tuple[RuleSection, ...], BeforeValidator(spell_out_lengths)] = ()
     rules: tuple[RuleSection, ...] = ()
     ensembles: Mapping[Name, EnsembleSection] = {}
     decision_cache: DecisionCacheSection = DecisionCacheSection()
