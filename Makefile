@@ -45,8 +45,8 @@ components: $(STAMP) ## build Jaeger, Ollama and a tiny model for the tests (abo
 clients: $(STAMP) ## build the clients in Go, TypeScript and Java; a language whose tools are missing is skipped
 	@tools/clients.sh
 
-bench: $(STAMP) ## run the benchmarks
-	@$(BIN)/python -m pytest tests/bench -s
+bench: $(STAMP) ## measure what a request costs (docs/performance.md), 3 minutes; JSON into build/bench.json
+	@$(BIN)/python -m tests.bench --json build/bench.json
 
 clean: ## remove the virtual environment and all caches
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache

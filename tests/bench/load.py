@@ -18,11 +18,11 @@ SENTENCE = "Our customer bought two tickets last week and could not use them. Te
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a closed loop did. `latencies`: seconds of each call. `text_bytes`, `text_events`: of streams."""
+    """What a closed loop did. `latencies`: seconds of each call. `events`: messages of streams."""
 
     seconds: float
     latencies: tuple[float, ...]
-    text_events: int = 0
+    events: int = 0
 
 
 def prompt(size: int) -> chat.CompletionRequest:
@@ -41,7 +41,7 @@ async def complete(address: str, calls: int, in_flight: int, size: int = 200) ->
     """
     body = pb.CompleteRequest(completion=prompt(size)).SerializeToString()
     async with grpc.aio.insecure_channel(address) as channel:
-        call = channel.unary_unary(COMPLETE)
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(COMPLETE)
 
         async def one() -> int:
             answer: bytes = await call(body, timeout=CALL_TIMEOUT)
@@ -60,7 +60,7 @@ async def stream(address: str, calls: int, in_flight: int) -> Load:
     """
     body = pb.StreamCompleteRequest(completion=prompt(200)).SerializeToString()
     async with grpc.aio.insecure_channel(address) as channel:
-        call = channel.unary_stream(STREAM)
+        call: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(STREAM)
 
         async def one() -> int:
             events = 0
@@ -80,7 +80,8 @@ async def _closed_loop(one: Callable[[], Awaitable[int]], calls: int, in_flight:
         nonlocal events
         for _ in left:
             began = time.perf_counter()
-            events += await one()
+            found = await one()
+            events += found
             latencies.append(time.perf_counter() - began)
 
     began = time.perf_counter()

@@ -2,7 +2,7 @@
 
     python -m tests.bench.otlp_sink
 
-Prints its address; answers `GET`-like calls of `bench.Sink/Count` with the count in eight bytes.
+Prints its address. `bench.Sink/Count` answers with the count in eight bytes.
 """
 
 import asyncio
@@ -53,7 +53,8 @@ async def serve() -> None:
 def spans_at(address: str) -> int:
     """How many spans the sink at `address` has taken."""
     with grpc.insecure_channel(address) as channel:
-        return int.from_bytes(channel.unary_unary(COUNT)(b"", timeout=5.0), "big")
+        count: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(COUNT)
+        return int.from_bytes(count(b"", timeout=5.0), "big")
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,21 +95,21 @@ def stack(
     address = f"127.0.0.1:{port}"
     file = folder / f"{name}.yaml"
     file.write_text(yaml.safe_dump(_configuration(source, tracing, providers)))
-    # pyproject's environment variables of OTLP must not turn on what a stack is to run without
     environment = {**os.environ, "TRUNKLINE_WORKER_TOKEN": TOKEN, "BENCH_KEY": "none"}
     flags = ["--config", str(file), "--log-level", "ERROR"]
-    running = {}
-    with _process(["-m", "router_service", "serve", *flags, "--listen", address], environment) as router:
-        with _all(
-            {
-                one: ["-m", "provider_workers", *flags, "--backend", one, "--router", address, "--worker-id", one]
-                for one in providers
-            },
-            environment,
-        ) as workers:
-            running = {one: psutil.Process(process.pid) for one, process in workers.items()}
-            asyncio.run(_until_ready(address, len(providers)))
-            yield Stack(name, address, psutil.Process(router.pid), running)
+    with ExitStack() as started:
+
+        def start(*arguments: str) -> "subprocess.Popen[str]":
+            return started.enter_context(_process(["-m", *arguments, *flags], environment))
+
+        router = start("router_service", "serve", "--listen", address)
+        workers = {
+            one: start("provider_workers", "--backend", one, "--router", address, "--worker-id", one)
+            for one in providers
+        }
+        asyncio.run(_until_ready(address, (router, *workers.values())))
+        processes = {one: psutil.Process(worker.pid) for one, worker in workers.items()}
+        yield Stack(name, address, psutil.Process(router.pid), processes)
 
 
 def seconds_until_up(source: Upstream, folder: Path) -> float:
@@ -126,13 +126,14 @@ def seconds_until_up(source: Upstream, folder: Path) -> float:
     with _process(
         ["-m", "trunkline.cli", "up", "--config", str(file), "--listen", f"127.0.0.1:{port}"], environment
     ) as up:
-        while "is up" not in _first_line(up):
-            pass
+        line = ""
+        while "is up" not in line:
+            line = _first_line(up)
         return time.monotonic() - began
 
 
 def _configuration(source: Upstream, tracing: Mapping[str, Any], providers: Sequence[str]) -> dict[str, Any]:
-    models = {"openai": MODEL, "ollama": "llama3.2", "anthropic": "claude-sonnet-4-5"}
+    models = {"openai": MODEL, "ollama": "llama3.1", "anthropic": "claude-sonnet-4-5"}
     return {
         "router": {"metrics_listen": ""},
         "tracing": dict(tracing),
@@ -150,15 +151,19 @@ def _configuration(source: Upstream, tracing: Mapping[str, Any], providers: Sequ
     }
 
 
-async def _until_ready(address: str, targets: int) -> None:
+async def _until_ready(address: str, processes: Sequence["subprocess.Popen[str]"]) -> None:
+    """Wait until as many targets are ready as there are workers; the first process is the router."""
     async with asyncio.timeout(READY_TIMEOUT), grpc.aio.insecure_channel(address) as channel:
         stub = RouterServiceStub(channel)
-        while True:
-            listed = await stub.ListModels(pb.ListModelsRequest(), wait_for_ready=True)
-            ready = [model for model in listed.models if model.state == target_pb2.TARGET_STATE_READY]
-            if len(ready) >= targets:
-                return
+        ready = 0
+        while ready < len(processes) - 1:
             await asyncio.sleep(POLL)
+            for process in processes:
+                if process.poll() is not None:
+                    raise ChildProcessError(f"{process.args!r} ended with status {process.returncode}")
+            with suppress(grpc.aio.AioRpcError):  # it does not listen yet
+                listed = await stub.ListModels(pb.ListModelsRequest())
+                ready = sum(model.state == target_pb2.TARGET_STATE_READY for model in listed.models)
 
 
 @contextmanager
@@ -181,18 +186,6 @@ def _process(
         process.stdout.close()
 
 
-@contextmanager
-def _all(
-    commands: Mapping[str, Sequence[str]], environment: Mapping[str, str]
-) -> Iterator[Mapping[str, "subprocess.Popen[str]"]]:
-    if not commands:
-        yield {}
-        return
-    (name, command), *others = commands.items()
-    with _process(command, environment) as process, _all(dict(others), environment) as rest:
-        yield {name: process, **rest}
-
-
 def _first_line(process: "subprocess.Popen[str]") -> str:
     assert process.stdout is not None
     ready, _, _ = select.select([process.stdout], [], [], READY_TIMEOUT)
@@ -210,6 +203,3 @@ def _cpu(process: psutil.Process) -> float:
 def resident(process: psutil.Process) -> int:
     """Bytes of memory that a process holds."""
     return int(process.memory_info().rss)
-
-
-Reader = Callable[[], int]
