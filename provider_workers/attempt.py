@@ -26,6 +26,7 @@ from provider_workers.credit import Credit
 from provider_workers.orders import Answered, AttemptSink, Failed, Order
 from service_common.clock import Clock
 from service_common.failures import FailureClass
+from service_common.moving_timeout import MovingTimeout
 from service_common.vocabulary import FinishReason, Operation
 from trunkline.router.v1.router_service_pb2 import CompleteRequest, Embedding, EmbedRequest, EmbedResponse
 
@@ -62,7 +63,7 @@ class RunningAttempt:
         self._began = clock.now()
         self._first_token: float | None = None
         self._usage: TokenUsage | None = None
-        self._timer: asyncio.Timeout | None = None
+        self._timer = MovingTimeout()
         self._timeout_class = FailureClass.TIMEOUT_TOTAL
         self._ends_at = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -83,7 +84,7 @@ class RunningAttempt:
         loop = asyncio.get_running_loop()
         self._ends_at = loop.time() + self.order.time_left
         try:
-            async with asyncio.timeout_at(self._ends_at) as self._timer:
+            async with self._timer.until(self._ends_at):
                 await self._carry_out()
         except ProviderFailure as failure:
             self._fail(failure)
@@ -96,6 +97,8 @@ class RunningAttempt:
             _LOG.exception("attempt %s on %s broke down", self.order.attempt_id, self.order.model)
             said = f"the worker broke down over this request ({type(error).__name__}); its log tells more"
             self._fail(ProviderFailure(FailureClass.UNSUPPORTED, said))
+        finally:
+            self._timer.close()
 
     def _cancelled(self) -> None:
         self._fail(ProviderFailure(FailureClass.CANCELLED, "cancelled"))
@@ -206,8 +209,7 @@ class RunningAttempt:
         if at >= self._ends_at:
             at, timeout_class = self._ends_at, FailureClass.TIMEOUT_TOTAL
         self._timeout_class = timeout_class
-        if self._timer is not None:
-            self._timer.reschedule(at)
+        self._timer.move(at)
 
     def _timeout_message(self) -> str:
         match self._timeout_class:

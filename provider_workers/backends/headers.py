@@ -11,6 +11,11 @@ LONGEST_WAIT = 7 * 24 * 3600.0
 """Seconds; a provider that asks for more is taken to mean this."""
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_RATE_LIMIT_FAMILIES = (("x-ratelimit-", "{0}-{1}"), ("anthropic-ratelimit-", "{1}-{0}"))
+_RATE_LIMIT_FIGURES = tuple((what, unit) for what in ("remaining", "reset", "limit") for unit in ("requests", "tokens"))
+_RATE_LIMIT_NAMES = tuple(
+    prefix + order.format(*figure) for prefix, order in _RATE_LIMIT_FAMILIES for figure in _RATE_LIMIT_FIGURES
+)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -48,14 +53,15 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     return _bounded(max(resets)) if resets else None
 
 
+def tells_rate_limit(headers: Mapping[str, str]) -> bool:
+    """Whether `rate_limit` would find anything."""
+    return any(name in headers for name in _RATE_LIMIT_NAMES)
+
+
 def rate_limit(headers: Mapping[str, str], now: datetime) -> RateLimitLeft | None:
     """What is left of the rate limit by the `x-ratelimit-*` or `anthropic-ratelimit-*` headers; None without them."""
-    for prefix, order in (("x-ratelimit-", "{0}-{1}"), ("anthropic-ratelimit-", "{1}-{0}")):
-        values = {
-            (what, unit): headers.get(prefix + order.format(what, unit))
-            for what in ("remaining", "reset", "limit")
-            for unit in ("requests", "tokens")
-        }
+    for prefix, order in _RATE_LIMIT_FAMILIES:
+        values = {(what, unit): headers.get(prefix + order.format(what, unit)) for what, unit in _RATE_LIMIT_FIGURES}
         if any(value is not None for value in values.values()):
             return RateLimitLeft(
                 remaining_requests=_count(values["remaining", "requests"]),

@@ -1,7 +1,8 @@
 """The adapter for every provider that speaks OpenAI's wire."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 
 from aiohttp import ClientResponse
 
@@ -17,7 +18,7 @@ from provider_workers.backends.base import (
     Work,
 )
 from provider_workers.backends.content import may_be_empty, unsupported
-from provider_workers.backends.headers import rate_limit
+from provider_workers.backends.headers import rate_limit, tells_rate_limit
 from provider_workers.backends.http import REUSE_GRACE, ProviderHttp, read_error_body, read_json
 from provider_workers.backends.openai_wire.dialects import dialect_of
 from provider_workers.backends.openai_wire.embeddings import embedding_body, vectors
@@ -53,9 +54,13 @@ class OpenAIWireBackend:
         authorisation = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
         self._http = ProviderHttp(settings, authorisation)
         self._rate_limit: RateLimitLeft | None = None
+        self._unread_limits: tuple[Mapping[str, str], datetime] | None = None
 
     def rate_limit(self) -> RateLimitLeft | None:
-        """As the newest response's headers say."""
+        """As the newest headers that tell of it say. They are read here, once per heartbeat, not once per response."""
+        if self._unread_limits is not None:
+            self._rate_limit = rate_limit(*self._unread_limits)
+            self._unread_limits = None
         return self._rate_limit
 
     async def describe(self) -> BackendDescription:
@@ -116,7 +121,8 @@ class OpenAIWireBackend:
     async def _check(self, response: ClientResponse) -> None:
         """Keep what the headers say of the rate limit; raise what an error status means."""
         now = self._clock.wall()
-        self._rate_limit = rate_limit(response.headers, now) or self._rate_limit
+        if tells_rate_limit(response.headers):
+            self._unread_limits = response.headers, now
         if not 200 <= response.status < 300:
             body = await read_error_body(response)
             raise response_failure(response.status, response.headers, body, now)
