@@ -1,11 +1,11 @@
 """What adapters share in reading a request: texts, data URLs, embedded JSON, passed-through options."""
 
-import base64
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from provider_workers.backends.base import ProviderFailure, Work
+from provider_workers.backends.body import LargeFile, base64_text
 from service_common.failures import FailureClass
 from trunkline.types.v1.chat_pb2 import Image, Message
 
@@ -41,9 +41,9 @@ def image_media_type(image: Image) -> str:
     return next((kind for signature, kind in _SIGNATURES if data.startswith(signature)), "image/png")
 
 
-def data_url(data: bytes, media_type: str) -> str:
+def data_url(data: bytes, media_type: str) -> str | LargeFile:
     """`data` as a URL (RFC 2397)."""
-    return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
+    return base64_text(data, f"data:{media_type};base64,")
 
 
 def embedded_json(text: str, field: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 Nothing here retries or follows redirects: the router retries, and a redirect could carry the key elsewhere.
 """
 
-import io
 import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -17,13 +16,13 @@ from opentelemetry.trace import Span, SpanKind, StatusCode
 from yarl import URL
 
 from provider_workers.backends.base import ProviderFailure
+from provider_workers.backends.body import JsonBody
 from provider_workers.settings import BackendSettings
 from service_common.failures import FailureClass
 
 READ_BUFFER = 64 * 1024
 """Bytes read ahead from the socket while nobody takes them; twice this is the most that is ever held."""
 
-LARGE_BODY = 512 * 1024
 MAX_ERROR_BODY = 64 * 1024
 KEEP_ALIVE = 20.0
 REUSE_GRACE = 0.1
@@ -72,12 +71,12 @@ class ProviderHttp:
             ProviderFailure: `UNAVAILABLE` where no response came, `STREAM_BROKEN` where reading it failed.
         """
         url = self._base / path
-        data = None if body is None else _encoded(body)
+        encoded = None if body is None else JsonBody(body)
         span = self._span(method, url, trace_context)
         response: aiohttp.ClientResponse | None = None
         try:
             response = await self._session.request(
-                method, url, data=data, headers=_JSON if data else None, allow_redirects=False
+                method, url, data=encoded and encoded.payload, headers=_headers(encoded), allow_redirects=False
             )
             span.set_attribute("http.response.status_code", response.status)
             if response.status >= 400:
@@ -116,13 +115,9 @@ class ProviderHttp:
         )
 
 
-_JSON = {"Content-Type": "application/json"}
-
-
-def _encoded(body: Mapping[str, Any]) -> bytes | io.BytesIO:
-    """The body as JSON; a large one as a file, which aiohttp sends piece by piece while others have their turn."""
-    data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    return data if len(data) < LARGE_BODY else io.BytesIO(data)
+def _headers(body: JsonBody | None) -> dict[str, str] | None:
+    """With the length, since not every server takes a body in chunks."""
+    return None if body is None else {"Content-Type": "application/json", "Content-Length": str(body.size)}
 
 
 def _failed(span: Span, error_type: str) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from provider_workers.backends.base import EmbedWork, ProviderFailure, Work
+from provider_workers.backends.body import with_texts
 from provider_workers.backends.content import passed_through
 from provider_workers.backends.openai_wire.dialects import Dialect, Prefill
 from provider_workers.backends.openai_wire.request import chat_body
@@ -45,7 +46,7 @@ def completion_arguments(work: Work, settings: BackendSettings) -> Arguments:
     """
     prefill = Prefill.PLAIN if settings.provider in _CONTINUING else Prefill.NONE
     _check_options(passed_through(work.request.provider_options, settings.name), settings.name)
-    body = chat_body(work, settings, Dialect(top_k=True, prefill=prefill))
+    body: Arguments = with_texts(chat_body(work, settings, Dialect(top_k=True, prefill=prefill)))
     if settings.provider in _CONTINUING and body.get("response_format") == {"type": "json_object"}:
         body["response_format"] = _ANY_OBJECT  # litellm drops the plain JSON format for Claude without a word
     return {**body, **_connection(settings)}

@@ -5,6 +5,7 @@ import binascii
 from typing import Any, Literal, get_args
 
 from provider_workers.backends.base import ProviderFailure, Work
+from provider_workers.backends.body import LargeFile, base64_text
 from provider_workers.backends.content import embedded_json, joined_text, passed_through, unsupported
 from provider_workers.settings import BackendSettings
 from service_common.failures import FailureClass
@@ -95,9 +96,9 @@ def _message(message: chat.Message, tool_names: dict[str, str]) -> Body:
     return turn
 
 
-def _image(image: chat.Image) -> str:
+def _image(image: chat.Image) -> str | LargeFile:
     if image.WhichOneof("source") == "data":
-        return base64.b64encode(image.data).decode("ascii")
+        return base64_text(image.data)
     head, comma, data = image.url.partition(",")
     if not head.startswith("data:") or not comma or not head.endswith(";base64"):
         raise unsupported("a picture by its address: Ollama takes the bytes of a picture only")
