@@ -184,7 +184,7 @@ class AttemptSpan:
 
 
 def _peer_attributes(peer: str) -> dict[str, AttributeValue]:
-    """The conventions' words for gRPC's name of the caller: `ipv4:127.0.0.1:5000`, `ipv6:%5B::1%5D:5000`, `unix:PATH`."""
+    """The caller as the conventions have it. gRPC says `ipv4:127.0.0.1:5000`, `ipv6:%5B::1%5D:5000` or `unix:PATH`."""
     kind, _, address = unquote(peer).partition(":")
     if kind not in ("ipv4", "ipv6"):
         return {"network.peer.address": address} if address else {}
