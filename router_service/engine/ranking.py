@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import repeat
-from operator import itemgetter
+from operator import add, itemgetter
 from typing import Any
 
 from router_service.contracts.plugins import RoutingContext
@@ -43,7 +43,7 @@ def rank(
             raise PluginMistake(f'the scorer "{scorer.name}" gave {len(values)} values for {count} candidates')
         if count and (max(values) > 1.0 or min(values) < 0.0):
             values = [min(1.0, max(0.0, value)) for value in values]
-        totals = [total + weight * value for total, value in zip(totals, values, strict=True)]
+        totals = list(map(add, totals, map(weight.__mul__, values)))
         columns.append(values)
         raws.append(repeat(None) if raw is None else raw)
     _check_numbers(totals, columns, profile)

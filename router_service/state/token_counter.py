@@ -25,7 +25,8 @@ class TokenCounter:
         kind = Family(family)
         tokens = weigh(self._features(request), kind)
         tokens += estimate_message_overhead(kind, len(request.messages), request.tools)
-        tokens += request.images * estimate_image(kind)
+        if request.images:
+            tokens += request.images * estimate_image(kind)
         # Schemas are JSON: about three characters a token.
         tokens += request.tools_characters // 3
         return self._correction.correct(kind, tokens)

@@ -32,7 +32,8 @@ class TokenCorrection:
 
     def factor(self, family: Family) -> float:
         """What to multiply an estimate for `family` with."""
-        return math.exp(self._learned.get(family, _Learned()).log_factor)
+        learned = self._learned.get(family)
+        return 1.0 if learned is None else math.exp(learned.log_factor)
 
     def observations(self, family: Family) -> int:
         """How many reports the factor of `family` comes from."""

@@ -12,7 +12,7 @@ from router_service.plugins.settings import NoSettings, Settings
 from router_service.plugins.words import seconds
 from service_common.vocabulary import TargetState
 
-_ATTACHED = frozenset({TargetState.DETACHED, TargetState.NOT_CONFIGURED, TargetState.DRAINING})
+_READY, _DISABLED = TargetState.READY, TargetState.DISABLED
 _STATED = {
     TargetState.DETACHED: "no worker is attached",
     TargetState.NOT_CONFIGURED: "its worker is not configured",
@@ -35,7 +35,7 @@ class Enabled:
         return [
             Rejection(view.spec.name, self.name, view.state_reason or "disabled")
             for view in candidates
-            if view.state is TargetState.DISABLED or not view.spec.enabled
+            if view.state is _DISABLED or not view.spec.enabled
         ]
 
 
@@ -54,7 +54,7 @@ class Attached:
         return [
             Rejection(view.spec.name, self.name, view.state_reason or _STATED[view.state])
             for view in candidates
-            if view.state in _ATTACHED
+            if view.state is not _READY and view.state in _STATED
         ]
 
 
@@ -71,7 +71,7 @@ class Circuit:
     def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
         """Reject open circuits, cooling targets, and those taken out by a refused key or an empty account."""
         now = context.now
-        return [self._rejection(view, now) for view in candidates if _closed(view, now)]
+        return [self._rejection(view, now) for view in candidates if view.state is not _READY and _closed(view, now)]
 
     def _rejection(self, view: TargetView, now: float) -> Rejection:
         words = {TargetState.COOLING: "cooling", TargetState.CIRCUIT_OPEN: "open"}.get(view.state, "out")
@@ -123,8 +123,6 @@ class Availability:
 
 def _closed(view: TargetView, now: float) -> bool:
     state = view.state
-    if state is TargetState.READY or state is TargetState.SUSPECT:
-        return False
     if state is TargetState.COOLING or state is TargetState.CIRCUIT_OPEN:
         return view.available_at is None or view.available_at > now
     return state is TargetState.OUT
