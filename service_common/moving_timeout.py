@@ -3,6 +3,9 @@
 import asyncio
 from types import TracebackType
 
+RESOLUTION = 0.001
+"""Seconds; uvloop's timers and clock know no less."""
+
 
 class MovingTimeout:
     """As `asyncio.timeout_at`, made for a moment that moves often and may be waited for again and again.
@@ -78,7 +81,7 @@ class MovingTimeout:
         self._timer = None
         if self._task is None:
             return
-        if self._loop.time() < self._moment:
+        if self._loop.time() + RESOLUTION < self._moment:
             self._set()
             return
         self._expired = True

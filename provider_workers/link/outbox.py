@@ -31,10 +31,14 @@ class Outbox:
         self._woken()
 
     def data(self, frame: WorkerFrame) -> None:
-        """Queue an attempt's event; its order among the attempt's events is kept."""
+        """Queue an attempt's event; its order among the attempt's events is kept.
+
+        That the provider responded is news for nobody who waits: it travels with what comes next.
+        """
         if not (self._data and _joined(self._data[-1], frame)):
             self._data.append(frame)
-        self._woken()
+        if not frame.attempt_event.HasField("provider_responded"):
+            self._woken()
 
     def close(self) -> None:
         """End `drain_to` once all is sent."""

@@ -10,7 +10,7 @@ from router_service.contracts.link import Claim, SessionLink
 from router_service.dispatch.credit import CREDIT_WINDOW, CreditLine, delta_size
 from router_service.domain.attempt import AttemptOutcome, AttemptRecord, Failure, Usage
 from router_service.domain.events import Delta, ReasoningDelta, TextDelta, ToolCallDelta
-from router_service.domain.signals import AttemptSignal, Failed, Finished, PullProgressed
+from router_service.domain.signals import AttemptSignal, Failed, Finished, PullProgressed, Responded
 from router_service.domain.worker import WorkerHello
 from service_common.failures import FailureClass
 
@@ -149,7 +149,8 @@ class Attempt:
             self._waiting[-1] = signal  # only the newest counts
         else:
             self._waiting.append(signal)
-        self._wake()
+        if kind is not Responded:  # that alone is nothing to act on
+            self._wake()
         return len(self._waiting) <= MOST_WAITING
 
     def finish(self, record: AttemptRecord, last: Finished | Failed) -> None:

@@ -41,6 +41,7 @@ from router_service.domain.signals import AttemptSignal, Failed, Finished
 from router_service.domain.target import TargetSpec
 from service_common.clock import Clock
 from service_common.deadline import Deadline
+from service_common.moving_timeout import MovingTimeout
 from service_common.vocabulary import AttemptKind, StreamRecovery
 
 CONTINUING = (StreamRecovery.CONTINUE, StreamRecovery.CONTINUE_OR_RESET)
@@ -80,6 +81,7 @@ class AttemptLoop:
     clock: Clock
     random: Random
     _machine: AttemptMachine = field(init=False)
+    _timeout: MovingTimeout = field(default_factory=MovingTimeout)
     _running: dict[int, RunningAttempt] = field(default_factory=dict)
     _trying: dict[int, str] = field(default_factory=dict)
     _readers: dict[int, asyncio.Task[Sequence[AttemptSignal]]] = field(default_factory=dict)
@@ -120,6 +122,7 @@ class AttemptLoop:
                 pass  # nobody listens any more; the attempts are cancelled and settle by themselves
             for reader in self._readers.values():
                 reader.cancel()
+            self._timeout.close()
 
     # ------------------------------------------------------------------------------------------ waiting
 
@@ -129,7 +132,7 @@ class AttemptLoop:
         if len(self._running) == 1 and not self._readers:
             [(number, attempt)] = self._running.items()
             try:
-                async with asyncio.timeout(left):
+                async with self._timeout.until(asyncio.get_running_loop().time() + left):
                     return number, await attempt.read()
             except TimeoutError:
                 return 0, ()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.semconv._incubating.attributes import error_attributes as error
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
@@ -44,10 +45,9 @@ class TraceRecorder:
 
     def call_started(self, origin: CallOrigin) -> CallRecording:
         """Open the server span as a child of the caller's, where it sent one."""
-        carrier = {"traceparent": origin.traceparent, "tracestate": origin.tracestate} if origin.traceparent else {}
         span = self._tracer.start_span(
             origin.method,
-            context=self._propagator.extract(carrier),
+            context=self._context_of(origin),
             kind=SpanKind.SERVER,
             attributes={
                 rpc.RPC_SYSTEM_NAME: "grpc",
@@ -56,6 +56,11 @@ class TraceRecorder:
             },
         )
         return CallSpans(self._tracer, span, self._content)
+
+    def _context_of(self, origin: CallOrigin) -> Context:
+        if not origin.traceparent:
+            return Context()
+        return self._propagator.extract({"traceparent": origin.traceparent, "tracestate": origin.tracestate})
 
 
 class CallSpans:

@@ -17,12 +17,15 @@ ROLES = {
 }
 
 
-def completion_request(completion: chat_pb.CompletionRequest, body: bytes) -> Request:
+def completion_request(
+    completion: chat_pb.CompletionRequest, body: bytes, recovery: StreamRecovery | None = None
+) -> Request:
     """The request as the stages see it.
 
     Args:
         completion: a valid request.
         body: the serialised `CompleteRequest` that the worker gets, as it came.
+        recovery: counts in place of what the caller says; None: the caller's counts.
     """
     images = files = 0
     messages = []
@@ -53,7 +56,9 @@ def completion_request(completion: chat_pb.CompletionRequest, body: bytes) -> Re
         reasoning=parameters.reasoning_effort > chat_pb.REASONING_EFFORT_NONE,
         max_output_tokens=parameters.max_output_tokens if parameters.HasField("max_output_tokens") else None,
         seeded=parameters.HasField("seed"),
-        options=routing_options(completion.routing) if completion.HasField("routing") else RoutingOptions(),
+        options=routing_options(completion.routing, recovery)
+        if completion.HasField("routing")
+        else RoutingOptions(stream_recovery=recovery),
         labels=dict(completion.labels),
         request_id=completion.request_id,
         idempotency_key=completion.idempotency_key,
@@ -82,9 +87,11 @@ def embedding_request(embed: router_pb.EmbedRequest, body: bytes) -> Request:
     )
 
 
-def routing_options(options: chat_pb.RoutingOptions) -> RoutingOptions:
-    """What the caller wants of the routing."""
+def routing_options(options: chat_pb.RoutingOptions, recovery: StreamRecovery | None = None) -> RoutingOptions:
+    """What the caller wants of the routing; `recovery` as for `completion_request`."""
     has = options.HasField
+    if recovery is None and options.stream_recovery:
+        recovery = StreamRecovery(options.stream_recovery)
     return RoutingOptions(
         model=options.model,
         profile=options.profile,
@@ -103,7 +110,7 @@ def routing_options(options: chat_pb.RoutingOptions) -> RoutingOptions:
         allow=tuple(options.allow),
         region=options.region,
         region_required=options.region_required,
-        stream_recovery=StreamRecovery(options.stream_recovery) if options.stream_recovery else None,
+        stream_recovery=recovery,
         affinity_key=options.affinity_key,
         priority=options.priority,
     )

@@ -1,7 +1,7 @@
 """`trunkline.router.v1.RouterService`: what applications call. Validates, converts, and leaves the rest to `calls`."""
 
 from contextlib import aclosing
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import grpc
@@ -42,8 +42,7 @@ class RouterServicer:
         """The collected stream. Its caller has seen nothing, so a failed provider is always replaced."""
         async with self._boundary.recorded(f"{SERVICE}/Complete", context) as recording:
             check_completion(received.message.completion)
-            request = completion_request(received.message.completion, received.body)
-            request = replace(request, options=replace(request.options, stream_recovery=StreamRecovery.RESET))
+            request = completion_request(received.message.completion, received.body, StreamRecovery.RESET)
             collector = Collector()
             async with aclosing(self._repeats.stream(request, recording, time_left(context))) as events:
                 async for event in events:

@@ -1,5 +1,6 @@
 """Small conversions between the router's values and protobuf's well-known types."""
 
+import math
 from datetime import datetime
 
 from google.protobuf.duration_pb2 import Duration
@@ -21,9 +22,7 @@ def optional_duration(seconds: float | None) -> Duration | None:
 
 def timestamp(moment: datetime) -> Timestamp:
     """A date and time with its zone as a Timestamp."""
-    stamp = Timestamp()
-    stamp.FromDatetime(moment)
-    return stamp
+    return Timestamp(seconds=math.floor(moment.timestamp()), nanos=moment.microsecond * 1_000)
 
 
 def optional_timestamp(moment: datetime | None) -> Timestamp | None:
