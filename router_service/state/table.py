@@ -87,6 +87,7 @@ class Table:
         self._dirty: set[str] = set()
         self._due: list[tuple[float, str]] = []
         self._watchers: set[Changes] = set()
+        self._said: dict[str, Together] = {}
         self._relisted()
 
     # What the configuration and the operator say
@@ -241,21 +242,21 @@ class Table:
         session = self._roster.session(session_id)
         if session is not None:
             session.take_heartbeat(heartbeat, self._clock.wall())
-            self._touch(self._roster.targets_of(session.hello.backend))
+            self._workers_changed(session.hello.backend)
 
     def session_suspected(self, session_id: str) -> None:
         """See `SessionObserver.session_suspected`."""
         session = self._roster.session(session_id)
         if session is not None:
             session.suspect = True
-            self._touch(self._roster.targets_of(session.hello.backend))
+            self._workers_changed(session.hello.backend)
 
     def session_draining(self, session_id: str, reason: str) -> None:
         """See `SessionObserver.session_draining`."""
         session = self._roster.session(session_id)
         if session is not None:
             session.drain(reason)
-            self._touch(self._roster.targets_of(session.hello.backend))
+            self._workers_changed(session.hello.backend)
 
     def session_models(self, session_id: str, models: tuple[ModelReport, ...]) -> None:
         """See `SessionObserver.session_models`."""
@@ -310,8 +311,12 @@ class Table:
             self._touch(names)
 
     def _together(self, entry: TargetEntry) -> Together:
+        """What its workers say; they say something new once a second, and are asked twice per attempt."""
         spec = entry.spec
-        return together(spec.backend, spec.model, self._roster.sessions_of(spec.backend))
+        known = self._said.get(spec.name)
+        if known is None:
+            known = self._said[spec.name] = together(spec.backend, spec.model, self._roster.sessions_of(spec.backend))
+        return known
 
     def _standing(self, entry: TargetEntry, workers: Together, now: float) -> Standing:
         return entry.standing(workers, self._cooldown(entry, now), now)
@@ -343,9 +348,16 @@ class Table:
     def _relisted(self) -> None:
         """Targets may have come, gone or changed: all rows are made anew."""
         now = self._clock.now()
+        self._said.clear()
         self._views = {name: self._view(self._roster.entries[name], now) for name in self._roster.visible()}
         self._dirty = set()
         self._note()
+
+    def _workers_changed(self, backend: str) -> None:
+        names = self._roster.targets_of(backend)
+        for name in names:
+            self._said.pop(name, None)
+        self._touch(names)
 
     def _touch(self, names: Iterable[str]) -> None:
         self._dirty.update(names)
