@@ -14,7 +14,7 @@ from router_service.engine.admission import admit
 from router_service.engine.classifying import Classifying
 from router_service.engine.ensemble import Ballot, count
 from router_service.engine.expectation import Expecting, expectation
-from router_service.engine.explanation import explain_empty
+from router_service.engine.explanation import explain_empty, nearest_relaxation
 from router_service.engine.names import NameCheck
 from router_service.engine.planning import arrange
 from router_service.engine.profiles import Panel, ReadyProfile, classifiers, panels, with_ensembles
@@ -170,7 +170,10 @@ class RoutingEngine:
             rejections=rejections,
             plan=plan,
             picker=panel.picker_name,
-            warnings=(*selection.warnings, *_warnings(candidates, plan, question.wall.date())),
+            warnings=(
+                *selection.warnings,
+                *(_warnings(candidates, plan, question.wall.date()) if plan else nearest_relaxation(rejections)),
+            ),
             matched_rule=question.steering.by,
             votes=votes,
             configuration_version=self._catalogue.version,

@@ -1,5 +1,7 @@
 """Says for a person why nothing fits, and what would."""
 
+from collections.abc import Sequence
+
 from router_service.domain.decision import Decision, Rejection
 
 
@@ -10,13 +12,11 @@ def explain_empty(decision: Decision) -> str:
         return f"no target{asked} can serve this request: none is configured for this use"
     lines = [f"none of {len(decision.rejections)} targets fits"]
     lines += [f"{one.target}: {one.filter}: {one.reason}" for one in decision.rejections]
-    nearest = nearest_relaxation(decision)
-    if nearest is not None:
-        lines.append(f"{nearest.relaxation} would admit {nearest.target}")
-    return "; ".join(lines)
+    return "; ".join([*lines, *nearest_relaxation(decision.rejections)])
 
 
-def nearest_relaxation(decision: Decision) -> Rejection | None:
-    """The rejection that the least change would lift; None: nothing that the caller can change would."""
-    offers = [one for one in decision.rejections if one.relaxation]
-    return min(offers, key=lambda one: (one.distance, one.target), default=None)
+def nearest_relaxation(rejections: Sequence[Rejection]) -> tuple[str, ...]:
+    """What the least change would admit, and which change; empty: nothing that the caller can change would."""
+    offers = [one for one in rejections if one.relaxation]
+    nearest = min(offers, key=lambda one: (one.distance, one.target), default=None)
+    return () if nearest is None else (f"{nearest.relaxation} would admit {nearest.target}",)

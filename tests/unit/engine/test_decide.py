@@ -198,6 +198,7 @@ def test_nothing_fits_names_each_constraint_and_the_nearest_relaxation() -> None
     assert "openai/dear: max_cost: expected" in text
     relaxed = next(one for one in decision.rejections if one.target == "openai/mini").relaxation
     assert f"{relaxed} would admit openai/mini" in text
+    assert decision.warnings == (f"{relaxed} would admit openai/mini",)
     admitted = ask(max_cost=round(float(relaxed.removeprefix("max_cost ")) * DOLLAR))
     assert engine.decide(admitted, snapshot(*views), 60.0).plan == ("openai/mini",)
 

@@ -1,14 +1,44 @@
-"""A decision for people: what was found out, the candidates with their scores, the rejections with their reasons."""
+"""A decision for people: what was found out, the funnel, the candidates with their scores, the rejections."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from trunkline.cli.rendering import formats
+from trunkline.cli.rendering.funnel import funnel
 from trunkline.cli.rendering.marks import simulated_line
 from trunkline.decisions import Candidate, Classification, Decision, Rejection
+
+_FLAGS = {
+    "max_cost": "--max-cost",
+    "max_cost_per_1k": "--max-cost-per-1k",
+    "max_latency": "--max-latency",
+    "required_quality": "--quality",
+    "min_context": "--min-context",
+    "max_output_tokens": "--max-tokens",
+}
+_LIMIT = re.compile(rf"\b({'|'.join(_FLAGS)})\b(?= \d)")
+
+
+class _Fitting:
+    """The first of several forms that fits the width; the last where none does."""
+
+    def __init__(self, *forms: RenderableType) -> None:
+        """Take the forms, the widest first."""
+        self._forms = forms
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Show it; how Rich asks for it."""
+        *wider, narrowest = self._forms
+        for form in wider:
+            if Measurement.get(console, options.update(width=10_000), form).maximum <= options.max_width:
+                yield form
+                return
+        yield narrowest
 
 
 def decision_summary(decision: Decision) -> RenderableType:
@@ -23,17 +53,20 @@ def decision_summary(decision: Decision) -> RenderableType:
 
 def decision_explained(decision: Decision) -> RenderableType:
     """Everything about the decision."""
-    parts: list[RenderableType] = [classification_line(decision.classification), *_warnings(decision), Text()]
+    parts: list[RenderableType] = [classification_line(decision.classification)]
     if decision.matched_rule:
-        parts.insert(1, Text(f"rule {decision.matched_rule}", "dim"))
+        parts.append(Text(f"steered by {decision.matched_rule}", "cyan"))
+    if decision.plan:
+        parts += _warnings(decision)
+    parts += [Text(), funnel(decision), Text()]
     targets = [entry.target for entry in decision.candidates] + [entry.target for entry in decision.rejections]
     width = max(map(len, targets), default=0)
     if decision.candidates:
-        parts.append(_candidates(decision, width))
-    else:
-        parts.append(Text(f"   profile {decision.profile}: no target passed the filters", "bold red"))
+        parts.append(_Fitting(_candidates(decision, width), _candidates_folded(decision)))
     if decision.rejections:
-        parts.append(_rejections(decision.rejections, width))
+        parts.append(_Fitting(_rejections(decision.rejections, width), _rejections_folded(decision.rejections)))
+    if not decision.plan:  # then the warnings name the nearest relaxation: the last thing to read
+        parts += [Text(), *_warnings(decision)]
     return Group(*parts, *_simulated(decision))
 
 
@@ -58,12 +91,17 @@ def _simulated(decision: Decision) -> list[Text]:
 def _warnings(decision: Decision) -> list[Text]:
     """What the caller should know, apart from what is simulated: a line of its own says so."""
     said = {f"{candidate.target} is simulated" for candidate in decision.candidates if candidate.simulated}
-    return [Text(f"note: {warning}", "yellow") for warning in decision.warnings if warning not in said]
+    return [Text(f"note: {_in_flags(warning)}", "yellow") for warning in decision.warnings if warning not in said]
 
 
 def _place(position: int) -> str:
     """What a place in the plan is called."""
     return "first" if position == 0 else f"fallback {position}"
+
+
+def _places(decision: Decision) -> dict[str, str]:
+    """What the place of each planned target is called."""
+    return {target: _place(position) for position, target in enumerate(decision.plan)}
 
 
 def _candidates(decision: Decision, width: int) -> Table:
@@ -79,17 +117,37 @@ def _candidates(decision: Decision, width: int) -> Table:
     weights = (Text(f"{value.weight:.2f}", "dim") for value in first.scores)
     heads = (Text(head, "dim") for head in ("score", "expected", ""))
     grid.add_row("", Text(f"profile {decision.profile}", "dim"), *weights, *heads)
-    places = {target: _place(position) for position, target in enumerate(decision.plan)}
+    places = _places(decision)
     for position, candidate in enumerate(decision.candidates):
-        grid.add_row(str(position + 1), *_candidate_cells(candidate, places.get(candidate.target, "")))
+        place = places.get(candidate.target, "")
+        grid.add_row(
+            str(position + 1),
+            Text(candidate.target, "bold" if place == "first" else ""),
+            *(Text(f"{value.value:.2f}") for value in candidate.scores),
+            *_figures(candidate, place),
+        )
     return grid
 
 
-def _candidate_cells(candidate: Candidate, place: str) -> list[Text]:
-    """One candidate's cells after its number."""
+def _candidates_folded(decision: Decision) -> Table:
+    """The same for narrow screens: the scores stand below each candidate."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column(overflow="fold")
+    places = _places(decision)
+    for position, candidate in enumerate(decision.candidates):
+        place = places.get(candidate.target, "")
+        head = Text(candidate.target, "bold" if place == "first" else "")
+        grid.add_row(str(position + 1), head)
+        grid.add_row("", Text("  ").join(cell for cell in _figures(candidate, place) if cell.plain))
+        values = (f"{value.scorer} {value.value:.2f} x {value.weight:.2f}" for value in candidate.scores)
+        grid.add_row("", Text(" + ".join(values), "dim"))
+    return grid
+
+
+def _figures(candidate: Candidate, place: str) -> list[Text]:
+    """A candidate's score, expected cost and time, and its place in the plan."""
     return [
-        Text(candidate.target, "bold" if place == "first" else ""),
-        *(Text(f"{value.value:.2f}") for value in candidate.scores),
         Text(f"{candidate.score:.2f}", "bold"),
         Text(formats.money(candidate.expected_cost_nanodollars)),
         Text(formats.duration(candidate.expected_latency)),
@@ -105,6 +163,33 @@ def _rejections(rejections: Sequence[Rejection], width: int) -> Table:
     grid.add_column(no_wrap=True)
     grid.add_column()
     for rejection in rejections:
-        reason = f"{rejection.reason}; {rejection.relaxation}" if rejection.relaxation else rejection.reason
-        grid.add_row("-", *(Text(cell, "dim") for cell in (rejection.target, rejection.filter, reason)))
+        grid.add_row("-", *_dim((rejection.target, rejection.filter, rejection_reason(rejection))))
     return grid
+
+
+def _rejections_folded(rejections: Sequence[Rejection]) -> Table:
+    """The same for narrow screens: the reason stands below each target."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for rejection in rejections:
+        target, words = _dim((rejection.target, f"{rejection.filter}: {rejection_reason(rejection)}"))
+        grid.add_row("-", target)
+        grid.add_row("", words)
+    return grid
+
+
+def _dim(cells: Iterable[str]) -> list[Text]:
+    return [Text(cell, "dim") for cell in cells]
+
+
+def rejection_reason(rejection: Rejection) -> str:
+    """Why a target was removed, and what would admit it, in the command line's words."""
+    if not rejection.relaxation:
+        return rejection.reason
+    return f"{rejection.reason}; {_in_flags(rejection.relaxation)} would admit it"
+
+
+def _in_flags(text: str) -> str:
+    """`max_cost 0.0004` as `--max-cost 0.0004`: what can be pasted."""
+    return _LIMIT.sub(lambda found: _FLAGS[found[0]], text)
