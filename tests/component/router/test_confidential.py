@@ -73,7 +73,8 @@ async def test_losing_clearance_takes_effect_at_once(start: Start, simulated: Si
     async with start(FIRST, CLEARED) as (router, caller):
         assert (await caller.complete(CONFIDENTIAL)).completed.target == CLEARED.name
         text = router.config.read_text().replace("clearance: confidential", "clearance: internal")
-        await router.store.apply(text)
+        router.config.write_text(text)
+        await router.store.reload()
         failure = await failure_of(caller.complete(CONFIDENTIAL))
         assert failure.reason == "NO_TARGET"
     assert len(sent(simulated, CLEARED.backend)) == 1
