@@ -80,6 +80,11 @@ class Worker:
         return Sensitivity.CONFIDENTIAL if near and self.settings.backend.kind == "ollama" else Sensitivity.INTERNAL
 
     @property
+    def takes_any_model(self) -> bool:
+        """Whether every model's name is handed on: by those whose provider is not asked for what it has."""
+        return not (self.settings.backend.discover or self.settings.backend.kind == "ollama")
+
+    @property
     def description(self) -> BackendDescription:
         """The backend as it was when it was last asked."""
         return self._description

@@ -50,6 +50,7 @@ def hello(worker: Worker, version: str) -> wire.WorkerFrame:
             simulated=settings.simulated,
             state=state.value,  # type: ignore[arg-type]
             state_reason=reason,
+            takes_any_model=worker.takes_any_model,
         )
     )
 

@@ -1,16 +1,23 @@
-"""Holds the configuration that is in force, and takes a new one only where it has no mistake."""
+"""Holds the configuration that is in force, and takes a new one only where it has no mistake.
+
+It is the file with operators' changes over it. An operator's change is checked with all the others; where the file
+changes under changes that were fine before, those that do not fit any more are left out, and the log says so.
+"""
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from watchfiles import Change, awatch
+from watchfiles import Change as FileChange
+from watchfiles import awatch
 
 from router_service.config.catalogue import build_catalogue
 from router_service.config.changes import describe_changes
+from router_service.config.overlay import Overlay
 from router_service.contracts.engine import Catalogue
+from router_service.domain.changes import Change
 from service_common.clock import Clock
 from service_common.configuration import (
     Configuration,
@@ -18,8 +25,8 @@ from service_common.configuration import (
     Knowledge,
     Mistake,
     PluginNames,
-    load_configuration,
     parse_configuration,
+    read_text,
 )
 from service_common.facts import FactsTable
 
@@ -65,7 +72,10 @@ class ConfigurationStore:
         self._listeners: list[Listener] = []
         self._lock = asyncio.Lock()
         self._mistakes: tuple[Mistake, ...] = ()
-        self._running = self._read()
+        self._overlay = Overlay()
+        self._fitting = self._overlay
+        self._file = read_text(sources.path)
+        self._running = self._parse(self._file, self._overlay)
 
     @property
     def current(self) -> Running:
@@ -77,6 +87,16 @@ class ConfigurationStore:
         """Why the file as it is now was not taken; empty where it was."""
         return self._mistakes
 
+    @property
+    def file(self) -> str:
+        """The text of the file as it was last taken."""
+        return self._file
+
+    @property
+    def overlay(self) -> Overlay:
+        """What operators changed over it."""
+        return self._fitting
+
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have `listener` told of each new configuration, in the event loop; the result ends that.
 
@@ -86,30 +106,56 @@ class ConfigurationStore:
         return lambda: self._listeners.remove(listener)
 
     async def reload(self) -> tuple[str, ...]:
-        """Read the file again and take it; what changed, for a person.
+        """Read the file again and take it, with what operators changed; what is different now, for a person.
 
         Raises:
             ConfigurationErrors: the file has mistakes; what was in force stays.
         """
         async with self._lock:
             try:
-                running = await asyncio.to_thread(self._read)
+                file, (running, fitting) = await asyncio.to_thread(self._read, self._overlay)
             except ConfigurationErrors as error:
                 self._mistakes = error.mistakes
                 raise
             self._mistakes = ()
+            self._file, self._fitting = file, fitting
             return self._take(running)
 
-    async def apply(self, text: str, *, dry_run: bool = False) -> tuple[str, ...]:
-        """Check a whole configuration, YAML or JSON, and take it until the file changes; what changes, for a person.
+    async def apply(
+        self,
+        changes: Sequence[Change],
+        *,
+        dry_run: bool = False,
+        keep: Callable[[], Awaitable[None]] | None = None,
+    ) -> tuple[str, ...]:
+        """Check an operator's changes and take them all; what is different now, for a person.
+
+        `keep`, where it is given, is awaited between: if it fails, nothing is taken.
 
         Raises:
-            ConfigurationErrors: it has mistakes; what was in force stays.
+            ConfigurationErrors: the result has mistakes; what was in force stays.
         """
         async with self._lock:
-            running = await asyncio.to_thread(self._parse, text)
+            fitting = self._fitting.after(changes)
+            running = await asyncio.to_thread(self._parse, self._file, fitting)
             if dry_run:
                 return describe_changes(self._running.configuration, running.configuration)
+            if keep is not None:
+                await keep()
+            self._overlay = self._overlay.after(changes)
+            self._fitting = fitting
+            return self._take(running)
+
+    async def follow(self, changes: Sequence[Change]) -> tuple[str, ...]:
+        """Take what was kept earlier or elsewhere, as far as it fits this router's file; what is different now.
+
+        Raises:
+            ConfigurationErrors: never but for what the environment lacks since the file was read.
+        """
+        async with self._lock:
+            overlay = self._overlay.after(changes)
+            running, fitting = await asyncio.to_thread(self._compose, self._file, overlay)
+            self._overlay, self._fitting = overlay, fitting
             return self._take(running)
 
     async def watch(self) -> None:
@@ -117,7 +163,7 @@ class ConfigurationStore:
         path = self._sources.path
         names = {path.name, ".env", _MOUNTED}
 
-        def concerns(_: Change, changed: str) -> bool:
+        def concerns(_: FileChange, changed: str) -> bool:
             return Path(changed).name in names
 
         # The directory is watched, as editors and Kubernetes put another file in the place of the one that was there.
@@ -148,15 +194,38 @@ class ConfigurationStore:
             listener(running)
         return changes
 
-    def _read(self) -> Running:
-        sources = self._sources
-        today = sources.clock.wall().date()
-        return self._build(load_configuration(sources.path, sources.environment, sources.plugins, sources.facts, today))
+    def _read(self, overlay: Overlay) -> tuple[str, tuple[Running, Overlay]]:
+        file = read_text(self._sources.path)
+        return file, self._compose(file, overlay)
 
-    def _parse(self, text: str) -> Running:
+    def _compose(self, file: str, overlay: Overlay) -> tuple[Running, Overlay]:
+        """The file under as much of the overlay as fits it."""
+        try:
+            return self._parse(file, overlay), overlay
+        except ConfigurationErrors:
+            if overlay == Overlay():
+                raise
+        fitting = Overlay()
+        running = self._parse(file, fitting)
+        if overlay.imported is not None:
+            fitting, running = self._try("the import", file, Overlay(overlay.imported), (fitting, running))
+        for name, edit in overlay.models.items():
+            candidate = replace(fitting, models={**fitting.models, name: edit})
+            fitting, running = self._try(f"the change of {name}", file, candidate, (fitting, running))
+        return running, fitting
+
+    def _try(self, name: str, file: str, wider: Overlay, so_far: tuple[Overlay, Running]) -> tuple[Overlay, Running]:
+        try:
+            return wider, self._parse(file, wider)
+        except ConfigurationErrors as error:
+            _LOG.warning("%s does not fit the configuration file any more and is left out:\n%s", name, error)
+            return so_far
+
+    def _parse(self, file: str, overlay: Overlay) -> Running:
         sources = self._sources
         knowledge = Knowledge(sources.plugins, sources.facts, sources.clock.wall().date())
-        return self._build(parse_configuration(text, sources.path, sources.environment, knowledge))
+        text = overlay.text(file)
+        return self._build(parse_configuration(text, sources.path, sources.environment, knowledge, overlay.edit))
 
     def _build(self, configuration: Configuration) -> Running:
         return Running(configuration, build_catalogue(configuration, self._sources.facts))

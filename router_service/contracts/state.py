@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from router_service.domain.switches import Switches
 from router_service.domain.target import TableSnapshot
 
 
@@ -10,6 +11,27 @@ class TableReader(Protocol):
 
     def snapshot(self) -> TableSnapshot:
         """The table at this moment, frozen."""
+        ...
+
+
+class Switchboard(Protocol):
+    """The table, to be switched."""
+
+    @property
+    def switches(self) -> Switches:
+        """What is switched, by target or backend."""
+        ...
+
+    def apply_switches(self, switches: Switches) -> None:
+        """Follow these switches, also for targets that appear later."""
+        ...
+
+    def targets_named(self, name: str) -> tuple[str, ...]:
+        """The target, or all of a backend's.
+
+        Raises:
+            NotFound: there is no such target or backend.
+        """
         ...
 
 

@@ -74,6 +74,10 @@ class WorkerSession:
         """Attempts of all routers, relative to its capacity."""
         return (len(self.attempts) + self.foreign) / self.hello.capacity
 
+    def serves(self, model: str) -> bool:
+        """Whether it can be asked for a model: one that it lists, or any at all."""
+        return self.hello.takes_any_model or model in self.models
+
     def take_heartbeat(self, heartbeat: WorkerHeartbeat, now: float, wall: datetime) -> None:
         """Note how the worker fares."""
         self.sequence = heartbeat.sequence
@@ -98,7 +102,7 @@ class WorkerSession:
             return Refusal(f"worker {name} is {self.state.label}: {self.state_reason or 'no reason given'}")
         if self.missed:
             return Refusal(f"worker {name} does not answer: its heartbeats stopped")
-        if order.operation not in WHOLE_BACKEND and order.spec.model not in self.models:
+        if order.operation not in WHOLE_BACKEND and not self.serves(order.spec.model):
             return Refusal(f"worker {name} does not serve {order.spec.model}")
         if self.hello.clearance < order.sensitivity:
             return Refusal(f"worker {name} lets through {self.hello.clearance.label} at most")
@@ -164,7 +168,7 @@ class SessionDirectory:
         return sum(
             max(0, session.hello.capacity - len(session.attempts))
             for session in self._by_backend.get(backend, ())
-            if model in session.models
+            if session.serves(model)
             and session.state is WorkerState.READY
             and not (session.draining or session.missed)
         )

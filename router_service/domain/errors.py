@@ -8,6 +8,7 @@ RouterError
 +- KeyReused             an idempotency key of another request       ALREADY_EXISTS
 +- DeadlinePassed        the caller's time is over                     DEADLINE_EXCEEDED
 +- NotFound              no such target, profile, ...  (admin)         NOT_FOUND
++- NotKept               the database cannot keep a change (admin)     UNAVAILABLE
 """
 
 from dataclasses import dataclass
@@ -95,3 +96,9 @@ class NotFound(RouterError):
     """There is no such thing; the message names the nearest."""
 
     reason = "NOT_FOUND"
+
+
+class NotKept(RouterError):
+    """The database does not take what was to hold after a restart; nothing was changed."""
+
+    reason = "NOT_KEPT"

@@ -36,6 +36,7 @@ class WorkerHello:
         epoch: grows with each start of the worker.
         capacity: most attempts at once, at least 1.
         clearance: the highest sensitivity that the worker lets through.
+        takes_any_model: it hands any model's name on to its provider, also one that it did not list.
     """
 
     worker_id: str
@@ -52,6 +53,7 @@ class WorkerHello:
     simulated: bool = False
     state: WorkerState = WorkerState.READY
     state_reason: str = ""
+    takes_any_model: bool = False
 
 
 @dataclass(frozen=True, slots=True)

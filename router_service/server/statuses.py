@@ -33,6 +33,7 @@ STATUSES: Mapping[type[errors.RouterError], grpc.StatusCode] = MappingProxyType(
         errors.KeyReused: grpc.StatusCode.ALREADY_EXISTS,
         errors.DeadlinePassed: grpc.StatusCode.DEADLINE_EXCEEDED,
         errors.NotFound: grpc.StatusCode.NOT_FOUND,
+        errors.NotKept: grpc.StatusCode.UNAVAILABLE,
     }
 )
 

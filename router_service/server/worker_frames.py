@@ -67,6 +67,7 @@ def hello_of(hello: pb.Hello) -> WorkerHello:
         simulated=hello.simulated,
         state=_word(WorkerState, hello.state, WorkerState.READY),
         state_reason=hello.state_reason,
+        takes_any_model=hello.takes_any_model,
     )
 
 

@@ -1,9 +1,12 @@
 """One target's row while it lives: counts, circuit, figures, and the view that is made of them."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
 from router_service.domain.attempt import AttemptRecord, Failure
+from router_service.domain.statistics import TargetStatistics
+from router_service.domain.switches import ON
 from router_service.domain.target import TargetSpec, TargetView
 from router_service.state.circuit import CircuitBreaker, CircuitSettings, CircuitState
 from router_service.state.cooldowns import Cooldown
@@ -34,16 +37,19 @@ class TargetEntry:
         "attempts",
         "base",
         "circuit",
+        "failures",
         "in_flight",
+        "input_tokens",
         "last_error",
         "last_error_at",
         "last_error_wall",
         "metrics",
         "out_reason",
+        "output_tokens",
         "spec",
         "spent",
+        "successes",
         "switch",
-        "switch_reason",
         "view_due",
         "visible",
     )
@@ -57,9 +63,12 @@ class TargetEntry:
         self.metrics = RollingMetrics()
         self.in_flight = 0
         self.attempts = 0
+        self.successes = 0
+        self.failures: Counter[FailureClass] = Counter()
+        self.input_tokens = 0
+        self.output_tokens = 0
         self.spent = 0
-        self.switch = TargetState.READY
-        self.switch_reason = ""
+        self.switch = ON
         self.out_reason = ""
         self.last_error = ""
         self.last_error_at: float | None = None
@@ -71,8 +80,11 @@ class TargetEntry:
         self.in_flight -= 1
         self.attempts += 1
         self.spent += record.outcome.cost
+        self.input_tokens += record.outcome.usage.input_tokens
+        self.output_tokens += record.outcome.usage.output_tokens
         failure = record.outcome.failure
         if failure is None:
+            self.successes += 1
             self.out_reason = ""
             self.circuit.succeeded(probe=probe)
         else:
@@ -89,8 +101,8 @@ class TargetEntry:
         """The first that holds: switched off, no worker, out, draining, cooling, circuit; else what its workers say."""
         if not self.spec.enabled:
             return Standing(TargetState.DISABLED, "disabled in the configuration")
-        if self.switch is not TargetState.READY:
-            return Standing(self.switch, self.switch_reason)
+        if self.switch.state is not TargetState.READY:
+            return Standing(self.switch.state, self.switch.reason or f"{self.switch.state.label} by an operator")
         if workers.state in (TargetState.DETACHED, TargetState.NOT_CONFIGURED, TargetState.OUT):
             return Standing(workers.state, workers.reason)
         if self.out_reason:
@@ -124,6 +136,23 @@ class TargetEntry:
             spent=self.spent,
         )
 
+    def statistics(self) -> TargetStatistics:
+        """Counts since the start, and the windows."""
+        windows = self.metrics.windows()
+        return TargetStatistics(
+            target=self.spec.name,
+            attempts=self.attempts,
+            successes=self.successes,
+            failures=dict(sorted(self.failures.items())),
+            latency=windows.latency,
+            first_token=windows.first_token,
+            tokens_per_second=windows.tokens_per_second,
+            spent=self.spent,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            reported_quality=windows.reported_quality,
+        )
+
     def _circuit_standing(self, now: float) -> Standing | None:
         state = self.circuit.state(now)
         if state is CircuitState.CLOSED:
@@ -137,6 +166,7 @@ class TargetEntry:
 
     def _take_failure(self, failure: Failure, now: float, wall: datetime, *, probe: bool) -> None:
         policy = POLICIES[failure.failure_class]
+        self.failures[failure.failure_class] += 1
         if failure.failure_class is not FailureClass.CANCELLED:
             status = f" ({failure.http_status})" if failure.http_status else ""
             self.last_error = f"{failure.failure_class.label}{status}: {failure.message}"

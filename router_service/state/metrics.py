@@ -14,6 +14,7 @@ from math import ceil
 from types import MappingProxyType
 from typing import Any
 
+from router_service.domain.statistics import Summary, Windows
 from router_service.domain.target import Priors, TargetMetrics
 
 KEPT = 0.9
@@ -93,6 +94,11 @@ class SortedWindow:
             return None
         return self._sorted[max(0, ceil(share * len(self._sorted)) - 1)]
 
+    @property
+    def summary(self) -> Summary:
+        """Count, mean, median and 95th percentile."""
+        return Summary(len(self._arrived), self.mean, self.percentile(0.5), self.percentile(0.95))
+
     def samples(self) -> list[float]:
         """In order of arrival."""
         return list(self._arrived)
@@ -144,6 +150,11 @@ class RollingMetrics:
         average = value if known is None else KEPT * known[0] + (1 - KEPT) * value
         self._quality_by_task[task] = (average, 1 if known is None else known[1] + 1)
 
+    @property
+    def known(self) -> bool:
+        """Whether anything was measured or reported."""
+        return bool(self._samples) or self._quality.value is not None
+
     def changes_with_time(self, now: float) -> bool:
         """Whether the figures will differ later although nothing happens."""
         if not self._samples:
@@ -177,6 +188,15 @@ class RollingMetrics:
             + HEALTH_LATENCY_WEIGHT * max(0.0, 1 - for_health / HEALTH_LATENCY_REFERENCE),
             reported_quality=self._quality.value,
             quality_by_task=MappingProxyType(dict(self._quality_by_task)),
+        )
+
+    def windows(self) -> Windows:
+        """What was measured as it is, neither faded nor replaced by what is assumed."""
+        return Windows(
+            latency=self._latencies.summary,
+            first_token=self._first_tokens.summary,
+            tokens_per_second=self._tokens_per_second.value,
+            reported_quality=self._quality.value,
         )
 
     def export(self, now: float) -> dict[str, Any]:

@@ -54,7 +54,9 @@ class SessionReport:
 
     def concerns(self, model: str) -> bool:
         """Whether it says anything about a model: one that cannot serve at all speaks for every model."""
-        return model in self.models or self.state in (WorkerState.NOT_CONFIGURED, WorkerState.UNHEALTHY)
+        if model in self.models or self.hello.takes_any_model:
+            return True
+        return self.state in (WorkerState.NOT_CONFIGURED, WorkerState.UNHEALTHY)
 
     @property
     def standing(self) -> tuple[TargetState, str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from router_service.contracts.engine import Catalogue
+from router_service.domain.switches import Switches, switch_of
 from router_service.domain.target import BackendPolicy, TargetSpec
 from router_service.domain.worker import ModelReport, WorkerHello
 from router_service.state.circuit import CircuitSettings
@@ -82,6 +83,16 @@ class Roster:
         for backend in catalogue.backends:
             self._rebuild(backend)
 
+    def switch(self, switches: Switches) -> list[str]:
+        """Set every target's switch; returns those that changed."""
+        changed = []
+        for name, entry in self._entries.items():
+            switch = switch_of(switches, name)
+            if switch != entry.switch:
+                entry.switch = switch
+                changed.append(name)
+        return changed
+
     def attach(self, session_id: str, hello: WorkerHello) -> None:
         """A worker is there, perhaps with another key; models that the configuration does not allow are ignored."""
         session = self._sessions[session_id] = SessionReport(hello)
@@ -152,7 +163,7 @@ class Roster:
         for name in names:
             entry = self._entries[name]
             entry.visible = False
-            if not (entry.attempts or entry.in_flight) and entry.switch is TargetState.READY:
+            if not (entry.attempts or entry.in_flight) and entry.switch.state is TargetState.READY:
                 del self._entries[name]
 
     def _restore_entry(self, name: str, entry: TargetEntry) -> None:

@@ -17,6 +17,8 @@ from router_service.contracts.engine import Catalogue
 from router_service.contracts.link import Claim
 from router_service.domain.attempt import AttemptRecord, Failure
 from router_service.domain.errors import NotFound
+from router_service.domain.statistics import TargetStatistics
+from router_service.domain.switches import NONE, Switch, Switches, switched
 from router_service.domain.target import TableSnapshot, TargetView
 from router_service.domain.worker import ModelReport, WorkerHeartbeat, WorkerHello
 from router_service.state.circuit import CircuitSettings
@@ -88,6 +90,7 @@ class Table:
         self._due: list[tuple[float, str]] = []
         self._watchers: set[Changes] = set()
         self._said: dict[str, Together] = {}
+        self._switches = NONE
         self._relisted()
 
     # What the configuration and the operator say
@@ -104,16 +107,29 @@ class Table:
             NotFound: there is no such target or backend.
             ValueError: `state` is none of the three.
         """
-        if state not in (TargetState.READY, TargetState.DISABLED, TargetState.DRAINING):
-            raise ValueError(f"a target cannot be switched to {state.label}")
+        names = self.targets_named(name)
+        self.apply_switches(switched(self._switches, name, Switch(state, reason)))
+        return names
+
+    @property
+    def switches(self) -> Switches:
+        """What is switched, by target or backend."""
+        return self._switches
+
+    def apply_switches(self, switches: Switches) -> None:
+        """Follow these switches, also for targets that appear later."""
+        self._switches = switches
+        self._touch(self._roster.switch(switches))
+
+    def targets_named(self, name: str) -> tuple[str, ...]:
+        """The target, or all of a backend's.
+
+        Raises:
+            NotFound: there is no such target or backend.
+        """
         names = (name,) if self._roster.find(name) else self._roster.targets_of(name)
-        if not names:
+        if not names and name not in self._roster.backends:
             raise self._unknown(name)
-        for target in names:
-            entry = self._roster.entries[target]
-            entry.switch = state
-            entry.switch_reason = "" if state is TargetState.READY else reason or f"{state.label} by an operator"
-        self._touch(names)
         return names
 
     def report_quality(self, target: str, value: float, task: str = "default") -> None:
@@ -156,6 +172,15 @@ class Table:
             self._dirty = set()
         return TableSnapshot(MappingProxyType(self._views), now)
 
+    def statistics(self, name: str = "") -> tuple[TargetStatistics, ...]:
+        """Counts and windows of a target, of all of a backend's, or (empty) of all, in name order.
+
+        Raises:
+            NotFound: there is no such target or backend.
+        """
+        names = self.targets_named(name) if name else self._roster.visible()
+        return tuple(self._roster.entries[target].statistics() for target in names)
+
     @contextmanager
     def watch(self) -> Iterator[Changes]:
         """Follow the changes for as long as the context lasts."""
@@ -169,7 +194,7 @@ class Table:
     def export(self) -> dict[str, Any]:
         """What was measured, as plain values, for `restore` in a later process."""
         now = self._clock.now()
-        return {name: entry.metrics.export(now) for name, entry in self._roster.entries.items() if entry.attempts}
+        return {name: entry.metrics.export(now) for name, entry in self._roster.entries.items() if entry.metrics.known}
 
     def restore(self, saved: Mapping[str, Mapping[str, Any]]) -> None:
         """Take what an earlier process measured, for targets that were not tried yet in this one."""
@@ -348,6 +373,7 @@ class Table:
     def _relisted(self) -> None:
         """Targets may have come, gone or changed: all rows are made anew."""
         now = self._clock.now()
+        self._roster.switch(self._switches)
         self._said.clear()
         self._views = {name: self._view(self._roster.entries[name], now) for name in self._roster.visible()}
         self._dirty = set()

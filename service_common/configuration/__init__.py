@@ -2,7 +2,7 @@
 
 from service_common.configuration.automatic import automatic_configuration, provider_variables, providers_found
 from service_common.configuration.backends import BackendConnection, BackendSection
-from service_common.configuration.loader import Knowledge, load_configuration, parse_configuration
+from service_common.configuration.loader import Knowledge, load_configuration, parse_configuration, read_text
 from service_common.configuration.mistakes import ConfigurationErrors, Mistake
 from service_common.configuration.models import ModelSection
 from service_common.configuration.plugins import PLUGIN_KINDS, PluginKind, PluginNames
@@ -32,4 +32,5 @@ __all__ = [
     "pick_variables",
     "provider_variables",
     "providers_found",
+    "read_text",
 ]

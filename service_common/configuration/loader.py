@@ -1,6 +1,6 @@
 """From a file to a checked configuration, or to the whole list of its mistakes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path as FilePath
@@ -52,26 +52,42 @@ def load_configuration(
     Raises:
         ConfigurationErrors: the file cannot be read, or has mistakes; all of them.
     """
+    return parse_configuration(read_text(path), path, environment, Knowledge(plugins, facts, today))
+
+
+def read_text(path: FilePath) -> str:
+    """The text of a configuration file.
+
+    Raises:
+        ConfigurationErrors: it cannot be read.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigurationErrors((_unreadable(path, "there is no such file."),)) from None
     except UnicodeDecodeError:
         raise ConfigurationErrors((_unreadable(path, "this is not a text file in UTF-8."),)) from None
     except OSError as error:
         raise ConfigurationErrors((_unreadable(path, f"it cannot be read: {error.strerror}."),)) from None
-    return parse_configuration(text, path, environment, Knowledge(plugins, facts, today))
 
 
 def parse_configuration(
-    text: str, path: FilePath, environment: Mapping[str, str], knowledge: Knowledge = UNCHECKED
+    text: str,
+    path: FilePath,
+    environment: Mapping[str, str],
+    knowledge: Knowledge = UNCHECKED,
+    edit: Callable[[dict[str, Any]], None] | None = None,
 ) -> Configuration:
     """As `load_configuration`, of a text that is already at hand; `path` names it, and its `.env` is looked for there.
+
+    `edit` may change what was read, as plain values, before anything is checked.
 
     Raises:
         ConfigurationErrors: the text has mistakes; all of them.
     """
     document = read_document(text)
+    if edit is not None and isinstance(document.data, dict):
+        edit(document.data)
     if not document.findings or document.data is not None:
         variables = referenced_variables(document.data, is_deferred)
         resolve_references(document, pick_variables(variables, path, environment), is_deferred)
@@ -83,7 +99,7 @@ def parse_configuration(
 
 def is_deferred(path: Path) -> bool:
     """Whether the references at `path` are left to the process that needs them."""
-    if path in (("router", "worker_token"), ("shared", "redis")):
+    if path in (("router", "worker_token"), ("router", "database"), ("shared", "redis")):
         return True
     return len(path) > 2 and path[0] == "backends" and path[2] in CONNECTION_SETTINGS
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from router_service.config.overlay import import_change
 from router_service.config.store import ConfigurationStore, Running, Sources
+from router_service.domain.changes import Change
 from router_service.plugins.builtin import built_in_plugins
 from service_common.clock import SystemClock
 from service_common.configuration import ConfigurationErrors
@@ -34,6 +36,11 @@ def file(tmp_path: Path) -> Path:
 def open_store(file: Path) -> ConfigurationStore:
     """A store of that file."""
     return ConfigurationStore(Sources(file, {}, built_in_plugins(), FactsTable.load(), SystemClock()))
+
+
+def imported(store: ConfigurationStore, text: str) -> tuple[Change, ...]:
+    """The change that puts `text` in the place of the file."""
+    return (import_change(text, store.file),)
 
 
 def write(file: Path, text: str) -> None:
@@ -123,14 +130,14 @@ async def test_an_import_is_taken_as_a_whole_or_not_at_all(file: Path) -> None:
     """A dry run says what would change; a mistake changes nothing; the file itself is not touched."""
     store = open_store(file)
     expected = (f"models.{TARGET}.quality: 0.7 -> 0.8",)
-    assert await store.apply(SECOND, dry_run=True) == expected
+    assert await store.apply(imported(store, SECOND), dry_run=True) == expected
     assert quality(store.current) == 0.7
     with pytest.raises(ConfigurationErrors):
-        await store.apply(BAD)
-    assert await store.apply(SECOND) == expected
+        await store.apply(imported(store, BAD))
+    assert await store.apply(imported(store, SECOND)) == expected
     assert quality(store.current) == 0.8
     assert read(file) == FIRST
-    assert await store.apply(store.current.configuration.render("json")) == ()
+    assert await store.apply(imported(store, store.current.configuration.render("json"))) == ()
 
 
 async def test_the_file_is_watched(file: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -174,5 +181,7 @@ async def test_a_mounted_file_is_noticed(tmp_path: Path) -> None:
 async def test_what_only_a_start_takes_over_is_said(file: Path) -> None:
     """The router's own address does not change under way; the message does not pretend that it does."""
     store = open_store(file)
-    changes = await store.apply(f"{FIRST}router: {{listen: 127.0.0.1:1}}\naliases: {{a: [{TARGET}]}}\n")
+    changes = await store.apply(
+        imported(store, f"{FIRST}router: {{listen: 127.0.0.1:1}}\naliases: {{a: [{TARGET}]}}\n")
+    )
     assert changes == ("added router (takes effect at the next start)", "added aliases")

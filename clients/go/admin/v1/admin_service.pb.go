@@ -1703,9 +1703,11 @@ func (x *ImportConfigurationResponse) GetChanges() []string {
 
 // Reads the configuration file again.
 type ReloadConfigurationRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Forget what was imported, and every model that was added, changed or removed, also what was to be kept.
+	DiscardChanges bool `protobuf:"varint,1,opt,name=discard_changes,json=discardChanges,proto3" json:"discard_changes,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ReloadConfigurationRequest) Reset() {
@@ -1736,6 +1738,13 @@ func (x *ReloadConfigurationRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use ReloadConfigurationRequest.ProtoReflect.Descriptor instead.
 func (*ReloadConfigurationRequest) Descriptor() ([]byte, []int) {
 	return file_trunkline_admin_v1_admin_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ReloadConfigurationRequest) GetDiscardChanges() bool {
+	if x != nil {
+		return x.DiscardChanges
+	}
+	return false
 }
 
 // The file was read.
@@ -2069,8 +2078,9 @@ const file_trunkline_admin_v1_admin_service_proto_rawDesc = "" +
 	"\apersist\x18\x03 \x01(\bR\apersist\"l\n" +
 	"\x1bImportConfigurationResponse\x123\n" +
 	"\x15configuration_version\x18\x01 \x01(\tR\x14configurationVersion\x12\x18\n" +
-	"\achanges\x18\x02 \x03(\tR\achanges\"\x1c\n" +
-	"\x1aReloadConfigurationRequest\"l\n" +
+	"\achanges\x18\x02 \x03(\tR\achanges\"E\n" +
+	"\x1aReloadConfigurationRequest\x12'\n" +
+	"\x0fdiscard_changes\x18\x01 \x01(\bR\x0ediscardChanges\"l\n" +
 	"\x1bReloadConfigurationResponse\x123\n" +
 	"\x15configuration_version\x18\x01 \x01(\tR\x14configurationVersion\x12\x18\n" +
 	"\achanges\x18\x02 \x03(\tR\achanges\"h\n" +

@@ -384,7 +384,9 @@ type Hello struct {
 	// Whether it can serve at once.
 	State WorkerState `protobuf:"varint,14,opt,name=state,proto3,enum=trunkline.worker.v1.WorkerState" json:"state,omitempty"`
 	// Why not, for a person.
-	StateReason   string `protobuf:"bytes,15,opt,name=state_reason,json=stateReason,proto3" json:"state_reason,omitempty"`
+	StateReason string `protobuf:"bytes,15,opt,name=state_reason,json=stateReason,proto3" json:"state_reason,omitempty"`
+	// Whether it hands any model's name on to its provider: the router may then send it models that it did not list.
+	TakesAnyModel bool `protobuf:"varint,16,opt,name=takes_any_model,json=takesAnyModel,proto3" json:"takes_any_model,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -522,6 +524,13 @@ func (x *Hello) GetStateReason() string {
 		return x.StateReason
 	}
 	return ""
+}
+
+func (x *Hello) GetTakesAnyModel() bool {
+	if x != nil {
+		return x.TakesAnyModel
+	}
+	return false
 }
 
 // How a worker fares.
@@ -2189,7 +2198,7 @@ const file_trunkline_worker_v1_worker_service_proto_rawDesc = "" +
 	"\bdraining\x18\x04 \x01(\v2\x1d.trunkline.worker.v1.DrainingH\x00R\bdraining\x12N\n" +
 	"\x0ftargets_changed\x18\x05 \x01(\v2#.trunkline.worker.v1.TargetsChangedH\x00R\x0etargetsChanged\x12;\n" +
 	"\bcooldown\x18\x06 \x01(\v2\x1d.trunkline.worker.v1.CooldownH\x00R\bcooldownB\a\n" +
-	"\x05frame\"\x8e\x05\n" +
+	"\x05frame\"\xb6\x05\n" +
 	"\x05Hello\x12)\n" +
 	"\x10protocol_version\x18\x01 \x01(\x05R\x0fprotocolVersion\x12\x1b\n" +
 	"\tworker_id\x18\x02 \x01(\tR\bworkerId\x12\x14\n" +
@@ -2206,7 +2215,8 @@ const file_trunkline_worker_v1_worker_service_proto_rawDesc = "" +
 	"\aversion\x18\f \x01(\tR\aversion\x12\x1c\n" +
 	"\tsimulated\x18\r \x01(\bR\tsimulated\x126\n" +
 	"\x05state\x18\x0e \x01(\x0e2 .trunkline.worker.v1.WorkerStateR\x05state\x12!\n" +
-	"\fstate_reason\x18\x0f \x01(\tR\vstateReason\x1a9\n" +
+	"\fstate_reason\x18\x0f \x01(\tR\vstateReason\x12&\n" +
+	"\x0ftakes_any_model\x18\x10 \x01(\bR\rtakesAnyModel\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa5\x02\n" +

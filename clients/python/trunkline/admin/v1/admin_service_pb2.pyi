@@ -900,12 +900,17 @@ class ReloadConfigurationRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    DISCARD_CHANGES_FIELD_NUMBER: _builtins.int
+    discard_changes: _builtins.bool
+    """Forget what was imported, and every model that was added, changed or removed, also what was to be kept."""
     def __init__(
         self,
+        *,
+        discard_changes: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["discard_changes", b"discard_changes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -213,6 +213,7 @@ class Hello(_message.Message):
     SIMULATED_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     STATE_REASON_FIELD_NUMBER: _builtins.int
+    TAKES_ANY_MODEL_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
     """Version of this protocol: 1."""
     worker_id: _builtins.str
@@ -239,6 +240,8 @@ class Hello(_message.Message):
     """Whether it can serve at once."""
     state_reason: _builtins.str
     """Why not, for a person."""
+    takes_any_model: _builtins.bool
+    """Whether it hands any model's name on to its provider: the router may then send it models that it did not list."""
     @_builtins.property
     def models(self) -> _containers.RepeatedCompositeFieldContainer[_target_pb2.ModelFacts]:
         """What it serves."""
@@ -265,10 +268,11 @@ class Hello(_message.Message):
         simulated: _builtins.bool = ...,
         state: Global___WorkerState.ValueType = ...,
         state_reason: _builtins.str = ...,
+        takes_any_model: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend", b"backend", "capacity", b"capacity", "clearance", b"clearance", "epoch", b"epoch", "labels", b"labels", "locality", b"locality", "models", b"models", "protocol_version", b"protocol_version", "provider", b"provider", "region", b"region", "simulated", b"simulated", "state", b"state", "state_reason", b"state_reason", "version", b"version", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend", b"backend", "capacity", b"capacity", "clearance", b"clearance", "epoch", b"epoch", "labels", b"labels", "locality", b"locality", "models", b"models", "protocol_version", b"protocol_version", "provider", b"provider", "region", b"region", "simulated", b"simulated", "state", b"state", "state_reason", b"state_reason", "takes_any_model", b"takes_any_model", "version", b"version", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,49 @@
+"""What was counted and measured of a target, for people who look at it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from service_common.failures import FailureClass
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A window of times in seconds; None where it is empty."""
+
+    samples: int = 0
+    mean: float | None = None
+    p50: float | None = None
+    p95: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The newest measurements of a target: whole answers, first tokens; None: there is none."""
+
+    latency: Summary
+    first_token: Summary
+    tokens_per_second: float | None
+    reported_quality: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetStatistics:
+    """One target.
+
+    Attributes:
+        attempts: settled since the router's start, as are `successes`, `failures`, `spent` and the tokens.
+        latency, first_token: of the newest attempts that say something about the target, also of earlier processes.
+        spent: nano-dollars.
+    """
+
+    target: str
+    attempts: int
+    successes: int
+    failures: Mapping[FailureClass, int]
+    latency: Summary
+    first_token: Summary
+    tokens_per_second: float | None
+    spent: int
+    input_tokens: int
+    output_tokens: int
+    reported_quality: float | None
