@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 import grpc
 from opentelemetry.sdk.trace import TracerProvider
@@ -40,6 +41,8 @@ from router_service.server.router_servicer import RouterServicer, router_handler
 from router_service.server.worker_servicer import RouterIdentity, WorkerServicer
 from router_service.state.answers import RecentAnswers
 from router_service.state.cursors import Cursors
+from router_service.state.limits import LimitBook
+from router_service.state.shared_limits import SharingSettings
 from router_service.state.table import Table
 from router_service.state.token_counter import TokenCounter
 from service_common.clock import Clock, SystemClock
@@ -49,6 +52,9 @@ from service_common.loops import LOOP_FACTORY
 from service_common.parent import parent_gone
 from service_common.tracing import configure_tracing, trace_endpoint
 from trunkline.worker.v1 import worker_service_pb2, worker_service_pb2_grpc
+
+if TYPE_CHECKING:
+    from router_service.state.redis import RedisSharing
 
 TOKEN_VARIABLE = "TRUNKLINE_WORKER_TOKEN"
 SERVICES = (
@@ -101,15 +107,25 @@ class EngineHolder:
 class Router:
     """The parts of one router process."""
 
-    def __init__(self, store: ConfigurationStore, plugins: PluginRegistry, facts: FactsTable, clock: Clock) -> None:
-        """Build everything that neither listens nor waits yet."""
+    def __init__(
+        self,
+        store: ConfigurationStore,
+        plugins: PluginRegistry,
+        facts: FactsTable,
+        clock: Clock,
+        redis: str = "",
+    ) -> None:
+        """Build everything that neither listens nor waits yet; `redis`: address of what replicas share, if anything."""
         self.store = store
         running = store.current
+        # Replicas that share counts must agree on the minute; a single one goes by a clock that never jumps.
+        book = LimitBook((lambda: clock.wall().timestamp()) if redis else clock.now)
+        self.sharing = _sharing(redis, running, book) if redis else None
         counter = TokenCounter()
         self._sessions = sessions = SessionDirectory()
         self._engines = EngineHolder(plugins, clock, counter, running)
         self._clock = clock
-        self.table = Table(running.catalogue, facts, clock)
+        self.table = Table(running.catalogue, facts, clock, limits=book)
         answers = RecentAnswers(self.table.report_quality)
         self.room = WaitingRoom(clock, self._free_slots, _waiting(running))
         self.hedges = HedgeBudgets()
@@ -128,10 +144,25 @@ class Router:
             clock=clock,
             random=Random(),
         )
-        self.repeats = IdempotentCalls(self.calls.stream, clock, _idempotency(running))
+        self.repeats = IdempotentCalls(
+            self.calls.stream, clock, _idempotency(running), self.sharing.answers if self.sharing else None
+        )
         store.subscribe(self._engines.follow)
         store.subscribe(lambda changed: self.table.apply_catalogue(changed.catalogue))
         store.subscribe(lambda changed: self.room.follow(_waiting(changed)))
+
+    async def run(self) -> None:
+        """What goes on beside the calls, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.link.run())
+            if self.sharing is not None:
+                tasks.create_task(self.sharing.run())
+
+    async def close(self) -> None:
+        """End the calls that outlived their callers, and let go of Redis."""
+        await self.repeats.close()
+        if self.sharing is not None:
+            await self.sharing.close()
 
     def _free_slots(self, target: str) -> float:
         return min(self.table.free_slots(target), self._sessions.free_slots(target))
@@ -170,7 +201,8 @@ async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
     tracing = _tracing(store.current.configuration.tracing, environment)
     content = store.current.configuration.tracing.content
     recorder = UntracedRecorder() if tracing is None else TraceRecorder(tracing, content=content)
-    router = Router(store, plugins, facts, clock)
+    redis = store.current.configuration.shared.address(options.config, environment)
+    router = Router(store, plugins, facts, clock, redis)
     server = new_server(settings.max_message)
     identity = RouterIdentity(
         f"{socket.gethostname()}-{os.getpid()}", version("trunkline"), environment.get(TOKEN_VARIABLE, "")
@@ -181,7 +213,7 @@ async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
     port = listen(server, address)
     stop = _stop_on_signals()
     async with asyncio.TaskGroup() as tasks:
-        background = [tasks.create_task(router.link.run()), tasks.create_task(store.watch())]
+        background = [tasks.create_task(router.run()), tasks.create_task(store.watch())]
         if options.exit_with_parent:
             background.append(tasks.create_task(parent_gone(stop)))
         await lifecycle.start()
@@ -189,7 +221,7 @@ async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
         await stop.wait()
         log.info("stopping: %d calls in progress", boundary.active)
         await lifecycle.stop(settings.lame_duck, settings.drain_grace, router.link.close)
-        await router.repeats.close()
+        await router.close()
         for task in background:
             task.cancel()
     if tracing is not None:
@@ -205,6 +237,16 @@ def _waiting(running: Running) -> WaitingSettings:
 def _idempotency(running: Running) -> IdempotencySettings:
     section = running.configuration.idempotency
     return IdempotencySettings(section.ttl, section.grace, section.entries, section.memory)
+
+
+def _sharing(address: str, running: Running, book: LimitBook) -> "RedisSharing":
+    section = running.configuration.shared
+    # Redis's libraries take 0.2 s to import, which a router that is alone does not pay.
+    try:
+        from router_service.state.redis import RedisSharing  # noqa: PLC0415
+    except ImportError as error:
+        raise ValueError(f"shared.redis needs more packages ({error}): pip install 'trunkline[redis]'") from error
+    return RedisSharing(address, SharingSettings(section.refresh, section.timeout, section.prefix), book)
 
 
 def _tracing(section: TracingSection, environment: Mapping[str, str]) -> TracerProvider | None:

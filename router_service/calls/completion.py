@@ -1,6 +1,6 @@
 """One call from request to last event: decide, dispatch, recover. Knows nothing of gRPC."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from random import Random
@@ -105,10 +105,10 @@ class Calls:
                         async for event in events:
                             yield event
                     return
-                except Exhausted:
+                except Exhausted as refused:
                     if turn.begun or not turn.refused:
                         raise
-                await self._wait(seat, turn, decision)
+                    await self._wait(seat, turn.refused, refused)
         finally:
             self.room.leave(seat)
 
@@ -116,12 +116,13 @@ class Calls:
         decision = engine.decide(request, self.table.snapshot(), deadline.left(self.clock), cursor=cursor)
         return keep_one_model(decision) if request.operation is Operation.EMBED else decision
 
-    async def _wait(self, seat: Seat, turn: Turn, decision: Decision) -> None:
+    async def _wait(self, seat: Seat, wanted: Mapping[str, float | None], refused: Exhausted) -> None:
+        """Wait for a target that `refused` the call; where that is in vain, tell both why."""
         try:
-            await self.room.wait(seat, turn.refused)
+            await self.room.wait(seat, wanted)
         except RouterError as error:
-            error.decision = decision
-            raise
+            message = f"{error.message}: {refused.message}"
+            raise type(error)(message, decision=refused.decision, retry_after=error.retry_after) from None
 
     async def _events(
         self, call: PlannedCall, dispatcher: Dispatcher, made: DecisionMade

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Protocol
 
 from router_service.calls.kept_call import KeptCall, OutlivedRecording
+from router_service.contracts.answers import KeptAnswer, SharedAnswers
 from router_service.contracts.recording import CallRecording
 from router_service.domain.errors import Exhausted, KeyReused
 from router_service.domain.events import CallEvent, DecisionMade
@@ -41,26 +41,6 @@ class IdempotencyCounts:
     replayed: int = 0
     refused: int = 0
     abandoned: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class KeptAnswer:
-    """A whole answer as replicas share it."""
-
-    fingerprint: bytes
-    events: Sequence[CallEvent]
-
-
-class SharedAnswers(Protocol):
-    """Answers that other replicas may have given. Fails silently: a call then goes on without it."""
-
-    async def find(self, key: str) -> KeptAnswer | None:
-        """The answer under a key; None: there is none, or it cannot be had in time."""
-        ...
-
-    async def keep(self, key: str, answer: KeptAnswer, ttl: float) -> None:
-        """Keep an answer for `ttl` seconds."""
-        ...
 
 
 class IdempotentCalls:

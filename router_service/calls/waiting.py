@@ -159,7 +159,7 @@ class WaitingRoom:
         if len(self._queue) >= self._settings.length:
             self.counts.refused += 1
             raise Exhausted(
-                f"no capacity: {len(self._queue)} calls wait already, which is as many as may; try again later",
+                f"{len(self._queue)} calls wait already, which is as many as may",
                 retry_after=self._retry_after(wanted),
             )
         self.counts.waited += 1
@@ -232,7 +232,7 @@ class WaitingRoom:
         if seat.deadline.passed(self._clock):
             return DeadlinePassed(f"the deadline passed while the call waited for {_listed(seat.wanted)}")
         return Exhausted(
-            f"no capacity: the call waited {waited:.1f} s in vain for {_listed(seat.wanted)}; try again later",
+            f"the call waited {waited:.1f} s in vain for {_listed(seat.wanted)}",
             retry_after=self._retry_after(seat.wanted),
         )
 

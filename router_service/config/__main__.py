@@ -68,7 +68,9 @@ def _describe(parsed: argparse.Namespace) -> int:
         }
         for name, section in configuration.backends.items()
     ]
-    sys.stdout.write(json.dumps({"listen": configuration.router.listen, "backends": backends}) + "\n")
+    own = list(configuration.shared.variables())
+    described = {"listen": configuration.router.listen, "environment": own, "backends": backends}
+    sys.stdout.write(json.dumps(described) + "\n")
     return 0
 
 

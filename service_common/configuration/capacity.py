@@ -6,8 +6,14 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from service_common.configuration.references import all_variables_in as variables_in
-from service_common.configuration.references import has_reference, holds_password, pick_variables, substitute
+from service_common.configuration.references import (
+    MissingVariables,
+    all_variables_in,
+    has_reference,
+    holds_password,
+    pick_variables,
+    substitute,
+)
 from service_common.configuration.scalars import Duration, Size
 from service_common.configuration.section import Section
 
@@ -89,6 +95,14 @@ class SharedSection(Section):
         """The address with its references resolved from the environment and the `.env` beside `file`.
 
         Raises:
-            MissingVariables: some are not set.
+            ValueError: some are not set.
         """
-        return substitute(self.redis, pick_variables(variables_in(self.redis), file, environment))
+        try:
+            return substitute(self.redis, pick_variables(self.variables(), file, environment))
+        except MissingVariables as missing:
+            names = ", ".join(missing.names)
+            raise ValueError(f"shared.redis needs {names}, which is not set in the environment or in .env") from None
+
+    def variables(self) -> tuple[str, ...]:
+        """The names of all environment variables that the router reads for it."""
+        return all_variables_in(self.redis)

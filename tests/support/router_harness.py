@@ -23,6 +23,9 @@ from service_common.facts import FactsTable
 from tests.support.caller import Caller, caller_of
 
 TOKEN = "a-worker-token"
+KEY = {"SIMULATED_API_KEY": "sk-simulated-1234567890"}
+"""For backends whose library insists on a key."""
+
 PATIENCE = 10.0
 
 
@@ -34,7 +37,8 @@ class RunningRouter:
         clock, facts, plugins = SystemClock(), FactsTable.load(), built_in_plugins()
         self.config = config
         self.store = ConfigurationStore(Sources(config, {"TRUNKLINE_WORKER_TOKEN": TOKEN}, plugins, facts, clock))
-        self.router = Router(self.store, plugins, facts, clock)
+        redis = self.store.current.configuration.shared.redis
+        self.router = Router(self.store, plugins, facts, clock, redis)
         settings = self.store.current.configuration.router
         self._server = new_server(settings.max_message)
         identity = RouterIdentity("test-router", "0", TOKEN)
@@ -46,13 +50,13 @@ class RunningRouter:
 
     async def start(self) -> None:
         """Serve."""
-        self._tasks.append(asyncio.create_task(self.router.link.run()))
+        self._tasks.append(asyncio.create_task(self.router.run()))
         await self.lifecycle.start()
 
     async def stop(self, lame_duck: float = 0.0, grace: float = 1.0) -> None:
         """Stop in good order."""
         await self.lifecycle.stop(lame_duck, grace, self.router.link.close)
-        await self.router.repeats.close()
+        await self.router.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -67,7 +71,7 @@ class RunningRouter:
         """A worker of that backend, attached."""
         arguments = ["--config", str(self.config), "--backend", backend, "--router", self.address]
         arguments += ["--worker-id", worker_id or f"{backend}-1"]
-        settings = parse(arguments, {"TRUNKLINE_WORKER_TOKEN": TOKEN}).worker
+        settings = parse(arguments, {"TRUNKLINE_WORKER_TOKEN": TOKEN, **KEY}).worker
         clock = SystemClock()
         locality = await locality_of(settings.backend.base_url)
         worker = Worker(settings, create_backend(settings.backend, locality, clock), locality, clock)

@@ -95,13 +95,13 @@ class Launch:
             file, listen = self.directory / "trunkline.yaml", claim(listen or DEFAULT_ADDRESS)
             control = await self._write_automatic(file)
             # what we wrote ourselves has no mistakes, so the router need not wait until it is described
-            await self._start_router(file, listen, ())
+            await self._start_router(file, listen, (), ())
             backends = (await describe_configuration(file, dict(self.base))).backends
         else:
             control, listen = "", None if listen is None else claim(listen)
             described = await describe_configuration(config, dict(self.base))
             file, listen, backends = config, listen or claim(described.listen), described.backends
-            await self._start_router(file, listen, backends)
+            await self._start_router(file, listen, backends, described.environment)
         await asyncio.gather(
             *(self._start_worker(file, listen, backend, backends) for backend in backends if backend.enabled)
         )
@@ -142,10 +142,14 @@ class Launch:
         self.supervisor.restart_as(ChildSpec(SIMULATED_NAME, command, environment, log))
         return Simulated(urls, said["control_url"])
 
-    async def _start_router(self, file: Path, listen: str, backends: Sequence[BackendDescription]) -> None:
-        """Start the router, without any provider's secret."""
+    async def _start_router(
+        self, file: Path, listen: str, backends: Sequence[BackendDescription], own: Sequence[str]
+    ) -> None:
+        """Start the router with its `own` variables, without any provider's secret."""
         command = module_command(ROUTER, "serve", "--config", str(file), "--listen", listen, "--exit-with-parent")
-        environment = child_environment(self.base, own=(), others=_needed(backends), more={_TOKEN_VARIABLE: self.token})
+        environment = child_environment(
+            self.base, own=own, others=_needed(backends), more={_TOKEN_VARIABLE: self.token}
+        )
         await self.supervisor.start(ChildSpec(ROUTER_NAME, command, environment, self.directory / "router.log"))
 
     async def _start_worker(

@@ -33,10 +33,11 @@ class BackendDescription:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationDescription:
-    """What `up` needs to know of a configuration."""
+    """What `up` needs to know of a configuration. `environment`: the variables that the router itself reads."""
 
     listen: str
     backends: tuple[BackendDescription, ...]
+    environment: tuple[str, ...] = ()
 
 
 async def automatic_configuration(environment: Mapping[str, str], simulated: Mapping[str, str]) -> str:
@@ -57,7 +58,9 @@ async def describe_configuration(file: Path, environment: Mapping[str, str]) -> 
     """
     described = json.loads(await _ask(["describe", str(file)], environment))
     return ConfigurationDescription(
-        listen=described["listen"], backends=tuple(_backend(entry) for entry in described["backends"])
+        listen=described["listen"],
+        backends=tuple(_backend(entry) for entry in described["backends"]),
+        environment=tuple(described["environment"]),
     )
 
 

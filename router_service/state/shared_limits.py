@@ -1,0 +1,79 @@
+"""What router replicas used of the limits per minute, exchanged through Redis beside the calls, never in their way.
+
+Each replica counts its own claims at once and adds what the others told last. So a limit may be exceeded by what the
+replicas claim within one `refresh`; while Redis cannot be reached each goes by its own count and what it knew.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Protocol
+
+from router_service.state.limits import WINDOW, Count, LimitBook
+
+KEPT = int(3 * WINDOW)
+"""Seconds that Redis keeps a minute's count."""
+
+log = logging.getLogger(__name__)
+
+
+class Counters(Protocol):
+    """Counts that several processes share: the storages of the library `limits`."""
+
+    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Add to a count that is kept for `expiry` seconds; returns the sum."""
+        ...
+
+    async def get(self, key: str) -> int:
+        """The sum; 0 where there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SharingSettings:
+    """Times in seconds. `refresh`: between two exchanges; `timeout`: of one; `prefix`: of every key."""
+
+    refresh: float = 0.5
+    timeout: float = 0.25
+    prefix: str = "trunkline"
+
+
+class LimitSharing:
+    """Keeps a book's counts in step with the other replicas'."""
+
+    def __init__(self, book: LimitBook, counters: Counters, settings: SharingSettings) -> None:
+        """Exchange nothing yet; `run` does."""
+        self._book = book
+        self._counters = counters
+        self._settings = settings
+        self.reachable = True
+
+    async def run(self) -> None:
+        """Exchange again and again, until cancelled; a Redis that fails is logged once and tried again."""
+        while True:
+            await asyncio.sleep(self._settings.refresh)
+            try:
+                async with asyncio.timeout(self._settings.timeout):
+                    await self.exchange()
+            except Exception as error:
+                # Whatever the client library raises: limits go on by what is known here.
+                if self.reachable:
+                    log.warning("Redis is out of reach (%s); limits per minute hold for this replica alone", error)
+                self.reachable = False
+            else:
+                if not self.reachable:
+                    log.info("Redis is back; limits per minute are shared again")
+                self.reachable = True
+
+    async def exchange(self) -> None:
+        """Tell the others what was used here since the last time, and learn the sums."""
+        counts = tuple(self._book.counts())
+        totals = await asyncio.gather(*(self._total(count) for count in counts))
+        for count, total in zip(counts, totals, strict=True):
+            self._book.exchanged(count, total)
+
+    async def _total(self, count: Count) -> int:
+        key = f"{self._settings.prefix}:limit:{count.key}:{count.index}"
+        if not count.unsent:
+            return await self._counters.get(key)
+        return await self._counters.incr(key, KEPT, count.unsent)
