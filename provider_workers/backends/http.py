@@ -44,8 +44,11 @@ class ProviderHttp:
             OSError: the file of certificate authorities cannot be read.
         """
         self._base = URL(settings.base_url.rstrip("/"))
-        self._host = self._base.host or ""
-        self._port = self._base.port or 0
+        self._urls: dict[str, URL] = {}
+        self._where: dict[str, str | int] = {
+            "server.address": self._base.host or "",
+            "server.port": self._base.port or 0,
+        }
         verify = _ssl_context(settings.ca_file) if self._base.scheme == "https" else True
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=verify, keepalive_timeout=KEEP_ALIVE),
@@ -70,7 +73,7 @@ class ProviderHttp:
         Raises:
             ProviderFailure: `UNAVAILABLE` where no response came, `STREAM_BROKEN` where reading it failed.
         """
-        url = self._base / path
+        url = self._url(path)
         encoded = None if body is None else JsonBody(body)
         span = self._span(method, url, trace_context)
         response: aiohttp.ClientResponse | None = None
@@ -101,18 +104,22 @@ class ProviderHttp:
         """Close every socket."""
         await self._session.close()
 
+    def _url(self, path: str) -> URL:
+        """The address of an endpoint: there are few, and making one takes 10 us."""
+        if path not in self._urls:
+            self._urls[path] = self._base / path
+        return self._urls[path]
+
     def _span(self, method: str, url: URL, trace_context: Context | None) -> Span:
-        return _TRACER.start_span(
+        span = _TRACER.start_span(
             method,
             context=trace_context,
             kind=SpanKind.CLIENT,
-            attributes={
-                "http.request.method": method,
-                "server.address": self._host,
-                "server.port": self._port,
-                "url.full": str(url.with_user(None).with_query(None)),
-            },
+            attributes={"http.request.method": method, **self._where},
         )
+        if span.is_recording():
+            span.set_attribute("url.full", str(url.with_user(None).with_query(None)))
+        return span
 
 
 def _headers(body: JsonBody | None) -> dict[str, str] | None:
