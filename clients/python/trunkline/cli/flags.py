@@ -1,19 +1,13 @@
-"""The options that `chat` and `route` share: declared once, turned into the client's typed options.
+"""The options that `chat`, `route` and `count` share: declared once, turned into the client's typed options."""
 
-A command takes them as one `RequestFlags`; `with_request_flags` spreads its fields over the command's signature, where
-Typer reads them.
-"""
-
-import inspect
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
-from trunkline.cli.parsing import capabilities, dollars, labels, seconds, tool_list
+from trunkline.cli.parsing import capabilities, dollars, labels, provider_options, seconds, tool_list
 from trunkline.messages import File, Image, Message, Part
 from trunkline.options import CompletionOptions
 
@@ -36,6 +30,9 @@ class RequestFlags:
     model: Annotated[str | None, _option("A target (backend/model) or an alias.", _ROUTING, "--model", "-m")] = None
     profile: Annotated[str | None, _option("The routing profile.", _ROUTING)] = None
     max_cost: Annotated[str | None, _option("Most it may cost, in dollars.", _ROUTING, parser=dollars)] = None
+    max_cost_per_1k: Annotated[
+        str | None, _option("Most that 1,000 tokens may cost, in dollars.", _ROUTING, parser=dollars)
+    ] = None
     max_latency: Annotated[
         float | None, _option("Longest expected time: 2, 2s, 500ms.", _ROUTING, parser=seconds, metavar="TIME")
     ] = None
@@ -55,6 +52,14 @@ class RequestFlags:
         str | None, _option("After a failure in mid-answer: fail, reset, continue, continue_or_reset.", _ROUTING)
     ] = None
     label: Annotated[list[str] | None, _option("key=value for rules and reports.", _ROUTING)] = None
+    affinity: Annotated[
+        str | None, _option("Calls of one key stay on one target, under a profile that counts affinity.", _ROUTING)
+    ] = None
+    priority: Annotated[int | None, _option("Order in the waiting queue: higher is sooner, 0 is usual.", _ROUTING)] = (
+        None
+    )
+    request_id: Annotated[str | None, _option("Your own identifier, for logs and traces.", _ROUTING)] = None
+    idempotency_key: Annotated[str | None, _option("Calls with one key are one call.", _ROUTING)] = None
     timeout: Annotated[
         float | None, _option("Time for the whole call: 30, 30s, 2m.", _ROUTING, parser=seconds, metavar="TIME")
     ] = None
@@ -69,6 +74,10 @@ class RequestFlags:
     seed: Annotated[int | None, _option("For repeatable sampling.", _MODEL)] = None
     stop: Annotated[list[str] | None, _option("Stop at this string.", _MODEL)] = None
     effort: Annotated[str | None, _option("none, minimal, low, medium or high.", _MODEL)] = None
+    provider_option: Annotated[
+        list[str] | None,
+        _option("Passed on to one backend alone: backend='{\"option\": ...}'.", _MODEL, metavar="BACKEND=JSON"),
+    ] = None
 
     def message(self) -> Message:
         """The prompt with what is sent along.
@@ -76,7 +85,7 @@ class RequestFlags:
         Raises:
             typer.BadParameter: there is no prompt, or a picture cannot be read.
         """
-        parts: list[Part] = [_prompt_text(self.prompt or [])]
+        parts: list[Part] = [prompt_text(self.prompt or [])]
         try:
             parts += [
                 Image(url=source) if "://" in source or source.startswith("data:") else Image.from_path(source)
@@ -93,6 +102,7 @@ class RequestFlags:
             "model": self.model,
             "profile": self.profile,
             "max_cost": self.max_cost,
+            "max_cost_per_1k": self.max_cost_per_1k,
             "max_latency": self.max_latency,
             "required_quality": self.quality,
             "require": capabilities(self.require or []) or None,
@@ -108,6 +118,10 @@ class RequestFlags:
             "domain": self.domain,
             "recovery": self.recovery,
             "labels": labels(self.label or []) or None,
+            "affinity_key": self.affinity,
+            "priority": self.priority,
+            "request_id": self.request_id,
+            "idempotency_key": self.idempotency_key,
             "timeout": self.timeout,
             "system": self.system,
             "tools": None if self.tools is None else tool_list(self.tools),
@@ -118,13 +132,14 @@ class RequestFlags:
             "seed": self.seed,
             "stop": self.stop,
             "reasoning_effort": self.effort,
+            "provider_options": provider_options(self.provider_option or []) or None,
         }
         options = CompletionOptions()
         options.update({name: value for name, value in said.items() if value is not None})  # type: ignore[typeddict-item]
         return options
 
 
-def _prompt_text(words: list[str]) -> str:
+def prompt_text(words: list[str]) -> str:
     """The prompt: the words, or standard input where there are none.
 
     Raises:
@@ -138,30 +153,3 @@ def _prompt_text(words: list[str]) -> str:
     if not text.strip():
         raise typer.BadParameter("the prompt is empty")
     return text
-
-
-def with_request_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the fields of its first parameter (a `RequestFlags`) as options of their own."""
-    names = [field.name for field in fields(RequestFlags)]
-    hints = get_type_hints(RequestFlags, include_extras=True)
-    spread = [
-        inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
-        )
-        for field in fields(RequestFlags)
-    ]
-    own = [
-        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for parameter in list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-    ]
-
-    def spread_command(**given: Any) -> None:
-        flags = RequestFlags(**{name: given.pop(name) for name in names})
-        command(flags, **given)
-
-    annotations: Mapping[str, Any] = {parameter.name: parameter.annotation for parameter in [*spread, *own]}
-    spread_command.__name__ = command.__name__
-    spread_command.__doc__ = command.__doc__
-    spread_command.__annotations__ = dict(annotations)
-    spread_command.__signature__ = inspect.Signature([*spread, *own])  # type: ignore[attr-defined]
-    return spread_command

@@ -79,6 +79,37 @@ def labels(pairs: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def provider_options(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """`backend={"option": value}` pairs; several for one backend are put together.
+
+    Raises:
+        typer.BadParameter: one has no `=`, or what follows is no JSON object.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for text in pairs:
+        backend, equals, value = text.partition("=")
+        try:
+            options = json.loads(value)
+        except ValueError:
+            options = None
+        if not (backend and equals and isinstance(options, dict)):
+            raise typer.BadParameter(f"'{text}' is not BACKEND=JSON, such as openai='{{\"service_tier\": \"flex\"}}'")
+        found.setdefault(backend, {}).update(options)
+    return found
+
+
+def names(text: str) -> tuple[str, ...]:
+    """`cost,latency` as names, each once.
+
+    Raises:
+        typer.BadParameter: there is none.
+    """
+    found = tuple(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
+    if not found:
+        raise typer.BadParameter("name at least one profile, such as cost,latency,balanced")
+    return found
+
+
 def tool_list(path: Path) -> list[Tool]:
     """Tools out of a JSON file: a list of objects with name, description and parameters.
 

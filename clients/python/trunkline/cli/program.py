@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from trunkline.cli.commands import chat, config, models, passthrough, route, table, up
+from trunkline.cli.commands import bench, chat, config, count, embed, models, passthrough, route, table, trace, up
 
 app = typer.Typer(
     name="trunkline",
@@ -19,8 +19,12 @@ app.command(rich_help_panel="Run")(up.up)
 passthrough.register(app, panel="Run")
 app.command(rich_help_panel="Ask")(chat.chat)
 app.command(rich_help_panel="Ask")(route.route)
+app.command(rich_help_panel="Ask")(embed.embed)
+app.command(rich_help_panel="Ask")(count.count)
 app.command(rich_help_panel="Look")(models.models)
 app.command(rich_help_panel="Look")(table.table)
+app.command(rich_help_panel="Look")(trace.trace)
+app.add_typer(bench.app, name="bench", rich_help_panel="Look")
 app.add_typer(config.app, name="config", rich_help_panel="Configure")
 
 

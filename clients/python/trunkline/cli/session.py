@@ -24,18 +24,28 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for progra
 
 
 @contextmanager
-def connected(router: str | None, output: Output, *, as_json: bool) -> Iterator[Client]:
-    """A client for one command; a failed call is shown and ends the command with its exit code.
+def reporting(output: Output, *, as_json: bool) -> Iterator[None]:
+    """Show a call that fails, and end the command with its exit code.
 
     Raises:
-        typer.Exit: the call failed (1), or the request was wrong (2).
+        typer.Exit: a call failed (1), or the request was wrong (2).
     """
     try:
-        with Client(router) as client:
-            yield client
+        yield
     except TrunklineError as error:
         if as_json:
             output.json(error_json(error))
         else:
             show_error(output, error)
         raise typer.Exit(EXIT_USAGE if isinstance(error, InvalidRequest) else EXIT_FAILED) from error
+
+
+@contextmanager
+def connected(router: str | None, output: Output, *, as_json: bool) -> Iterator[Client]:
+    """A client for one command; failed calls are reported.
+
+    Raises:
+        typer.Exit: a call failed (1), or the request was wrong (2).
+    """
+    with reporting(output, as_json=as_json), Client(router) as client:
+        yield client

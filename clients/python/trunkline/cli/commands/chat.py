@@ -4,17 +4,18 @@ from typing import Annotated
 
 import typer
 
-from trunkline.cli.flags import RequestFlags, with_request_flags
+from trunkline.cli.flags import RequestFlags
 from trunkline.cli.rendering.as_json import answer_json
 from trunkline.cli.rendering.chat import ChatView
 from trunkline.cli.rendering.console import Output
 from trunkline.cli.session import JsonOption, RouterOption, connected
+from trunkline.cli.spreading import spread
 from trunkline.client import Client
 from trunkline.messages import Prompt
 from trunkline.options import CompletionOptions
 
 
-@with_request_flags
+@spread(RequestFlags)
 def chat(
     flags: RequestFlags,
     explain: Annotated[bool, typer.Option("--explain", "-e", help="Show the decision and every hop.")] = False,

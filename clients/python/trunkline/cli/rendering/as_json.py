@@ -1,5 +1,6 @@
 """What `--json` prints. The names are public: programs read them."""
 
+import math
 from dataclasses import asdict, fields
 from datetime import datetime
 from decimal import Decimal
@@ -22,7 +23,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "attempts": [attempt_json(attempt) for attempt in answer.attempts],
         "usage": asdict(answer.usage),
         "cost_usd": float(answer.cost_usd),
-        "latency_ms": _milliseconds(answer.latency),
+        "latency_ms": milliseconds(answer.latency),
         "decision_id": answer.decision_id,
         "trace_id": answer.trace_id,
         "simulated": answer.simulated,
@@ -40,9 +41,9 @@ def attempt_json(attempt: Attempt) -> dict[str, Any]:
         "failure_class": attempt.failure_class,
         "failure_message": attempt.failure_message or None,
         "http_status": attempt.http_status,
-        "retry_after_ms": _milliseconds(attempt.retry_after),
-        "latency_ms": _milliseconds(attempt.latency),
-        "first_token_ms": _milliseconds(attempt.first_token),
+        "retry_after_ms": milliseconds(attempt.retry_after),
+        "latency_ms": milliseconds(attempt.latency),
+        "first_token_ms": milliseconds(attempt.first_token),
         "usage": asdict(attempt.usage),
         "cost_usd": float(attempt.cost_usd),
         "simulated": attempt.simulated,
@@ -76,8 +77,9 @@ def _candidate_json(candidate: Candidate) -> dict[str, Any]:
         "score": candidate.score,
         "scores": {value.scorer: value.value for value in candidate.scores},
         "weights": {value.scorer: value.weight for value in candidate.scores},
+        "raw": {value.scorer: finite(value.raw) for value in candidate.scores},
         "expected_cost_usd": float(candidate.expected_cost_usd),
-        "expected_latency_ms": _milliseconds(candidate.expected_latency),
+        "expected_latency_ms": milliseconds(candidate.expected_latency),
         "simulated": candidate.simulated,
     }
 
@@ -89,7 +91,7 @@ def row_json(row: TargetRow) -> dict[str, Any]:
     for field in fields(row):
         value = getattr(row, field.name)
         if field.name in seconds:
-            shown[f"{field.name}_ms"] = _milliseconds(value)
+            shown[f"{field.name}_ms"] = milliseconds(value)
         elif field.name == "spent_nanodollars":
             shown["spent_usd"] = float(row.spent_usd)
         else:
@@ -124,7 +126,7 @@ def error_json(error: TrunklineError) -> dict[str, Any]:
             "reason": error.reason or None,
             "message": error.message,
             "violations": [asdict(violation) for violation in error.violations],
-            "retry_after_ms": _milliseconds(error.retry_after),
+            "retry_after_ms": milliseconds(error.retry_after),
         },
         "attempts": [attempt_json(attempt) for attempt in error.attempts],
         "decision_id": error.decision_id,
@@ -132,6 +134,11 @@ def error_json(error: TrunklineError) -> dict[str, Any]:
     }
 
 
-def _milliseconds(seconds: float | None) -> float | None:
+def milliseconds(seconds: float | None) -> float | None:
     """Seconds as milliseconds, to the microsecond."""
     return None if seconds is None else round(seconds * 1000, 3)
+
+
+def finite(figure: float | None) -> float | None:
+    """The figure; None for an endless one, which JSON cannot express."""
+    return figure if figure is not None and math.isfinite(figure) else None

@@ -1,5 +1,6 @@
 """A decision for people: what was found out, the funnel, the candidates with their scores, the rejections."""
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -106,17 +107,17 @@ def _places(decision: Decision) -> dict[str, str]:
 
 def _candidates(decision: Decision, width: int) -> Table:
     """The candidates, best first, with the profile's weights above their scores."""
-    first = decision.candidates[0]
+    scores = decision.candidates[0].scores
+    raw = len(scores) == 1 and scores[0].raw is not None  # one scorer decides alone: its own figure says why
     grid = Table.grid(padding=(0, 2))
     grid.add_column(justify="right", no_wrap=True)
     grid.add_column(min_width=width, no_wrap=True)
-    for _ in range(len(first.scores) + 3):
+    for _ in range(len(scores) + raw + 3):
         grid.add_column(justify="right", no_wrap=True)
     grid.add_column(no_wrap=True)
-    grid.add_row("", "", *(Text(value.scorer, "dim") for value in first.scores))
-    weights = (Text(f"{value.weight:.2f}", "dim") for value in first.scores)
-    heads = (Text(head, "dim") for head in ("score", "expected", ""))
-    grid.add_row("", Text(f"profile {decision.profile}", "dim"), *weights, *heads)
+    grid.add_row("", "", *_dim(value.scorer for value in scores))
+    heads = [*(f"{value.weight:.2f}" for value in scores), *(["raw"] if raw else []), "score", "expected"]
+    grid.add_row("", *_dim([f"profile {decision.profile}", *heads]))
     places = _places(decision)
     for position, candidate in enumerate(decision.candidates):
         place = places.get(candidate.target, "")
@@ -124,9 +125,16 @@ def _candidates(decision: Decision, width: int) -> Table:
             str(position + 1),
             Text(candidate.target, "bold" if place == "first" else ""),
             *(Text(f"{value.value:.2f}") for value in candidate.scores),
+            *([_raw(candidate)] if raw else []),
             *_figures(candidate, place),
         )
     return grid
+
+
+def _raw(candidate: Candidate) -> Text:
+    """The figure of a candidate's only scorer, in the scorer's own unit; a dash where it has none."""
+    figure = candidate.scores[0].raw
+    return Text("-" if figure is None or not math.isfinite(figure) else f"{figure:.3g}", "dim")
 
 
 def _candidates_folded(decision: Decision) -> Table:

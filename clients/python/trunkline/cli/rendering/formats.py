@@ -21,6 +21,11 @@ def dollars(amount: Decimal) -> str:
     return f"${rounded.normalize():f}"
 
 
+def amount(figure: float | str) -> Decimal:
+    """A figure of dollars that came as a number or as text."""
+    return Decimal(str(figure))
+
+
 def price(nanodollars_per_million: int | None) -> str:
     """Dollars per 1,000,000 tokens, with cents; a dash where it is not known."""
     if nanodollars_per_million is None:

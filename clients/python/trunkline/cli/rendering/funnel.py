@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from rich.table import Table
 from rich.text import Text
@@ -95,4 +96,4 @@ def _planned_scores(decision: Decision) -> Iterator[float]:
 def _falls(scores: Iterator[float]) -> bool:
     """Whether none is above the one before it."""
     known = list(scores)
-    return all(before >= after for before, after in zip(known, known[1:], strict=False))
+    return all(before >= after for before, after in pairwise(known))

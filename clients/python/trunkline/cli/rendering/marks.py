@@ -5,13 +5,13 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
-_TRACES_VARIABLE = "TRUNKLINE_TRACES"
-_TRACES_DEFAULT = "http://localhost:16686/trace/{trace_id}"  # Jaeger's own page of one trace
+TRACES_VARIABLE = "TRUNKLINE_TRACES"
+TRACES_DEFAULT = "http://localhost:16686/trace/{trace_id}"  # Jaeger's own page of one trace
 
 
 def trace_line(trace_id: str) -> Text:
     """The trace's identifier, and where it can be seen: in Jaeger on this host, or as `TRUNKLINE_TRACES` says."""
-    page = os.environ.get(_TRACES_VARIABLE) or _TRACES_DEFAULT
+    page = os.environ.get(TRACES_VARIABLE) or TRACES_DEFAULT
     return Text(f"  trace {trace_id}   {page.replace('{trace_id}', trace_id)}", "dim")
 
 

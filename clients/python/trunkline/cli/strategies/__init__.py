@@ -1,0 +1,1 @@
+"""Compares routing profiles over a set of prompts: `trunkline bench strategies`."""

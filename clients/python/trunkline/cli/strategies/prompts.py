@@ -1,0 +1,73 @@
+"""The prompts of a comparison: JSON lines, or plain lines."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from trunkline._wire import did_you_mean
+from trunkline.options import CompletionOptions
+
+# the command decides these for every prompt alike
+_DECIDED = ("profile", "timeout", "idempotency_key", "traceparent")
+_KNOWN = tuple(sorted(CompletionOptions.__annotations__.keys() - set(_DECIDED)))
+
+
+class PromptsError(Exception):
+    """The file cannot be used; the message says where and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchPrompt:
+    """A prompt, and the options of the call that it comes with."""
+
+    text: str
+    options: CompletionOptions = field(default_factory=CompletionOptions)
+
+
+def read_prompts(path: Path) -> tuple[BenchPrompt, ...]:
+    """The prompts of a file; empty lines do not count.
+
+    A file whose first line begins with `{` holds JSON objects, one a line: `prompt` is the text, `options` (where there
+    are any) are those of the client, such as `{"task": "translation", "max_cost": 0.01}`; other fields are ignored.
+
+    Raises:
+        PromptsError: the file cannot be read, a line is wrong, or there is no prompt.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PromptsError(f"{path} cannot be read: {error}") from error
+    # not splitlines: it also splits at the separators that JSON allows inside a string
+    lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if not lines:
+        raise PromptsError(f'{path} holds no prompt: one a line, plain or as {{"prompt": ...}}')
+    if not lines[0][1].startswith("{"):
+        return tuple(BenchPrompt(line) for _, line in lines)
+    return tuple(_parsed(line, f"{path}:{number}") for number, line in lines)
+
+
+def _parsed(line: str, place: str) -> BenchPrompt:
+    """The prompt of one JSON line; `place` is for the mistakes."""
+    try:
+        entry = json.loads(line)
+    except ValueError as error:
+        raise PromptsError(f"{place}: not JSON: {error}") from error
+    text = entry.get("prompt") if isinstance(entry, dict) else None
+    if not isinstance(text, str) or not text.strip():
+        raise PromptsError(f'{place}: not an object with a text "prompt"')
+    options = entry.get("options") or {}
+    if not isinstance(options, dict):
+        raise PromptsError(f'{place}: "options" is not an object')
+    return BenchPrompt(text, _options(options, place))
+
+
+def _options(given: Mapping[str, Any], place: str) -> CompletionOptions:
+    """The options, which the router judges; here only their names."""
+    for name in given:
+        if name in _DECIDED:
+            raise PromptsError(f"{place}: options.{name} cannot be set here: every profile is asked the same way")
+        if name not in _KNOWN:
+            raise PromptsError(f"{place}: options.{name}: no option of that name.{did_you_mean(name, _KNOWN)}")
+    return cast(CompletionOptions, dict(given))
