@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from router_service.calls.completion import Calls
 from router_service.calls.idempotency import IdempotencySettings, IdempotentCalls
 from router_service.calls.waiting import WaitingRoom, WaitingSettings
+from router_service.config.administration import Administration
 from router_service.config.store import ConfigurationStore, Running, Sources
 from router_service.contracts.engine import Engine
 from router_service.contracts.recording import Recorder
@@ -147,6 +148,7 @@ class Router:
         self.repeats = IdempotentCalls(
             self.calls.stream, clock, _idempotency(running), self.sharing.answers if self.sharing else None
         )
+        self.administration = Administration(store, self.table, None)
         store.subscribe(self._engines.follow)
         store.subscribe(lambda changed: self.table.apply_catalogue(changed.catalogue))
         store.subscribe(lambda changed: self.room.follow(_waiting(changed)))
@@ -170,7 +172,7 @@ class Router:
     def add_services(self, server: grpc.aio.Server, recorder: Recorder, identity: RouterIdentity) -> CallBoundary:
         """Register the three services; the boundary counts the calls in progress."""
         boundary = CallBoundary(recorder)
-        admin = AdminServicer(self.table, self._sessions, self._clock)
+        admin = AdminServicer(self.table, self._sessions, self.administration, boundary, self._clock)
         server.add_generic_rpc_handlers(
             (router_handlers(RouterServicer(self.calls, self.repeats, boundary)), admin_handlers(admin))
         )

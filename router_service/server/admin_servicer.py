@@ -7,10 +7,13 @@ from typing import Any
 
 import grpc
 
+from router_service.config.administration import Administration
 from router_service.dispatch.sessions import WorkerSession
 from router_service.domain.target import TargetView
+from router_service.server.admin_requests import check_target, form_of, imported_text, model_settings, switch_of
+from router_service.server.admin_statistics import statistics_response
 from router_service.server.catalogue import row_message
-from router_service.server.handling import Context, serialise
+from router_service.server.handling import CallBoundary, Context, serialise
 from router_service.server.wire import NANO, optional_timestamp, timestamp
 from router_service.state.table import Table
 from service_common.clock import Clock
@@ -25,12 +28,21 @@ SERVICE = pb.DESCRIPTOR.services_by_name["AdminService"].full_name
 
 
 class AdminServicer:
-    """Shows the router to operators."""
+    """Shows the router to operators, and has it changed."""
 
-    def __init__(self, table: Table, sessions: Iterable[WorkerSession], clock: Clock) -> None:
-        """Show `table` and the attached `sessions`."""
+    def __init__(
+        self,
+        table: Table,
+        sessions: Iterable[WorkerSession],
+        administration: Administration,
+        boundary: CallBoundary,
+        clock: Clock,
+    ) -> None:
+        """Show `table` and the attached `sessions`; what can fail runs inside `boundary`."""
         self._table = table
         self._sessions = sessions
+        self._administration = administration
+        self._boundary = boundary
         self._clock = clock
 
     async def get_table(self, request: pb.GetTableRequest, context: Context) -> pb.GetTableResponse:
@@ -58,6 +70,60 @@ class AdminServicer:
     async def list_workers(self, request: pb.ListWorkersRequest, context: Context) -> pb.ListWorkersResponse:
         """The attached workers."""
         return pb.ListWorkersResponse(workers=[_worker(session) for session in self._sessions])
+
+    async def get_statistics(self, request: pb.GetStatisticsRequest, context: Context) -> pb.GetStatisticsResponse:
+        """Counts and rolling figures of a target, of a backend's targets, or of all."""
+        async with self._boundary.recorded(f"{SERVICE}/GetStatistics", context):
+            return statistics_response(self._table.statistics(request.target))
+
+    async def set_target_state(self, request: pb.SetTargetStateRequest, context: Context) -> pb.SetTargetStateResponse:
+        """Switch a target or a backend; what is in flight goes on."""
+        async with self._boundary.recorded(f"{SERVICE}/SetTargetState", context):
+            switch = switch_of(request)
+            names = await self._administration.switch(request.target, switch, persist=request.persist)
+            return pb.SetTargetStateResponse(rows=[row for row in self._rows() if row.target in names])
+
+    async def upsert_model(self, request: pb.UpsertModelRequest, context: Context) -> pb.UpsertModelResponse:
+        """Add a model or change settings of one."""
+        async with self._boundary.recorded(f"{SERVICE}/UpsertModel", context):
+            settings = model_settings(request)
+            await self._administration.upsert_model(request.target, settings, persist=request.persist)
+            return pb.UpsertModelResponse(configuration_version=self._administration.version)
+
+    async def remove_model(self, request: pb.RemoveModelRequest, context: Context) -> pb.RemoveModelResponse:
+        """Remove a model; what is in flight goes on."""
+        async with self._boundary.recorded(f"{SERVICE}/RemoveModel", context):
+            check_target(request.target)
+            await self._administration.remove_model(request.target, persist=request.persist)
+            return pb.RemoveModelResponse(configuration_version=self._administration.version)
+
+    async def export_configuration(
+        self, request: pb.ExportConfigurationRequest, context: Context
+    ) -> pb.ExportConfigurationResponse:
+        """The configuration that is in force."""
+        async with self._boundary.recorded(f"{SERVICE}/ExportConfiguration", context):
+            text = self._administration.render(form_of(request))
+            return pb.ExportConfigurationResponse(text=text, configuration_version=self._administration.version)
+
+    async def import_configuration(
+        self, request: pb.ImportConfigurationRequest, context: Context
+    ) -> pb.ImportConfigurationResponse:
+        """Replace the configuration until its file changes."""
+        async with self._boundary.recorded(f"{SERVICE}/ImportConfiguration", context):
+            changes = await self._administration.import_configuration(
+                imported_text(request), dry_run=request.dry_run, persist=request.persist
+            )
+            version = self._administration.version
+            return pb.ImportConfigurationResponse(configuration_version=version, changes=changes)
+
+    async def reload_configuration(
+        self, request: pb.ReloadConfigurationRequest, context: Context
+    ) -> pb.ReloadConfigurationResponse:
+        """Read the file again."""
+        async with self._boundary.recorded(f"{SERVICE}/ReloadConfiguration", context):
+            changes = await self._administration.reload(discard=request.discard_changes)
+            version = self._administration.version
+            return pb.ReloadConfigurationResponse(configuration_version=version, changes=changes)
 
     def _rows(self) -> list[target_pb.TargetRow]:
         snapshot = self._table.snapshot()
@@ -94,5 +160,18 @@ def admin_handlers(servicer: AdminServicer) -> grpc.GenericRpcHandler:
             servicer.watch_table, pb.WatchTableRequest.FromString, serialise
         ),
         "ListWorkers": unary(servicer.list_workers, pb.ListWorkersRequest.FromString, serialise),
+        "GetStatistics": unary(servicer.get_statistics, pb.GetStatisticsRequest.FromString, serialise),
+        "SetTargetState": unary(servicer.set_target_state, pb.SetTargetStateRequest.FromString, serialise),
+        "UpsertModel": unary(servicer.upsert_model, pb.UpsertModelRequest.FromString, serialise),
+        "RemoveModel": unary(servicer.remove_model, pb.RemoveModelRequest.FromString, serialise),
+        "ExportConfiguration": unary(
+            servicer.export_configuration, pb.ExportConfigurationRequest.FromString, serialise
+        ),
+        "ImportConfiguration": unary(
+            servicer.import_configuration, pb.ImportConfigurationRequest.FromString, serialise
+        ),
+        "ReloadConfiguration": unary(
+            servicer.reload_configuration, pb.ReloadConfigurationRequest.FromString, serialise
+        ),
     }
     return grpc.method_handlers_generic_handler(SERVICE, handlers)

@@ -9,7 +9,9 @@ The generated stubs of the contracts are in `trunkline.router.v1`, `trunkline.ty
 `trunkline.worker.v1`.
 """
 
+from trunkline.administration import Administration
 from trunkline.answers import Answer, Attempt, Completion, Embeddings, TokenCount, ToolCall, Usage
+from trunkline.async_administration import AsyncAdministration
 from trunkline.async_client import AsyncClient
 from trunkline.client import Client
 from trunkline.decisions import Candidate, Classification, Decision, Rejection, ScorerValue, Vote
@@ -43,13 +45,16 @@ from trunkline.events import (
     UsageReported,
 )
 from trunkline.messages import File, Image, JsonSchema, Message, Prompt, Tool
+from trunkline.operations import ConfigurationChange, LatencySummary, TargetStatistics
 from trunkline.options import CompletionOptions, GenerationOptions, RoutingOptions
 from trunkline.streams import AnswerStream, AsyncAnswerStream
 from trunkline.targets import Model, Models, TargetRow, Worker
 
 __all__ = [
+    "Administration",
     "Answer",
     "AnswerStream",
+    "AsyncAdministration",
     "AsyncAnswerStream",
     "AsyncClient",
     "Attempt",
@@ -63,6 +68,7 @@ __all__ = [
     "Completed",
     "Completion",
     "CompletionOptions",
+    "ConfigurationChange",
     "DeadlineExceeded",
     "Decided",
     "Decision",
@@ -76,6 +82,7 @@ __all__ = [
     "InternalError",
     "InvalidRequest",
     "JsonSchema",
+    "LatencySummary",
     "Message",
     "Model",
     "Models",
@@ -89,6 +96,7 @@ __all__ = [
     "ScorerValue",
     "StreamReset",
     "TargetRow",
+    "TargetStatistics",
     "TextDelta",
     "TokenCount",
     "Tool",

@@ -18,6 +18,7 @@ from trunkline._wire import duration_of
 from trunkline.admin.v1 import admin_service_pb2 as admin_pb2
 from trunkline.admin.v1.admin_service_pb2_grpc import AdminServiceStub
 from trunkline.answers import Answer, Embeddings, TokenCount
+from trunkline.async_administration import AsyncAdministration
 from trunkline.decisions import Decision
 from trunkline.messages import Prompt
 from trunkline.options import CompletionOptions, Sensitivity
@@ -62,6 +63,7 @@ class AsyncClient:
             self._channel = aio.secure_channel(self.address, credentials, options)
         self._router = RouterServiceStub(self._channel)
         self._admin = AdminServiceStub(self._channel)
+        self._administration = AsyncAdministration(self._admin, self._plain_call)
 
     async def complete(self, prompt: Prompt, **options: Unpack[CompletionOptions]) -> Answer:
         """A whole answer.
@@ -138,6 +140,11 @@ class AsyncClient:
         request = router_pb2.ListModelsRequest(backend=backend)
         return models_of(await self._call(self._router.ListModels, request, self._settings))
 
+    @property
+    def admin(self) -> AsyncAdministration:
+        """Operators' commands."""
+        return self._administration
+
     async def table(self) -> tuple[TargetRow, ...]:
         """The health and load table.
 
@@ -187,6 +194,12 @@ class AsyncClient:
     def _settings(self) -> CallSettings:
         """The settings of a call without options."""
         return CallSettings(self._timeout)
+
+    async def _plain_call(
+        self, method: "aio.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request
+    ) -> _Response:
+        """As `_call`, without options."""
+        return await self._call(method, request, self._settings)
 
     async def _call(
         self, method: "aio.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, settings: CallSettings

@@ -16,6 +16,7 @@ from trunkline._tables import models_of, rows_of, workers_of
 from trunkline._wire import duration_of
 from trunkline.admin.v1 import admin_service_pb2 as admin_pb2
 from trunkline.admin.v1.admin_service_pb2_grpc import AdminServiceStub
+from trunkline.administration import Administration
 from trunkline.answers import Answer, Embeddings, TokenCount
 from trunkline.decisions import Decision
 from trunkline.messages import Prompt
@@ -61,6 +62,7 @@ class Client:
             self._channel = grpc.secure_channel(self.address, credentials, options)
         self._router = RouterServiceStub(self._channel)
         self._admin = AdminServiceStub(self._channel)
+        self._administration = Administration(self._admin, self._plain_call)
 
     def complete(self, prompt: Prompt, **options: Unpack[CompletionOptions]) -> Answer:
         """A whole answer.
@@ -137,6 +139,11 @@ class Client:
         request = router_pb2.ListModelsRequest(backend=backend)
         return models_of(self._call(self._router.ListModels, request, self._settings))
 
+    @property
+    def admin(self) -> Administration:
+        """Operators' commands."""
+        return self._administration
+
     def table(self) -> tuple[TargetRow, ...]:
         """The health and load table.
 
@@ -186,6 +193,10 @@ class Client:
     def _settings(self) -> CallSettings:
         """The settings of a call without options."""
         return CallSettings(self._timeout)
+
+    def _plain_call(self, method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request) -> _Response:
+        """As `_call`, without options."""
+        return self._call(method, request, self._settings)
 
     def _call(
         self, method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, settings: CallSettings

@@ -6,9 +6,11 @@ import sys
 import trunkline
 
 PUBLIC = [
+    "Administration",
     "Answer",
     "AnswerStream",
     "AsyncAnswerStream",
+    "AsyncAdministration",
     "AsyncClient",
     "Attempt",
     "AttemptFailed",
@@ -21,6 +23,7 @@ PUBLIC = [
     "Completed",
     "Completion",
     "CompletionOptions",
+    "ConfigurationChange",
     "DeadlineExceeded",
     "Decided",
     "Decision",
@@ -34,6 +37,7 @@ PUBLIC = [
     "InternalError",
     "InvalidRequest",
     "JsonSchema",
+    "LatencySummary",
     "Message",
     "Model",
     "Models",
@@ -47,6 +51,7 @@ PUBLIC = [
     "ScorerValue",
     "StreamReset",
     "TargetRow",
+    "TargetStatistics",
     "TextDelta",
     "TokenCount",
     "Tool",

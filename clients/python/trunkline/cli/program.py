@@ -5,7 +5,22 @@ from typing import Annotated
 
 import typer
 
-from trunkline.cli.commands import bench, chat, config, count, embed, models, passthrough, route, table, trace, up
+from trunkline.cli.commands import (
+    bench,
+    chat,
+    config,
+    count,
+    embed,
+    model,
+    models,
+    passthrough,
+    route,
+    stats,
+    table,
+    target,
+    trace,
+    up,
+)
 
 app = typer.Typer(
     name="trunkline",
@@ -25,6 +40,9 @@ app.command(rich_help_panel="Look")(models.models)
 app.command(rich_help_panel="Look")(table.table)
 app.command(rich_help_panel="Look")(trace.trace)
 app.add_typer(bench.app, name="bench", rich_help_panel="Look")
+app.command(rich_help_panel="Look")(stats.stats)
+app.add_typer(target.app, name="target", rich_help_panel="Configure")
+app.add_typer(model.app, name="model", rich_help_panel="Configure")
 app.add_typer(config.app, name="config", rich_help_panel="Configure")
 
 

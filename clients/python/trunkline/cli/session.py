@@ -20,6 +20,9 @@ RouterOption = Annotated[
     str | None,
     typer.Option("--router", help="HOST:PORT of the router.", envvar=ADDRESS_VARIABLE, show_default="127.0.0.1:50051"),
 ]
+PersistOption = Annotated[
+    bool, typer.Option("--persist", help="Keep it after a restart, and for every router on the same database.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 

@@ -31,16 +31,16 @@ def health_table(rows: Sequence[TargetRow]) -> RenderableType:
     """Every target: state, load, times and success; below a row, what is wrong with it."""
     if not rows:
         return Text("no targets: no worker is attached and the configuration names no model", "yellow")
-    table = _grid(["target", "state"], ["busy", "first", "total", "tok/s", "ok", "calls", "spent"])
+    table = grid(["target", "state"], ["busy", "first", "total", "tok/s", "ok", "calls", "spent"])
     remarks = [_remark(row) for row in rows]
     for row, remark in zip(rows, remarks, strict=True):
         table.add_row(*_row_cells(row))
         if remark:
-            table.add_row(_below(remark))
+            table.add_row(below(remark))
     return Group(table, *simulated_line(row.target for row in rows if row.simulated))
 
 
-def _grid(words: Sequence[str], figures: Sequence[str]) -> Table:
+def grid(words: Sequence[str], figures: Sequence[str]) -> Table:
     """A table without lines: words to the left, figures to the right, heads dim."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for head in words:
@@ -50,7 +50,7 @@ def _grid(words: Sequence[str], figures: Sequence[str]) -> Table:
     return table
 
 
-def _below(text: str) -> Padding:
+def below(text: str) -> Padding:
     """A line of its own under a row, in its first column."""
     return Padding(Text(text, "dim"), (0, 0, 0, 2), expand=False)
 
@@ -80,10 +80,10 @@ def _remark(row: TargetRow) -> str:
 
 def models_table(models: Models) -> RenderableType:
     """Every target with its facts, its abilities below; then aliases and profiles."""
-    table = _grid(["target", "state", "sees up to"], ["context", "in $/1M", "out $/1M", "quality"])
+    table = grid(["target", "state", "sees up to"], ["context", "in $/1M", "out $/1M", "quality"])
     for model in models.models:
         table.add_row(*_model_cells(model))
-        table.add_row(_below(_abilities(model)))
+        table.add_row(below(_abilities(model)))
     parts: list[RenderableType] = [table, Text()]
     parts += simulated_line(model.target for model in models.models if model.simulated)
     listed = Table.grid(padding=(0, 2))

@@ -1,0 +1,76 @@
+"""Operators' requests and what comes back; sync and async clients share it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from trunkline._requests import refuse
+from trunkline._wire import number_of, seconds_of
+from trunkline.admin.v1 import admin_service_pb2 as pb
+from trunkline.operations import ConfigurationChange, LatencySummary, TargetStatistics
+
+Form = Literal["yaml", "json"]
+
+
+def state_request(
+    name: str, state: pb.DesiredState.ValueType, reason: str, *, persist: bool
+) -> pb.SetTargetStateRequest:
+    """Asks for a target or backend to be switched."""
+    return pb.SetTargetStateRequest(target=name, state=state, reason=reason, persist=persist)
+
+
+def model_request(target: str, settings: Mapping[str, Any], *, persist: bool) -> pb.UpsertModelRequest:
+    """Asks for a model to be added or changed.
+
+    Raises:
+        InvalidRequest: the settings cannot be written as JSON.
+    """
+    try:
+        text = json.dumps(settings)
+    except (TypeError, ValueError) as error:
+        raise refuse("settings", f"cannot be written as JSON: {error}") from None
+    return pb.UpsertModelRequest(target=target, settings_json=text, persist=persist)
+
+
+def export_request(form: Form) -> pb.ExportConfigurationRequest:
+    """Asks for the configuration.
+
+    Raises:
+        InvalidRequest: there is no such form.
+    """
+    try:
+        return pb.ExportConfigurationRequest(format=number_of(pb.ConfigurationFormat, form))
+    except ValueError as error:
+        raise refuse("form", str(error)) from None
+
+
+def change_of(message: pb.ImportConfigurationResponse | pb.ReloadConfigurationResponse) -> ConfigurationChange:
+    """What is different."""
+    return ConfigurationChange(message.configuration_version, tuple(message.changes))
+
+
+def statistics_of(message: pb.GetStatisticsResponse) -> tuple[TargetStatistics, ...]:
+    """One value per target."""
+    return tuple(
+        TargetStatistics(
+            target=target.target,
+            attempts=target.attempts,
+            successes=target.successes,
+            failures=dict(target.failures),
+            latency=_summary_of(target.latency),
+            first_token=_summary_of(target.first_token),
+            tokens_per_second=target.tokens_per_second,
+            spent_nanodollars=target.spent_nanodollars,
+            input_tokens=target.input_tokens,
+            output_tokens=target.output_tokens,
+            reported_quality=target.reported_quality if target.HasField("reported_quality") else None,
+        )
+        for target in message.targets
+    )
+
+
+def _summary_of(message: pb.LatencySummary) -> LatencySummary:
+    """A window."""
+    return LatencySummary(
+        message.samples, seconds_of(message, "mean"), seconds_of(message, "p50"), seconds_of(message, "p95")
+    )

@@ -1,0 +1,61 @@
+"""What operators see and change: statistics of targets, and what a new configuration made different."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from trunkline.money import to_dollars
+
+
+@dataclass(frozen=True, slots=True)
+class LatencySummary:
+    """A rolling window of times, in seconds; None where it is empty."""
+
+    samples: int
+    mean: float | None
+    p50: float | None
+    p95: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetStatistics:
+    """Counts and rolling figures of one target.
+
+    Attributes:
+        target: `backend/model`.
+        attempts: settled since this router's start, as are `successes`, `failures`, tokens and money.
+        failures: by class: `rate_limited`, `overloaded`, ...
+        latency, first_token: of the newest 1,000 answers, also from before the start where they were kept.
+        tokens_per_second: mean; 0 before the first answer.
+        reported_quality: moving average of callers' reports, 0 to 1; None: none came.
+    """
+
+    target: str
+    attempts: int
+    successes: int
+    failures: Mapping[str, int]
+    latency: LatencySummary
+    first_token: LatencySummary
+    tokens_per_second: float
+    spent_nanodollars: int
+    input_tokens: int
+    output_tokens: int
+    reported_quality: float | None
+
+    @property
+    def spent_usd(self) -> Decimal:
+        """Dollars spent on it by this router."""
+        return to_dollars(self.spent_nanodollars)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationChange:
+    """What a new configuration made different.
+
+    Attributes:
+        version: of the configuration that is in force now.
+        changes: one line for each setting, for a person; empty where nothing is different.
+    """
+
+    version: str
+    changes: tuple[str, ...]
