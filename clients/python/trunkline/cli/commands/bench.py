@@ -41,7 +41,7 @@ class StrategiesFlags:
     ] = None
     iterations: Annotated[
         int | None,
-        typer.Option("--iterations", "-n", min=1, help="Routings per profile. [default: 100, or one per prompt]"),
+        typer.Option("--iterations", "-n", min=1, help="Routings per profile; without: 100, at least one per prompt."),
     ] = None
     execute: Annotated[bool, typer.Option("--execute", help="Send the prompts, and measure.")] = False
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before sending.")] = False

@@ -12,6 +12,7 @@ import typer
 from trunkline.async_client import AsyncClient
 from trunkline.cli.processes.addresses import AddressError
 from trunkline.cli.processes.launch import ROUTER_NAME, SIMULATED_NAME, WORKER_PREFIX, Launch, Launched
+from trunkline.cli.processes.notices import Notices
 from trunkline.cli.processes.readiness import NotReady, wait_until_attached, wait_until_listening
 from trunkline.cli.processes.router_tools import ToolFailed
 from trunkline.cli.processes.supervisor import Notice, StartFailed, Supervisor
@@ -57,7 +58,8 @@ class Up:
         """Nothing is started yet."""
         self._output = output
         self._directory = directory
-        self._supervisor = Supervisor(self._show)
+        self._notices = Notices(self._show)
+        self._supervisor = Supervisor(self._notices.take)
         self._stop = asyncio.Event()
 
     async def run(self, config: Path | None, listen: str | None, first_prompt: bool) -> bool:
@@ -86,6 +88,7 @@ class Up:
     async def _start(self, config: Path | None, listen: str | None, first_prompt: bool) -> None:
         """Start everything, show the screen, send the first prompt."""
         launched = await self._launch(config, listen)
+        self._notices.router_at(launched.listen)
         self._supervisor.show_problems()
         if first_prompt:
             await self._first_prompt(launched)
@@ -132,6 +135,7 @@ class Up:
         """Drain the router, then end the workers, then the rest; a second Ctrl-C ends all at once."""
         if self._stop.is_set():
             self._output.notes.print("\nending: calls that run may finish (Ctrl-C again: at once)", style="dim")
+        self._notices.flush()
         await self._supervisor.stop_all(_STOP_SECONDS)
 
     def _asked_to_stop(self) -> None:

@@ -15,11 +15,16 @@ _START_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that a person should see: about which process, what, and whether it is bad."""
+    """Something that a person should see: about which process, what, and whether it is bad.
+
+    Attributes:
+        logged: the process said it itself, as a line of its log.
+    """
 
     name: str
     text: str
     bad: bool = True
+    logged: bool = False
 
 
 class StartFailed(Exception):
@@ -133,7 +138,7 @@ class Supervisor:
             if on_line is not None:
                 on_line(line)
             if self._problems_shown and is_problem(line):
-                self._notify(Notice(spec.name, without_time(line)))
+                self._notify(Notice(spec.name, without_time(line), logged=True))
 
         child = await Child.start(spec, show)
         self._children[spec.name] = child

@@ -10,7 +10,7 @@ from rich.text import Text
 from trunkline.cli.jaeger import Node, Span
 from trunkline.cli.rendering import formats
 
-_BAR = 20
+_BAR = 12
 
 
 def trace_screen(roots: Sequence[Node]) -> RenderableType:
@@ -39,7 +39,7 @@ def _add(grid: Table, node: Node, begin: float, whole: float, lines: tuple[str, 
     """Add a span's row, and those below it; `lines` stand before its own name and before those of its children."""
     span = node.span
     own, below = lines
-    name = Text.assemble((own, "dim"), (span.name, "red" if span.failed else "bold" if not own else ""))
+    name = Text.assemble((own, "dim"), (_name(span), "red" if span.failed else "bold" if not own else ""))
     grid.add_row(name, _bar(span, begin, whole), formats.duration(span.duration), _outcome(span))
     for event, fields in span.events:
         words = ", ".join(str(value) for key, value in fields.items() if key.startswith("trunkline."))
@@ -57,24 +57,32 @@ def _bar(span: Span, begin: float, whole: float) -> Text:
     return Text(" " * start + "━" * length + " " * (_BAR - start - length), "red" if span.failed else "cyan")
 
 
+def _name(span: Span) -> str:
+    """A call by its service and procedure, an attempt by its target, anything else by the span's own name."""
+    if "trunkline.hop" in span.tags:
+        return f"{span.name.partition(' ')[0]} {span.tags.get('trunkline.target', '')}"
+    return span.name.rpartition(".")[2] if "rpc.method" in span.tags else span.name
+
+
 def _outcome(span: Span) -> Text:
     """What a person wants to know of the span, by what kind it is."""
     tags = span.tags
-    facts: list[str] = []
     if "trunkline.plan" in tags:
         facts = [f"profile {tags.get('trunkline.profile', '')}", f"task {tags.get('trunkline.task', '')}"]
     elif "trunkline.hop" in tags:
-        facts = [str(tags.get("trunkline.target", "")), *_kind(tags), *_usage(tags)]
+        facts = [*_kind(tags), *_usage(tags)]
     elif "http.request.method" in tags:
-        facts = [str(tags[key]) for key in ("http.response.status_code", "url.full") if key in tags]
+        status, host = tags.get("http.response.status_code", ""), tags.get("server.address", "")
+        facts = [f"{status} from {host}:{tags.get('server.port', '')}".strip()]
     else:
         facts = [str(tags[key]) for key in ("rpc.response.status_code", "trunkline.target") if key in tags]
         facts += _usage(tags)
-    text = Text(", ".join(facts))
-    if "error.type" in tags or span.failed:
-        text = Text.assemble((str(tags.get("error.type", "failed")), "red"), ", " if facts else "", text)
-        text.append(_said(tags), "dim")
-    return text
+    failure = str(tags.get("error.type", "failed" if span.failed else ""))
+    if not failure:
+        return Text(", ".join(facts))
+    if not any(fact.startswith(failure) for fact in facts):
+        facts.insert(0, failure)
+    return Text.assemble((", ".join(facts), "red"), (_said(tags), "dim"))
 
 
 def _kind(tags: Mapping[str, Any]) -> list[str]:
@@ -84,11 +92,11 @@ def _kind(tags: Mapping[str, Any]) -> list[str]:
 
 
 def _usage(tags: Mapping[str, Any]) -> list[str]:
-    """Tokens and cost."""
+    """Tokens and cost, where there were any."""
     facts = []
-    if "gen_ai.usage.output_tokens" in tags:
+    if tags.get("gen_ai.usage.output_tokens"):
         facts.append(f"{tags['gen_ai.usage.output_tokens']} tokens")
-    if "trunkline.cost_usd" in tags:
+    if tags.get("trunkline.cost_usd"):
         facts.append(formats.dollars(formats.amount(tags["trunkline.cost_usd"])))
     return facts
 
@@ -96,7 +104,7 @@ def _usage(tags: Mapping[str, Any]) -> list[str]:
 def _said(tags: Mapping[str, Any]) -> str:
     """What the provider or the router said."""
     said = tags.get("trunkline.failure") or tags.get("trunkline.error") or tags.get("otel.status_description")
-    return f" {said}" if said else ""
+    return f": {said}" if said else ""
 
 
 def trace_json(node: Node) -> dict[str, Any]:
