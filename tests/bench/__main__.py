@@ -18,9 +18,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.bench import measures
-from tests.bench.processes import floor, seconds_until_up, sink, stack, upstream
+from tests.bench.processes import Stack, Upstream, floor, seconds_until_up, sink, stack, upstream
 
 ROUNDS = 7
+RATES = (40, 200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,7 @@ def measure(rounds: int) -> Iterable[Row]:
         yield from _requests(asyncio.run(measures.requests(source, stacks, collector, rounds)))
         long = asyncio.run(measures.long_prompts(source, measured, rounds))
         yield Row("router's share of a prompt of 32 KB", long, "us", detail="above one of 200 bytes")
-        burst = asyncio.run(measures.burst(source, measured))
-        yield Row("delta in a burst", burst, "us", 45, "streams of 2,000 deltas, 4 at a time")
-        paced = asyncio.run(measures.paced(source, measured))
-        yield Row("delta, paced", paced, "us", 75, "32 streams at 40 deltas a second")
+        yield from _deltas(source, (stacks["floor"], measured))
     with tempfile.TemporaryDirectory() as name, upstream() as source:
         with stack("idle", source, Path(name), {}, ("openai", "ollama", "anthropic")) as idle:
             yield from _memory(measures.memory(idle))
@@ -83,6 +81,16 @@ def _requests(costs: measures.RequestCosts) -> Iterable[Row]:
         yield Row(f"request, {what}", cost.total, "us", detail=_split(cost))
         yield Row(f"request, {what}, to the floor", costs.ratios[name], "x", goal)
     yield Row("spans exported per request", costs.spans, "", detail="server, route, attempt, HTTP")
+
+
+def _deltas(source: Upstream, stacks: Sequence[Stack]) -> Iterable[Row]:
+    bare, full = asyncio.run(measures.burst(source, stacks))
+    yield Row("delta in a burst, floor", bare, "us")
+    yield Row("delta in a burst", full, "us", 45, "streams of 2,000 deltas, 4 at a time")
+    for rate in RATES:
+        bare, full = asyncio.run(measures.paced(source, stacks, rate))
+        yield Row(f"delta, {rate} a second, floor", bare, "us")
+        yield Row(f"delta, {rate} a second", full, "us", 75, "in each of 32 streams")
 
 
 def _split(cost: measures.Cost) -> str:

@@ -56,18 +56,29 @@ class FloorRouter:
     def __init__(self) -> None:
         """Begin without a worker."""
         self._ids = itertools.count(1)
-        self._calls: dict[int, asyncio.Future[bytes]] = {}
-        self._texts: dict[int, list[str]] = {}
+        self._calls: dict[int, Batches] = {}
         self._down = Batches()
 
     async def complete(self, body: bytes, context: Context) -> bytes:
         """One call, whose bytes nobody reads here."""
-        attempt_id = next(self._ids)
-        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._calls[attempt_id] = answer
-        self._texts[attempt_id] = []
-        self._down.put(pb.RouterFrame(dispatch=pb.Dispatch(attempt_id=attempt_id, body=body)))
-        return await answer
+        events = self._dispatch(body)
+        text: list[str] = []
+        while True:
+            for event in await events.next():
+                if not event.text_delta:
+                    completed = _completed(event.finished)
+                    return router_pb.CompleteResponse(text="".join(text), completed=completed).SerializeToString()
+                text.append(event.text_delta)
+
+    async def stream_complete(self, body: bytes, context: Context) -> None:
+        """One call whose answer is passed on as it comes."""
+        events = self._dispatch(body)
+        while True:
+            for event in await events.next():
+                if not event.text_delta:
+                    last = router_pb.StreamCompleteResponse(completed=_completed(event.finished))
+                    return await context.write(last.SerializeToString())
+                await context.write(router_pb.StreamCompleteResponse(text_delta=event.text_delta).SerializeToString())
 
     async def attach(self, requests: AsyncIterator[pb.AttachRequest], context: Context) -> None:
         """The worker's stream."""
@@ -78,21 +89,18 @@ class FloorRouter:
         finally:
             reader.cancel()
 
+    def _dispatch(self, body: bytes) -> Batches:
+        attempt_id = next(self._ids)
+        self._calls[attempt_id] = Batches()
+        self._down.put(pb.RouterFrame(dispatch=pb.Dispatch(attempt_id=attempt_id, body=body)))
+        return self._calls[attempt_id]
+
     async def _read(self, requests: AsyncIterator[pb.AttachRequest]) -> None:
         async for message in requests:
             for frame in message.frames:
                 event = frame.attempt_event
-                if event.text_delta:
-                    self._texts[event.attempt_id].append(event.text_delta)
-                else:
-                    self._finish(event.attempt_id, event.finished)
-
-    def _finish(self, attempt_id: int, finished: pb.Finished) -> None:
-        answer = router_pb.CompleteResponse(
-            text="".join(self._texts.pop(attempt_id)),
-            completed=router_pb.Completed(usage=finished.usage, finish_reason=finished.finish_reason),
-        )
-        self._calls.pop(attempt_id).set_result(answer.SerializeToString())
+                events = self._calls[event.attempt_id] if event.text_delta else self._calls.pop(event.attempt_id)
+                events.put(event)
 
 
 class FloorWorker:
@@ -153,6 +161,10 @@ class FloorWorker:
         self._up.put(pb.WorkerFrame(attempt_event=pb.AttemptEvent(attempt_id=attempt_id, finished=finished)))
 
 
+def _completed(finished: pb.Finished) -> router_pb.Completed:
+    return router_pb.Completed(usage=finished.usage, finish_reason=finished.finish_reason)
+
+
 async def serve() -> None:
     """Run the floor's router until it is killed; prints its address."""
     router = FloorRouter()
@@ -160,7 +172,11 @@ async def serve() -> None:
     server.add_generic_rpc_handlers(
         (
             grpc.method_handlers_generic_handler(
-                "trunkline.router.v1.RouterService", {"Complete": grpc.unary_unary_rpc_method_handler(router.complete)}
+                "trunkline.router.v1.RouterService",
+                {
+                    "Complete": grpc.unary_unary_rpc_method_handler(router.complete),
+                    "StreamComplete": grpc.unary_stream_rpc_method_handler(router.stream_complete),
+                },
             ),
             grpc.method_handlers_generic_handler(
                 "trunkline.worker.v1.WorkerService",

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -78,16 +78,16 @@ async def long_prompts(source: Upstream, one: Stack, rounds: int) -> float:
     return median(differences)
 
 
-async def burst(source: Upstream, one: Stack) -> float:
-    """CPU per delta of a provider that sends as fast as it is read."""
+async def burst(source: Upstream, stacks: Sequence[Stack]) -> list[float]:
+    """CPU per delta of a provider that sends as fast as it is read, of each stack."""
     source.behave(answer_tokens=2000, tokens_per_second=0)
-    return await _per_delta(one, calls=40, deltas=2000, in_flight=4)
+    return [await _per_delta(one, calls=40, deltas=2000, in_flight=4) for one in stacks]
 
 
-async def paced(source: Upstream, one: Stack) -> float:
-    """CPU per delta where each comes on its own."""
-    source.behave(answer_tokens=200, tokens_per_second=40)
-    return await _per_delta(one, calls=IN_FLIGHT * 2, deltas=200, in_flight=IN_FLIGHT)
+async def paced(source: Upstream, stacks: Sequence[Stack], rate: int) -> list[float]:
+    """CPU per delta where each comes on its own, `rate` a second in each of 32 streams."""
+    source.behave(answer_tokens=5 * rate, tokens_per_second=rate)
+    return [await _per_delta(one, calls=IN_FLIGHT, deltas=5 * rate, in_flight=IN_FLIGHT) for one in stacks]
 
 
 def memory(idle: Stack) -> dict[str, float]:
@@ -111,7 +111,6 @@ async def _round(one: Stack) -> Cost:
 
 
 async def _per_delta(one: Stack, *, calls: int, deltas: int, in_flight: int) -> float:
-    await load.stream(one.address, in_flight, in_flight)
     before = sum(one.cpu())
     await load.stream(one.address, calls, in_flight)
     return (sum(one.cpu()) - before) / (calls * deltas) * MICRO
