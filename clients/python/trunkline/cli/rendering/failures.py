@@ -13,7 +13,7 @@ def show_error(output: Output, error: TrunklineError) -> None:
     """Write a failed call to stderr."""
     notes = output.notes
     if isinstance(error, InvalidRequest) and error.violations:
-        notes.print(Text("the request is wrong; nothing was sent:", "bold red"))
+        notes.print(Text("the request is wrong; nothing was sent or changed:", "bold red"))
         for violation in error.violations:
             notes.print(Text.assemble("  ", (violation.field, "bold"), f"  {violation.description}"))
     else:
