@@ -2,7 +2,7 @@
 
 Moving averages take 0.1 of each new sample and keep 0.9 of what was (the first sample counts whole). Success rate and
 percentiles are those of the last 1,000 samples. health = 0.7 success rate + 0.3 max(0, 1 - mean latency / 5 s).
-availability: times 0.95 on an error, times 1.01 on a success up to 1, and its distance from 1 halves every minute.
+availability: times 0.95 on an error, times 1.01 on a success up to 1, and its distance from 1 halves every ten seconds.
 A measurement stands for a minute after the last sample; then its distance from the prior halves every ten minutes.
 """
 
@@ -24,7 +24,7 @@ HEALTH_LATENCY_WEIGHT = 0.3
 HEALTH_LATENCY_REFERENCE = 5.0
 AVAILABILITY_ON_ERROR = 0.95
 AVAILABILITY_ON_SUCCESS = 1.01
-AVAILABILITY_HALF_LIFE = 60.0
+AVAILABILITY_HALF_LIFE = 10.0
 STANDS_FOR = 60.0
 FADE_HALF_LIFE = 600.0
 FADED = 0.01

@@ -73,11 +73,11 @@ def test_health_is_the_published_formula() -> None:
 
 
 def test_availability_falls_rises_and_drifts_back() -> None:
-    """Times 0.95 on an error, times 1.01 on a success up to 1; half of what is missing comes back each minute."""
+    """Times 0.95 on an error, times 1.01 on a success up to 1; half of what is missing comes back in ten seconds."""
     metrics = RollingMetrics()
     metrics.add(BAD, 0)
     assert metrics.view(0, PRIORS).availability == pytest.approx(0.95)
-    assert metrics.view(60, PRIORS).availability == pytest.approx(0.975)
+    assert metrics.view(10, PRIORS).availability == pytest.approx(0.975)
     metrics.add(good(), 0)
     assert metrics.view(0, PRIORS).availability == pytest.approx(0.9595)
     for _ in range(10):
