@@ -153,9 +153,6 @@ Dollars = Annotated[
 Address = Annotated[str, BeforeValidator(parse_address)]
 """`host:port`."""
 
-OptionalAddress = Annotated[str, BeforeValidator(lambda value: parse_address(value) if value else "")]
-"""`host:port`, or nothing."""
-
 SecretReference = Annotated[str, AfterValidator(_secret)]
 """`${NAME}`; a literal is refused."""
 

@@ -25,7 +25,6 @@ from service_common.configuration.scalars import (
     ComplexityWord,
     Duration,
     JsonObject,
-    OptionalAddress,
     SecretReference,
     Size,
     TaskWord,
@@ -41,14 +40,12 @@ class RouterSection(Section):
 
     Attributes:
         listen: of the gRPC server; loopback unless told otherwise, as there is no TLS yet.
-        metrics_listen: of the Prometheus endpoint; empty: none.
         lame_duck: between saying NOT_SERVING and refusing calls; `drain_grace`: then left to calls in progress.
         max_message: largest request or answer.
         worker_token: what workers must show.
     """
 
     listen: Address = "127.0.0.1:50051"
-    metrics_listen: OptionalAddress = "127.0.0.1:9464"
     heartbeat_interval: Annotated[Duration, Field(ge=0.05, le=60)] = 1.0
     lame_duck: Duration = 0.5
     drain_grace: Duration = 30.0

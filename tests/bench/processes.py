@@ -135,7 +135,6 @@ def seconds_until_up(source: Upstream, folder: Path) -> float:
 def _configuration(source: Upstream, tracing: Mapping[str, Any], providers: Sequence[str]) -> dict[str, Any]:
     models = {"openai": MODEL, "ollama": "llama3.1", "anthropic": "claude-sonnet-4-5"}
     return {
-        "router": {"metrics_listen": ""},
         "tracing": dict(tracing),
         "backends": {
             name: {

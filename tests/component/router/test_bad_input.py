@@ -194,7 +194,7 @@ async def test_a_request_that_is_no_request_at_all_is_refused(caller: Caller, si
 
 async def test_a_message_over_the_limit_is_refused(start: Start, simulated: SimulatedProviders) -> None:
     """RESOURCE_EXHAUSTED with both sizes, nothing is sent, and the connection serves on."""
-    async with start(router={"max_message": "100KiB", "metrics_listen": ""}) as (_, caller):
+    async with start(router={"max_message": "100KiB"}) as (_, caller):
         failure = await failure_of(caller.complete(ask("x" * 200_000)))
         assert failure.code is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert "102400" in failure.message
