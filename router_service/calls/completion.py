@@ -90,14 +90,19 @@ class Calls:
         deadline = Deadline(began_at + (profile.attempts.default_deadline if time_left is None else time_left))
         cursor = self.cursors.claim(profile.name)
         seat = self.room.seat(request.options.priority, request.tenant, deadline)
+        anew = False
         try:
             while True:
                 decision = self._decide(engine, request, deadline, cursor)
                 recording.decision_made(request, decision)
                 made = DecisionMade(decision, recording.trace_id)
                 if not decision.plan:
+                    nobody = self._nobody(engine, decision)
+                    if min(decision.later.values(), default=deadline.at) < deadline.at:
+                        await self._wait(seat, self._waits(decision), nobody)
+                        continue
                     yield made
-                    raise NoTarget(engine.explain(decision), decision=decision)
+                    raise nobody
                 turn = Turn(self.dispatcher, self.room, seat)
                 call = self._planned(engine, request, decision, deadline, recording, began_at)
                 try:
@@ -105,10 +110,16 @@ class Calls:
                         async for event in events:
                             yield event
                     return
-                except Exhausted as refused:
-                    if turn.begun or not turn.refused:
+                except RouterError as error:
+                    if turn.begun:
                         raise
-                    await self._wait(seat, turn.refused, refused)
+                    if isinstance(error, Exhausted) and turn.refused:
+                        await self._wait(seat, turn.refused, error)
+                    elif isinstance(error, NoTarget) and not anew:
+                        anew = True  # what was planned is gone since: the state of this moment may offer another
+                    else:
+                        yield made
+                        raise
         finally:
             self.room.leave(seat)
 
@@ -116,7 +127,18 @@ class Calls:
         decision = engine.decide(request, self.table.snapshot(), deadline.left(self.clock), cursor=cursor)
         return keep_one_model(decision) if request.operation is Operation.EMBED else decision
 
-    async def _wait(self, seat: Seat, wanted: Mapping[str, float | None], refused: Exhausted) -> None:
+    def _waits(self, decision: Decision) -> dict[str, float | None]:
+        """Seconds until each target is back that time alone brings back."""
+        now = self.clock.now()
+        return {target: max(0.0, at - now) for target, at in decision.later.items()}
+
+    def _nobody(self, engine: Engine, decision: Decision) -> RouterError:
+        """Why nothing can be tried; and when to come back, where time alone helps."""
+        wait = min((wait for wait in self._waits(decision).values() if wait is not None), default=None)
+        kind = NoTarget if wait is None else Exhausted
+        return kind(engine.explain(decision), decision=decision, retry_after=wait)
+
+    async def _wait(self, seat: Seat, wanted: Mapping[str, float | None], refused: RouterError) -> None:
         """Wait for a target that `refused` the call; where that is in vain, tell both why."""
         try:
             await self.room.wait(seat, wanted)
@@ -127,26 +149,21 @@ class Calls:
     async def _events(
         self, call: PlannedCall, dispatcher: Dispatcher, made: DecisionMade
     ) -> AsyncGenerator[CallEvent, None]:
-        """The attempts' events, after the decision; nothing where no attempt could be started for want of capacity."""
+        """The attempts' events, after the decision; nothing where no attempt could be started."""
         recording = call.recording
         announced = False
         text: list[str] = []
         loop = AttemptLoop(call, dispatcher, self.clock, self.random)
-        try:
-            async with aclosing(loop.events()) as events:
-                async for event in events:
-                    if not announced:
-                        announced = True
-                        yield made
-                    if recording.wants_content and isinstance(event, TextDelta):
-                        text.append(event.text)
-                    if isinstance(event, Completed):
-                        recording.completed(event, "".join(text))
-                    yield event
-        except RouterError as error:
-            if not announced and not isinstance(error, Exhausted):
-                yield made
-            raise
+        async with aclosing(loop.events()) as events:
+            async for event in events:
+                if not announced:
+                    announced = True
+                    yield made
+                if recording.wants_content and isinstance(event, TextDelta):
+                    text.append(event.text)
+                if isinstance(event, Completed):
+                    recording.completed(event, "".join(text))
+                yield event
 
     def _planned(
         self,

@@ -23,6 +23,7 @@ class AttemptOrder:
         prefill: text of the answer so far, to be continued; empty: from the start.
         input_tokens: estimate, for the usage of attempts that report none; `output_tokens`: as expected.
         replaced: why the previous attempt failed.
+        circuit_waived: it is made although the target's circuit is open, because every one is.
         recording: told once, when the attempt settles.
     """
 
@@ -43,6 +44,7 @@ class AttemptOrder:
     tenant: str = "default"
     task: str = "default"
     replaced: Failure | None = None
+    circuit_waived: bool = False
 
 
 @dataclass(frozen=True, slots=True)

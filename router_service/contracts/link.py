@@ -39,6 +39,7 @@ class Claim:
 
     Attributes:
         probe: it is the one attempt that a half-open circuit lets through.
+        waived: it was let through although the circuit is open: its success closes it, its failure tells nothing new.
         listed: the table has a row of the target; a model that is yet to be pulled has none.
         tokens: counted against limits per minute; None: not counted there.
     """
@@ -46,6 +47,7 @@ class Claim:
     target: str
     backend: str
     probe: bool = False
+    waived: bool = False
     listed: bool = True
     tokens: int | None = None
 

@@ -279,6 +279,7 @@ class AttemptLoop:
             tenant=call.request.tenant,
             task=call.decision.classification.task.label,
             replaced=start.replaced,
+            circuit_waived="circuit" in call.decision.waived,
         )
 
     def _expected_tokens(self, target: str) -> int:

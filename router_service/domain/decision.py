@@ -52,6 +52,13 @@ class Expectation(NamedTuple):
     output_tokens: int
 
 
+class Waiver(NamedTuple):
+    """A rejection may be passed over where otherwise nothing could be tried: least grave first, then in this order."""
+
+    gravity: int
+    order: float
+
+
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """A candidate put aside.
@@ -62,6 +69,8 @@ class Rejection:
         reason: why, for a person.
         relaxation: what would admit it, for a person; empty where nothing the caller can change would.
         distance: how far the relaxation is from what was asked, 0: nearly the same; orders relaxations.
+        waiver: set where it may be passed over if nothing else can be tried; None: never.
+        until: when it passes by itself (monotonic seconds); None: not by time.
     """
 
     target: str
@@ -69,6 +78,8 @@ class Rejection:
     reason: str
     relaxation: str = ""
     distance: float = 1.0
+    waiver: Waiver | None = None
+    until: float | None = None
 
 
 class ScorerValue(NamedTuple):
@@ -135,6 +146,8 @@ class Decision:
         candidates: best first; those of the plan lead in the plan's order.
         plan: the ordered targets to try.
         warnings: what the caller should know.
+        waived: filters that were passed over, where their waivable rejections alone left nothing to try.
+        later: with an empty plan, the targets that time alone brings back, and when (monotonic seconds).
     """
 
     decision_id: str
@@ -151,3 +164,5 @@ class Decision:
     votes: tuple[Vote, ...] = ()
     configuration_version: str = ""
     expectations: Mapping[str, Expectation] = field(default_factory=lambda: MappingProxyType({}))
+    waived: frozenset[str] = frozenset()
+    later: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))

@@ -1,25 +1,50 @@
 """Runs the filters, and says of each removed target why, and what would admit it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from router_service.contracts.plugins import Filter, RoutingContext
 from router_service.domain.decision import Rejection
 from router_service.domain.target import TargetView
+from router_service.engine.pardon import Pardon, pardon, passing
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What came of the filters.
+
+    Attributes:
+        views: the targets that may serve.
+        rejections: one for each other target.
+        waived: filters that were passed over, since nothing else was left; `views` are in the order to try then.
+        later: where nothing is left, the targets that time alone brings back, and when (monotonic seconds).
+    """
+
+    views: Sequence[TargetView]
+    rejections: tuple[Rejection, ...] = ()
+    waived: frozenset[str] = frozenset()
+    later: dict[str, float] = field(default_factory=dict)
 
 
 def admit(
     context: RoutingContext, views: Sequence[TargetView], hard: Sequence[Filter], soft: Sequence[Filter]
-) -> tuple[Sequence[TargetView], tuple[Rejection, ...]]:
+) -> Admission:
     """The targets that may serve, and a rejection for each other one.
 
     Every hard filter sees every target, so that a relaxation is only offered where it would really admit; a soft
-    filter compares those that are left, and sees only them.
+    filter compares those that are left, and sees only them. Where the hard ones leave nothing, those whose rejections
+    may be waived are left.
     """
     reasons: dict[str, list[Rejection]] = {}
     for plugin in hard:
         for rejection in plugin.reject(context, views):
             reasons.setdefault(rejection.target, []).append(rejection)
     left = [view for view in views if view.spec.name not in reasons] if reasons else views
+    pardoned = Pardon() if left else pardon(views, reasons)
+    later = {} if left or pardoned.views else passing(reasons)
+    for view in pardoned.views:
+        del reasons[view.spec.name]
+    left = left or pardoned.views
     offered = [
         view
         for view in views
@@ -33,8 +58,9 @@ def admit(
         for rejection in (*removed, *(plugin.reject(context, offered) if offered else ())):
             reasons.setdefault(rejection.target, []).append(rejection)
     if not reasons:
-        return left, ()
-    return left, tuple(_merged(reasons[view.spec.name]) for view in views if view.spec.name in reasons)
+        return Admission(left, waived=pardoned.waived)
+    rejections = tuple(_merged(reasons[view.spec.name]) for view in views if view.spec.name in reasons)
+    return Admission(left, rejections, pardoned.waived, later)
 
 
 def _merged(found: Sequence[Rejection]) -> Rejection:

@@ -16,6 +16,7 @@ from router_service.engine.ensemble import Ballot, count
 from router_service.engine.expectation import Expecting, expectation
 from router_service.engine.explanation import explain_empty, nearest_relaxation
 from router_service.engine.names import NameCheck
+from router_service.engine.pardon import waived_warning
 from router_service.engine.planning import arrange
 from router_service.engine.profiles import Panel, ReadyProfile, classifiers, panels, with_ensembles
 from router_service.engine.ranking import rank
@@ -142,7 +143,8 @@ class RoutingEngine:
         )
         for plugin in profile.hard:
             for rejection in plugin.reject(context, (view,)):
-                return rejection
+                if rejection.waiver is None or rejection.filter not in decision.waived:
+                    return rejection
         return None
 
     def explain(self, decision: Decision) -> str:
@@ -157,7 +159,9 @@ class RoutingEngine:
         return panel, steering
 
     def _decide(self, panel: Panel, question: _Question) -> Decision:
-        ordered, rejections, votes = self._order(panel, question)
+        ballots = [self._ballot(profile, weight, question) for profile, weight in panel.members]
+        ordered, rejections, votes = _order(ballots)
+        waived = frozenset().union(*(ballot.waived for ballot in ballots))
         selection = question.selection
         candidates, plan = arrange(ordered, selection, question.steering.preference, panel.lead.profile)
         return Decision(
@@ -172,21 +176,16 @@ class RoutingEngine:
             picker=panel.picker_name,
             warnings=(
                 *selection.warnings,
+                *waived_warning(waived, question.time_left),
                 *(_warnings(candidates, plan, question.wall.date()) if plan else nearest_relaxation(rejections)),
             ),
             matched_rule=question.steering.by,
             votes=votes,
             configuration_version=self._catalogue.version,
             expectations=question.expectations,
+            waived=waived,
+            later={} if plan else {target: at for ballot in ballots for target, at in ballot.later.items()},
         )
-
-    def _order(
-        self, panel: Panel, question: _Question
-    ) -> tuple[Sequence[Candidate], tuple[Rejection, ...], tuple[Vote, ...]]:
-        ballots = [self._ballot(profile, weight, question) for profile, weight in panel.members]
-        if len(ballots) == 1:
-            return ballots[0].ordered, ballots[0].rejections, ()
-        return count(ballots)
 
     def _ballot(self, profile: ReadyProfile, weight: float, question: _Question) -> Ballot:
         context = RoutingContext(
@@ -203,10 +202,29 @@ class RoutingEngine:
             preference=question.steering.preference,
             steered_by=question.steering.by,
         )
-        views, rejections = admit(context, question.selection.views, profile.hard, profile.soft)
-        candidates = rank(context, profile, views, question.expectations)
-        ordered = profile.picker.order(context, candidates)
-        return Ballot(profile.profile.name, weight, ordered, rejections, by_score=ordered is candidates)
+        found = admit(context, question.selection.views, profile.hard, profile.soft)
+        candidates = rank(context, profile, found.views, question.expectations)
+        ordered: Sequence[Candidate]
+        if found.waived:
+            places = {view.spec.name: place for place, view in enumerate(found.views)}
+            ordered = sorted(candidates, key=lambda candidate: places[candidate.target])
+        else:
+            ordered = profile.picker.order(context, candidates)
+        return Ballot(
+            profile.profile.name,
+            weight,
+            ordered,
+            found.rejections,
+            by_score=ordered is candidates,
+            waived=found.waived,
+            later=found.later,
+        )
+
+
+def _order(ballots: Sequence[Ballot]) -> tuple[Sequence[Candidate], tuple[Rejection, ...], tuple[Vote, ...]]:
+    if len(ballots) == 1:
+        return ballots[0].ordered, ballots[0].rejections, ()
+    return count(ballots)
 
 
 def _warnings(candidates: Sequence[Candidate], plan: tuple[str, ...], today: date) -> list[str]:

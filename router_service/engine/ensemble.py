@@ -1,7 +1,7 @@
 """Lets several profiles vote on the order of targets."""
 
-from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from router_service.domain.decision import Candidate, Rejection, ScoreSheet, Vote
 
@@ -15,6 +15,7 @@ class Ballot:
         ordered: its candidates as it would try them.
         rejections: those it put aside.
         by_score: whether the order is that of the scores, so that equal scores mean equal places.
+        waived, later: see `Decision`.
     """
 
     profile: str
@@ -22,6 +23,8 @@ class Ballot:
     ordered: Sequence[Candidate]
     rejections: tuple[Rejection, ...]
     by_score: bool = True
+    waived: frozenset[str] = frozenset()
+    later: Mapping[str, float] = field(default_factory=dict)
 
 
 def count(ballots: Sequence[Ballot]) -> tuple[list[Candidate], tuple[Rejection, ...], tuple[Vote, ...]]:

@@ -8,6 +8,9 @@ from router_service.domain.profile import Profile
 from router_service.engine.selection import Selection
 from service_common.vocabulary import TargetState
 
+NEARLY_USED_UP = 0.05
+"""Share of a provider's own rate limit below which others go first."""
+
 
 def arrange(
     ordered: Sequence[Candidate], selection: Selection, preference: Preference | None, profile: Profile
@@ -16,8 +19,8 @@ def arrange(
 
     An explicit order goes before the picker's: the chain of the alias that was asked for, then the preference of the
     section that steers the request, then the profile's chain; others follow as picked. A target that could not begin
-    now (no free slot, its rate limit used up, or silent for a while) goes behind those that can. The plan is cut to
-    the profile's number of targets; the last resort is added behind it whatever the number.
+    now (no free slot, its rate limit nearly used up, or silent for a while) goes behind those that can. The plan is cut
+    to the profile's number of targets; the last resort is added behind it whatever the number.
     """
     explicit = selection.chain or (preference.targets if preference is not None else ()) or profile.chain
     if explicit:
@@ -41,4 +44,4 @@ def _can_begin(candidate: Candidate) -> bool:
     view = candidate.view
     if view.state is TargetState.SUSPECT or view.in_flight >= view.capacity:
         return False
-    return view.rate_limit_left is None or view.rate_limit_left > 0
+    return view.rate_limit_left is None or view.rate_limit_left > NEARLY_USED_UP

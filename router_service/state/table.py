@@ -21,7 +21,7 @@ from router_service.domain.statistics import TargetStatistics
 from router_service.domain.switches import NONE, Switch, Switches, switched
 from router_service.domain.target import TableSnapshot, TargetView
 from router_service.domain.worker import ModelReport, WorkerHeartbeat, WorkerHello
-from router_service.state.circuit import CircuitSettings
+from router_service.state.circuit import CircuitSettings, CircuitState
 from router_service.state.cooldowns import Cooldown, Cooldowns
 from router_service.state.entry import Standing, TargetEntry
 from router_service.state.limits import LimitBook, Limited
@@ -216,12 +216,13 @@ class Table:
             if refusal is not None:
                 return refusal
         probe = entry is not None and entry.circuit.claim_probe(now)
+        waived = entry is not None and not probe and entry.circuit.state(now) is not CircuitState.CLOSED
         if entry is not None:
             entry.in_flight += 1
             self._touch((name,))
         self._backend_in_flight[backend] = self._backend_in_flight.get(backend, 0) + 1
         tokens = None if maintenance else order.input_tokens + order.output_tokens
-        return Claim(name, backend, probe, listed=entry is not None, tokens=tokens)
+        return Claim(name, backend, probe, waived, listed=entry is not None, tokens=tokens)
 
     def settle(self, claim: Claim, record: AttemptRecord) -> None:
         """See `AttemptGate.settle`."""
@@ -235,7 +236,8 @@ class Table:
             return
         entry = self._roster.entries[claim.target]
         now = self._clock.now()
-        entry.settle(record, now, self._clock.wall(), probe=claim.probe)
+        probe = claim.probe or (claim.waived and record.outcome.failure is None)
+        entry.settle(record, now, self._clock.wall(), probe=probe)
         self._touch((claim.target,))
         if record.outcome.failure is not None:
             self._learn_from(claim, record.outcome.failure)
@@ -301,7 +303,7 @@ class Table:
 
     def _refusal(self, entry: TargetEntry, order: AttemptOrder, now: float) -> Refusal | None:
         standing = self._standing(entry, self._together(entry), now)
-        if standing.state not in USABLE:
+        if standing.state not in USABLE and not (order.circuit_waived and standing.state is TargetState.CIRCUIT_OPEN):
             retry_after = None if standing.available_at is None else max(0.0, standing.available_at - now)
             reason = f"{entry.spec.name} is {standing.state.label}: {standing.reason}"
             return Refusal(reason, retry_after)

@@ -1,6 +1,7 @@
 """A router over three targets of which the first misbehaves, called as applications call it."""
 
 import time
+import warnings
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -91,6 +92,11 @@ class Lab:
         """How the first target's provider behaves from now on."""
         self.simulated.set_behaviour(self.first.backend, Behaviour(faults=faults, **behaviour))
 
+    @staticmethod
+    def behaviour(*faults: Fault, **behaviour: Any) -> Behaviour:
+        """A provider's behaviour, to be queued."""
+        return Behaviour(faults=faults, **behaviour)
+
     def recover(self) -> None:
         """The first target's provider is sound again."""
         self.simulated.reset_behaviour(self.first.backend)
@@ -149,6 +155,7 @@ async def fault_lab(
 ) -> AsyncIterator[Lab]:
     """A router over `first` and `others` in falling quality; keywords are sections of the configuration, and
     `attempts` those of its profile. At the end nothing is in flight."""
+    warnings.filterwarnings("ignore", message=".*ReadOnly. qualifier")  # litellm's types make pydantic warn
     content = configuration((first, *others), simulated, **sections)
     async with running_router(write_configuration(folder, content)) as (router, caller):
         simulated.clear_requests()

@@ -100,7 +100,7 @@ def _plain(said: str) -> str:
     start, end = said.find("{"), said.rfind("}")
     if 0 <= start < end:
         text = said[start : end + 1]
-        for candidate in (text, text.replace("\\n", " ").replace('\\"', '"')):
+        for candidate in (text, text.replace("\\'", "'"), text.replace("\\n", " ").replace('\\"', '"')):
             message = _message(candidate)
             if message:
                 return message

@@ -6,17 +6,21 @@ from typing import ClassVar
 from pydantic import BaseModel, Field
 
 from router_service.contracts.plugins import RoutingContext
-from router_service.domain.decision import Rejection
+from router_service.domain.decision import Rejection, Waiver
 from router_service.domain.target import TargetView
 from router_service.plugins.settings import NoSettings, Settings
 from router_service.plugins.words import dollars, dollars_above, seconds
+
+_EXPECTED = 0
+"""Gravity of a waiver: an expectation alone speaks against it."""
 
 
 class Deadline:
     """Out: targets that typically take longer than the time left.
 
     A target without measurements is held to its first token alone: its speed is a guess, and a guess about the
-    length of an answer on top of it should not keep it from being tried at all.
+    length of an answer on top of it should not keep it from being tried at all. Where no target is expected to finish
+    in time, the fastest are tried nevertheless: an expectation may be wrong.
     """
 
     name: ClassVar[str] = "deadline"
@@ -43,6 +47,7 @@ class Deadline:
                         f"typically takes {seconds(typical)}, {seconds(left)} are left",
                         f"a deadline of {seconds(typical + 0.1)}",
                         typical / left - 1 if left > 0 else float("inf"),
+                        Waiver(_EXPECTED, typical) if left > 0 else None,
                     )
                 )
         return out

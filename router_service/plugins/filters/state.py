@@ -6,11 +6,14 @@ from typing import ClassVar
 from pydantic import BaseModel, Field
 
 from router_service.contracts.plugins import RoutingContext
-from router_service.domain.decision import Rejection
+from router_service.domain.decision import Rejection, Waiver
 from router_service.domain.target import TargetView
 from router_service.plugins.settings import NoSettings, Settings
 from router_service.plugins.words import seconds
 from service_common.vocabulary import TargetState
+
+_FAILED = 1
+"""Gravity of a waiver: it failed again and again, and not long ago."""
 
 _READY, _DISABLED = TargetState.READY, TargetState.DISABLED
 _STATED = {
@@ -59,7 +62,11 @@ class Attached:
 
 
 class Circuit:
-    """Out: targets left alone after failures, until the time is over that their circuit or provider asked for."""
+    """Out: targets left alone after failures, until the time is over that their circuit or provider asked for.
+
+    Where every circuit is open, the least recently failed target is tried at once; a provider that asked to be left
+    alone is not.
+    """
 
     name: ClassVar[str] = "circuit"
     hard: ClassVar[bool] = True
@@ -77,7 +84,14 @@ class Circuit:
         words = {TargetState.COOLING: "cooling", TargetState.CIRCUIT_OPEN: "open"}.get(view.state, "out")
         left = "" if view.available_at is None else f" for {seconds(view.available_at - now)} more"
         why = view.state_reason or view.last_error
-        return Rejection(view.spec.name, self.name, f"{words}{left}: {why}" if why else f"{words}{left}")
+        open_circuit = view.state is TargetState.CIRCUIT_OPEN
+        return Rejection(
+            view.spec.name,
+            self.name,
+            f"{words}{left}: {why}" if why else f"{words}{left}",
+            waiver=Waiver(_FAILED, view.last_error_at or 0.0) if open_circuit else None,
+            until=view.available_at if view.state is TargetState.COOLING else None,
+        )
 
 
 class Availability:

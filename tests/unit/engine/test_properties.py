@@ -146,7 +146,24 @@ def test_a_plan_keeps_every_promise(views: tuple[TargetView, ...], request: Requ
         assert options.required_quality is None or row.spec.quality >= options.required_quality
         assert options.min_context is None or (row.spec.context_window or 0) >= options.min_context
         assert row.spec.backend not in options.exclude
-        assert (expected.latency if row.metrics.samples else expected.first_token) <= time_left
+        in_time = (expected.latency if row.metrics.samples else expected.first_token) <= time_left
+        assert in_time or "deadline" in decision.waived
+        open_circuit = row.state is TargetState.CIRCUIT_OPEN and (row.available_at is None or row.available_at > 1000)
+        assert not open_circuit or "circuit" in decision.waived
+
+
+@given(tables(), requests(), st.floats(0.01, 100))
+@settings(max_examples=300, deadline=None)
+def test_a_filter_is_only_waived_where_nothing_else_is_left(
+    views: tuple[TargetView, ...], request: Request, time_left: float
+) -> None:
+    """With a target whose time suffices and whose circuit is closed among the candidates, nothing is waived."""
+    decision = decide(views, request, time_left)
+    assert decision.waived <= {"deadline", "circuit"}
+    for candidate in decision.candidates if decision.waived else ():
+        expected = candidate.expectation
+        typical = expected.latency if candidate.view.metrics.samples else expected.first_token
+        assert candidate.view.state is TargetState.CIRCUIT_OPEN or typical > time_left
 
 
 @given(tables(), requests())
