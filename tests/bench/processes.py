@@ -123,9 +123,8 @@ def seconds_until_up(source: Upstream, folder: Path) -> float:
     file.write_text(yaml.safe_dump(_configuration(source, {}, ("openai", "ollama"))))
     environment = {**os.environ, "BENCH_KEY": "none"}
     began = time.monotonic()
-    with _process(
-        ["-m", "trunkline.cli", "up", "--config", str(file), "--listen", f"127.0.0.1:{port}"], environment
-    ) as up:
+    command = ["-m", "trunkline.cli", "up", "--config", str(file), "--listen", f"127.0.0.1:{port}"]
+    with _process(command, environment, subprocess.DEVNULL) as up:
         line = ""
         while "is up" not in line:
             line = _first_line(up)
@@ -167,10 +166,15 @@ async def _until_ready(address: str, processes: Sequence["subprocess.Popen[str]"
 
 @contextmanager
 def _process(
-    arguments: Sequence[str], environment: Mapping[str, str] | None = None
+    arguments: Sequence[str], environment: Mapping[str, str] | None = None, stderr: int | None = None
 ) -> Iterator["subprocess.Popen[str]"]:
     process = subprocess.Popen(
-        [sys.executable, *arguments], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        [sys.executable, *arguments],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
     )
     try:
         yield process
