@@ -1,7 +1,7 @@
 """A real gRPC server that answers the client's calls with what a test wrote down, and remembers what it was asked."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -49,11 +49,17 @@ class Wait:
     seconds: float
 
 
+Reply = Callable[[Any], Message | Failure]
+
+
 @dataclass(slots=True)
 class Script:
-    """What the router answers, by method name: a message, a failure, or (streams) a sequence of both and of waits."""
+    """What the router answers, by method name.
 
-    answers: dict[str, Message | Failure | Sequence[Message | Failure | Wait]] = field(default_factory=dict)
+    A message, a failure, or a function that makes one of the request; for streams a sequence of both and of waits.
+    """
+
+    answers: dict[str, Message | Failure | Reply | Sequence[Message | Failure | Wait]] = field(default_factory=dict)
     requests: list[Any] = field(default_factory=list)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     metadata: list[dict[str, str | bytes]] = field(default_factory=list)
@@ -76,6 +82,8 @@ class _Scripted:
     async def _unary(self, method: str, request: Any, context: Any) -> Any:
         self._note(request, context)
         answer = self._script.answers.get(method, Failure(grpc.StatusCode.UNIMPLEMENTED, f"{method} is not scripted"))
+        if callable(answer):
+            answer = answer(request)
         if isinstance(answer, Failure):
             await context.abort(answer.code, answer.message, tuple(answer.metadata()))
         return answer

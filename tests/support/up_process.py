@@ -4,7 +4,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,8 +16,14 @@ POLL_INTERVAL = 0.05
 
 
 @contextmanager
-def up_process(folder: Path, command: Sequence[str | Path] = COMMAND) -> Iterator[str]:
-    """A router with simulated providers, run in `folder`; its address. `command` is the command line to use.
+def up_process(
+    folder: Path, command: Sequence[str | Path] = COMMAND, more: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """A router with simulated providers, run in `folder`; its address.
+
+    Args:
+        command: the command line to use.
+        more: environment variables.
 
     Raises:
         AssertionError: it did not come up within 30 s, or did not end within 30 s; with its screen.
@@ -27,7 +33,7 @@ def up_process(folder: Path, command: Sequence[str | Path] = COMMAND) -> Iterato
         process = subprocess.Popen(
             [*map(str, command), "up", "--listen", "127.0.0.1:0"],
             cwd=folder,
-            env={**clean_environment(), "TMPDIR": str(folder), "HOME": str(folder)},
+            env={**clean_environment(more), "TMPDIR": str(folder), "HOME": str(folder)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -132,13 +132,15 @@ async def test_a_killed_worker_is_started_again(tmp_path: Path) -> None:
 
 
 async def test_a_killed_router_is_started_again(tmp_path: Path) -> None:
-    """Workers attach to the new one and calls are answered."""
+    """Workers attach to the new one and calls are answered; the screen has one line of what all workers say."""
     async with running_up(folder=tmp_path) as up:
         up.children("router_service serve")[0].kill()
         await up.says(r"\[router\] started again")
+        await up.says(r"\[workers groq, ollama, openai\] lost the router")
         async with asyncio.timeout(15):
             while (await trunkline("chat", "hello", "--router", up.address)).code != 0:
                 pass
+        assert not re.search(r"\[worker ", up.text)
 
 
 async def test_nothing_is_left_behind_when_up_is_killed(tmp_path: Path) -> None:

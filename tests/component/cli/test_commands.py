@@ -32,7 +32,7 @@ def decision() -> decision_pb2.Decision:
         candidate.scores.add(scorer="quality", value=0.8, weight=0.4)
         candidate.scores.add(scorer="cost", value=0.9, weight=0.6)
     made.rejections.add(
-        target="openai/gpt-4o", filter="max_cost", reason="expected $0.0052", relaxation="--max-cost 0.0052 admits it"
+        target="openai/gpt-4o", filter="max_cost", reason="expected $0.0052", relaxation="max_cost 0.0052"
     )
     return made
 
@@ -141,7 +141,8 @@ async def test_every_option_reaches_the_router(router: ScriptedRouter) -> None:
         "--require vision --prefer creative --min-context 32000 --exclude openai --allow groq --region eu "
         "--region-required --sensitivity confidential --task code_review --complexity complex --domain legal "
         "--recovery reset --label team=search --timeout 20 --system brief --temperature 0 --top-p 0.9 "
-        "--max-tokens 100 --seed 7 --stop END --effort low --json-object hello"
+        "--max-tokens 100 --seed 7 --stop END --effort low --json-object --max-cost-per-1k 0.002 --affinity user-1 "
+        '--priority 3 --request-id r1 --idempotency-key k1 --provider-option openai={"store":true} hello'
     )
     ran = await trunkline(*words.split(), "--router", router.address)
     assert ran.code == 0, ran.err
@@ -156,6 +157,9 @@ async def test_every_option_reaches_the_router(router: ScriptedRouter) -> None:
     assert dict(request.labels) == {"team": "search"}
     assert request.messages[0].content[0].text == "brief"
     assert request.response_format.HasField("json")
+    assert (routing.max_cost_per_1k_nanodollars, routing.affinity_key, routing.priority) == (2_000_000, "user-1", 3)
+    assert (request.request_id, request.idempotency_key) == ("r1", "k1")
+    assert dict(request.provider_options) == {"openai": '{"store": true}'}
 
 
 async def test_prompt_from_standard_input(router: ScriptedRouter) -> None:
@@ -179,7 +183,7 @@ async def test_route_explained(router: ScriptedRouter) -> None:
     assert "1 groq/llama 0.80 0.90 0.85 $0.0002 2.1 s first" in lines
     assert "2 openai/gpt 0.80 0.90 0.75 $0.0002 2.1 s fallback 1" in lines
     assert "simulated: groq, openai" in lines
-    assert "- openai/gpt-4o max_cost expected $0.0052; --max-cost 0.0052 admits it" in lines
+    assert "- openai/gpt-4o max_cost expected $0.0052; --max-cost 0.0052 would admit it" in lines
 
 
 async def test_route_json(router: ScriptedRouter) -> None:

@@ -6,7 +6,7 @@ import pytest
 import typer
 
 from trunkline import Tool
-from trunkline.cli.parsing import capabilities, dollars, labels, seconds, tool_list
+from trunkline.cli.parsing import capabilities, dollars, labels, names, provider_options, seconds, tool_list
 
 
 @pytest.mark.parametrize(("text", "value"), [("2", 2.0), ("2s", 2.0), ("500ms", 0.5), ("2m", 120.0), ("1h", 3600.0)])
@@ -36,6 +36,22 @@ def test_labels() -> None:
         labels(["team"])
     with pytest.raises(typer.BadParameter):
         labels(["=x"])
+
+
+def test_provider_options() -> None:
+    """Several for one backend are put together; what is no object for a backend is wrong usage."""
+    given = ['openai={"service_tier": "flex"}', 'openai={"store": true}', 'ollama={"mirostat": 1}']
+    assert provider_options(given) == {"openai": {"service_tier": "flex", "store": True}, "ollama": {"mirostat": 1}}
+    for wrong in ("openai", "openai=flex", "openai=[1]", '={"a": 1}', "openai="):
+        with pytest.raises(typer.BadParameter, match="BACKEND=JSON"):
+            provider_options([wrong])
+
+
+def test_names() -> None:
+    """Separated by commas, each once; at least one."""
+    assert names("cost, latency,cost,") == ("cost", "latency")
+    with pytest.raises(typer.BadParameter):
+        names(" , ")
 
 
 def test_dollars() -> None:

@@ -20,7 +20,7 @@ def funnel(decision: Decision) -> Table:
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(justify="right", no_wrap=True)
     grid.add_column(no_wrap=True)
-    grid.add_column()
+    grid.add_column(overflow="fold")
     asked = len(decision.candidates) + len(decision.rejections)
     stages = (
         ("asked", asked, "cyan", decision.requested_model or "any target"),
@@ -84,7 +84,7 @@ def _order(decision: Decision) -> str:
         return f"picker {decision.picker} orders them"
     if decision.matched_rule:
         return f"{decision.matched_rule} orders them"
-    return "a configured order, free slots and rate limits go before scores"
+    return "chains and free slots go before scores"
 
 
 def _planned_scores(decision: Decision) -> Iterator[float]:
