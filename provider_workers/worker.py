@@ -6,7 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from provider_workers.attempts import Attempts
-from provider_workers.backends.base import BackendAdapter, BackendDescription, ModelDescription, RateLimitLeft
+from provider_workers.backends.base import (
+    BackendAdapter,
+    BackendDescription,
+    ModelDescription,
+    RateLimitLeft,
+    TokenUsage,
+)
+from provider_workers.backends.rate_limits import pause
 from provider_workers.orders import Answered, Failed, Order
 from provider_workers.settings import WorkerSettings
 from service_common.clock import Clock
@@ -137,8 +144,10 @@ class Worker:
         state, reason = self.state()
         if state in (WorkerState.NOT_CONFIGURED, WorkerState.DRAINING):
             return f"{state.label}: {reason}"
+        remote = any(model.model == order.model and model.remote for model in self._description.models)
+        if self.settings.backend.offline and (remote or order.operation is Operation.PULL_MODEL):
+            return "offline: true, and this would be asked of somebody outside"
         if order.operation in (Operation.COMPLETE, Operation.EMBED):
-            remote = any(model.model == order.model and model.remote for model in self._description.models)
             clearance = min(self.clearance, Sensitivity.INTERNAL) if remote else self.clearance
             if order.sensitivity > clearance:
                 return f"{order.sensitivity.label} is above this worker's clearance ({clearance.label})"
@@ -151,6 +160,17 @@ class Worker:
         if isinstance(end, Failed) and end.failure_class is FailureClass.RATE_LIMITED and end.retry_after:
             model = "" if end.backend_wide else order.model
             self.announce(CoolDown(model, end.retry_after, end.message))
+        elif isinstance(end, Answered):
+            self._pace(order.model, end.usage)
+
+    def _pace(self, model: str, usage: TokenUsage | None) -> None:
+        """Leave a model alone as soon as the provider says that nothing is left, before it refuses."""
+        left = self._backend.used_up(model)
+        if left is None:
+            return
+        seconds = pause(left, usage.input_tokens + usage.output_tokens if usage is not None else 0)
+        if seconds > 0:
+            self.announce(CoolDown(model, seconds, "the provider's rate limit is used up, by its own headers"))
 
 
 def _nobody_listens(_: Announcement) -> None:

@@ -178,7 +178,11 @@ class BackendAdapter(Protocol):
     """One provider account or endpoint. Every method may be cancelled at any await and then closes its socket."""
 
     def rate_limit(self) -> RateLimitLeft | None:
-        """The newest word of the provider on its rate limit; None before the first."""
+        """What should be left now of the rate limit that the provider told of last; None: it never did."""
+        ...
+
+    def used_up(self, model: str) -> RateLimitLeft | None:
+        """What the provider last said of a model's rate limit, where it said that nothing was left; else None."""
         ...
 
     async def describe(self) -> BackendDescription:

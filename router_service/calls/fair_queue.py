@@ -47,13 +47,14 @@ class FairQueue(Generic[T]):
         if not tenants:
             del self._ranks[priority]
 
-    def first(self, fits: Callable[[T], bool]) -> T | None:
-        """The item whose turn it is among those that fit; its tenant goes behind the others of that priority."""
+    def first(self, fits: Callable[[T], bool], *, served: bool = True) -> T | None:
+        """The item whose turn it is among those that fit; `served`: its tenant goes behind those of its priority."""
         for priority in sorted(self._ranks, reverse=True):
             tenants = self._ranks[priority]
             for tenant, ranks in tenants.items():
                 for rank in ranks:
                     if fits(self._items[rank.number]):
-                        tenants[tenant] = tenants.pop(tenant)
+                        if served:
+                            tenants[tenant] = tenants.pop(tenant)
                         return self._items[rank.number]
         return None

@@ -52,7 +52,10 @@ class WaitingCounts:
 
 @dataclass(eq=False, slots=True)
 class Seat:
-    """One call's place. `wanted`: targets that refused it for want of capacity; `granted`: the one that is free now."""
+    """One call's place. `wanted`: targets that refused it for want of capacity; `granted`: the one that is free now.
+
+    `nudged`: it was woken although none of them is, to see whether anything else has changed.
+    """
 
     priority: int
     tenant: str
@@ -60,6 +63,7 @@ class Seat:
     deadline: Deadline
     wanted: frozenset[str] = frozenset()
     granted: str = ""
+    nudged: bool = False
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -136,9 +140,12 @@ class WaitingRoom:
         """Give up the place: the call has begun, or ended. What was granted and is not used goes to the next."""
         if not seat.wanted:
             return
+        nudged = seat.nudged
         self._queue.remove(seat.priority, seat.tenant, seat.rank)
         self._want(seat, frozenset())
         self._release(seat)
+        if nudged:
+            self._nudge()  # it found a way or an end, which the next may find, too
         if not self._queue and self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -149,9 +156,10 @@ class WaitingRoom:
             self._grant(record.target.partition("/")[0])
 
     def look(self) -> None:
-        """Wake whoever can begin now; called regularly while somebody waits."""
+        """Wake whoever can begin now, and one more who may find another way; called regularly while somebody waits."""
         for backend in {target.partition("/")[0] for counter in self._wanted.values() for target in counter}:
             self._grant(backend)
+        self._nudge()
 
     # ------------------------------------------------------------------------------------------ places
 
@@ -182,6 +190,7 @@ class WaitingRoom:
     def _release(self, seat: Seat) -> None:
         """The call has tried what it was granted: there may be room for the next."""
         target, seat.granted = seat.granted, ""
+        seat.nudged = False
         seat.woken.clear()
         if not target:
             return
@@ -203,6 +212,13 @@ class WaitingRoom:
                 return
             seat.granted = min(seat.wanted & free)
             self._granted[seat.granted] += 1
+            seat.woken.set()
+
+    def _nudge(self) -> None:
+        """Let the first call that was not woken decide anew: other targets may have come, or its own have gone."""
+        seat = self._queue.first(lambda waiting: not waiting.woken.is_set(), served=False)
+        if seat is not None:
+            seat.nudged = True
             seat.woken.set()
 
     def _open_targets(self, backend: str) -> frozenset[str]:

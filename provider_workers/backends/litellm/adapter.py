@@ -60,6 +60,10 @@ class LiteLLMBackend:
         """None: litellm keeps the headers of a streamed answer to itself."""
         return None
 
+    def used_up(self, model: str) -> RateLimitLeft | None:
+        """None: litellm keeps the headers of a streamed answer to itself."""
+        return None
+
     async def describe(self) -> BackendDescription:
         """As the configuration has it: litellm has no common list of models that costs nothing."""
         models = tuple(ModelDescription(name, mode_of(name)) for name in self._settings.models)

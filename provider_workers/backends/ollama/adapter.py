@@ -52,6 +52,10 @@ class OllamaBackend:
         """None: Ollama has no rate limit."""
         return None
 
+    def used_up(self, model: str) -> RateLimitLeft | None:
+        """None: Ollama has no rate limit."""
+        return None
+
     async def describe(self) -> BackendDescription:
         """By its lists of models, there and in memory."""
         try:

@@ -1,8 +1,7 @@
 """The adapter for every provider that speaks OpenAI's wire."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Sequence
 
 from aiohttp import ClientResponse
 
@@ -18,7 +17,6 @@ from provider_workers.backends.base import (
     Work,
 )
 from provider_workers.backends.content import may_be_empty, unsupported
-from provider_workers.backends.headers import rate_limit, tells_rate_limit
 from provider_workers.backends.http import REUSE_GRACE, ProviderHttp, read_error_body, read_json
 from provider_workers.backends.openai_wire.dialects import dialect_of
 from provider_workers.backends.openai_wire.embeddings import embedding_body, vectors
@@ -26,6 +24,7 @@ from provider_workers.backends.openai_wire.errors import response_failure
 from provider_workers.backends.openai_wire.models import described, failing
 from provider_workers.backends.openai_wire.request import chat_body
 from provider_workers.backends.openai_wire.stream import ChatStream
+from provider_workers.backends.rate_limits import RateLimitReadings
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
 from service_common.vocabulary import Locality
@@ -53,15 +52,15 @@ class OpenAIWireBackend:
         self._dialect = dialect_of(settings.dialect, settings.provider)
         authorisation = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
         self._http = ProviderHttp(settings, authorisation)
-        self._rate_limit: RateLimitLeft | None = None
-        self._unread_limits: tuple[Mapping[str, str], datetime] | None = None
+        self._rate_limits = RateLimitReadings()
 
     def rate_limit(self) -> RateLimitLeft | None:
-        """As the newest headers that tell of it say. They are read here, once per heartbeat, not once per response."""
-        if self._unread_limits is not None:
-            self._rate_limit = rate_limit(*self._unread_limits)
-            self._unread_limits = None
-        return self._rate_limit
+        """By the newest headers that tell of it."""
+        return self._rate_limits.newest(self._clock.now())
+
+    def used_up(self, model: str) -> RateLimitLeft | None:
+        """By the newest headers of that model."""
+        return self._rate_limits.used_up(model, self._clock.now())
 
     async def describe(self) -> BackendDescription:
         """By the provider's list of models."""
@@ -78,7 +77,7 @@ class OpenAIWireBackend:
         body = chat_body(work, self._settings, self._dialect)
         stream = ChatStream(self._clock, may_be_empty=may_be_empty(work))
         async with self._http.exchange("POST", "chat/completions", body, trace_context=work.trace) as response:
-            await self._check(response)
+            await self._check(response, work.model)
             yield (Responded(response.status),)
             ended = False
             while not stream.done and not ended:
@@ -98,7 +97,7 @@ class OpenAIWireBackend:
         """Turn texts into vectors; see `BackendAdapter.embed`."""
         body = embedding_body(work, self._settings)
         async with self._http.exchange("POST", "embeddings", body, trace_context=work.trace) as response:
-            await self._check(response)
+            await self._check(response, work.model)
             return vectors(await read_json(response), len(work.request.inputs))
 
     async def probe(self) -> None:
@@ -118,11 +117,11 @@ class OpenAIWireBackend:
         """Close every socket."""
         await self._http.close()
 
-    async def _check(self, response: ClientResponse) -> None:
+    async def _check(self, response: ClientResponse, model: str = "") -> None:
         """Keep what the headers say of the rate limit; raise what an error status means."""
         now = self._clock.wall()
-        if tells_rate_limit(response.headers):
-            self._unread_limits = response.headers, now
+        if model:
+            self._rate_limits.note(model, response.headers, now, self._clock.now())
         if not 200 <= response.status < 300:
             body = await read_error_body(response)
             raise response_failure(response.status, response.headers, body, now)

@@ -37,6 +37,10 @@ class TwoModels:
         """None known."""
         return None
 
+    def used_up(self, model: str) -> RateLimitLeft | None:
+        """Nothing is known."""
+        return None
+
     async def describe(self) -> BackendDescription:
         """Both models."""
         return BackendDescription((ModelDescription("here"), ModelDescription("there-cloud", remote=True)))
