@@ -11,7 +11,8 @@ class MovingTimeout:
     """As `asyncio.timeout_at`, made for a moment that moves often and may be waited for again and again.
 
     `asyncio.timeout` sets and removes a timer of the event loop at every step: 4.0 us to enter and leave and 2.4 us to
-    move, for 0.9 and 0.1 of this one. Here the timer stays set until it fires; where the moment was moved on meanwhile, it is only then set anew.
+    move, for 0.9 and 0.1 of this one. Here the timer stays set until it fires; where the moment was moved on meanwhile,
+    it is only then set anew.
     `close` it in the end.
     """
 
