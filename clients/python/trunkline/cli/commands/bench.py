@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
 from trunkline.async_client import AsyncClient
 from trunkline.cli.parsing import names
@@ -104,10 +103,17 @@ async def _compare(
 
 @contextmanager
 def _progress(output: Output, words: str, comparing: Comparing) -> Iterator[Comparing]:
-    """The comparison with a bar on standard error, where a terminal shows it."""
-    with Progress(console=output.notes, transient=True, disable=not output.notes.is_terminal) as progress:
-        task = progress.add_task(words, total=comparing.iterations * len(comparing.profiles))
-        yield replace(comparing, progress=lambda: progress.advance(task))
+    """The comparison with a counter on standard error, where a terminal shows it."""
+    total = comparing.iterations * len(comparing.profiles)
+    done = 0
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        status.update(f"{words}: {done} of {total}")
+
+    with output.notes.status(words) as status:
+        yield replace(comparing, progress=advance)
 
 
 def _ask_before_sending(output: Output, summaries: tuple[Summary, ...], *, yes: bool) -> None:
