@@ -56,3 +56,12 @@ def test_ago() -> None:
     assert formats.ago(None, now) == "-"
     assert formats.ago(now - timedelta(milliseconds=500), now) == "now"
     assert formats.ago(now - timedelta(seconds=3), now) == "3.0 s ago"
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0"), (4.9912, "4.99"), (0.0000788, "0.0000788"), (-12345.6, "-12346"), (float("inf"), "-")],
+)
+def test_figure(number: float, text: str) -> None:
+    """Scorers' own figures are of any size; none is shown with an exponent."""
+    assert formats.figure(number) == text

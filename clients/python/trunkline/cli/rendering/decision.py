@@ -1,6 +1,5 @@
 """A decision for people: what was found out, the funnel, the candidates with their scores, the rejections."""
 
-import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -134,7 +133,7 @@ def _candidates(decision: Decision, width: int) -> Table:
 def _raw(candidate: Candidate) -> Text:
     """The figure of a candidate's only scorer, in the scorer's own unit; a dash where it has none."""
     figure = candidate.scores[0].raw
-    return Text("-" if figure is None or not math.isfinite(figure) else f"{figure:.3g}", "dim")
+    return Text("-" if figure is None else formats.figure(figure), "dim")
 
 
 def _candidates_folded(decision: Decision) -> Table:

@@ -1,5 +1,6 @@
 """Figures as people read them."""
 
+import math
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -54,6 +55,15 @@ def ago(moment: datetime | None, now: datetime | None = None) -> str:
         return "-"
     passed = ((now or datetime.now(UTC)) - moment).total_seconds()
     return "now" if passed < 1 else f"{duration(passed)} ago"
+
+
+def figure(number: float) -> str:
+    """Three significant digits, never with an exponent; a dash for an endless one."""
+    if not math.isfinite(number):
+        return "-"
+    if number == 0 or abs(number) >= 1000:
+        return f"{number:.0f}"
+    return f"{Decimal(f'{number:.3g}'):f}"
 
 
 def tokens(count: int | None) -> str:
