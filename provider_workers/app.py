@@ -89,14 +89,20 @@ async def serve(settings: ProcessSettings) -> int:
 
 async def _worker(settings: ProcessSettings) -> Worker:
     backend_settings = settings.worker.backend
-    unusable = bool(backend_settings.missing)
-    locality = Locality.REMOTE if unusable else await locality_of(backend_settings.base_url)
-    if locality is Locality.HOST:
+    offline = backend_settings.offline
+    locality = Locality.REMOTE
+    if not backend_settings.missing:
+        locality = await locality_of(backend_settings.base_url, offline=offline)
+        if offline and locality is Locality.REMOTE:
+            where = backend_settings.base_url or "the provider's own address"
+            said = f"offline: true, and {where} is neither on this host nor in a private network"
+            backend_settings = replace(backend_settings, missing=said)
+    if locality is Locality.HOST or offline:
         backend_settings = replace(backend_settings, proxied=False)  # no proxy lies between a host and itself
     clock = SystemClock()
     backend = create_backend(backend_settings, locality, clock)
-    worker = Worker(settings.worker, backend, locality, clock)
-    if unusable:
+    worker = Worker(replace(settings.worker, backend=backend_settings), backend, locality, clock)
+    if backend_settings.missing:
         _LOG.warning("%s cannot serve: %s", backend_settings.name, backend_settings.missing)
     await worker.refresh()
     return worker

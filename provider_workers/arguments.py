@@ -125,6 +125,7 @@ def _backend_from_section(
         connect_timeout=section.timeouts.connect,
         keep_alive="" if section.keep_alive is None else f"{section.keep_alive:g}s",
         pull=section.pull,
+        offline=configuration.offline,
     )
 
 

@@ -31,6 +31,7 @@ class BackendSettings:
         keep_alive: how long a local server keeps the model in memory, as it spells it; empty: its default.
         pull: whether models that are not there may be fetched.
         proxied: whether proxies from the environment are used.
+        offline: nothing outside this host and private networks may be reached, nor asked for an address.
     """
 
     name: str
@@ -49,6 +50,7 @@ class BackendSettings:
     keep_alive: str = ""
     pull: bool = False
     proxied: bool = True
+    offline: bool = False
 
     @property
     def secrets(self) -> tuple[str, ...]:

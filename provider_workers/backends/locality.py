@@ -6,18 +6,20 @@ import socket
 
 from yarl import URL
 
+from service_common.network import is_local_name
 from service_common.vocabulary import Locality
 
 _LOOKUP_TIMEOUT = 2.0
 
 
-async def locality_of(base_url: str) -> Locality:
+async def locality_of(base_url: str, *, offline: bool = False) -> Locality:
     """`HOST` if every address of the URL's host is a loopback one, `PRIVATE` if all are private, else `REMOTE`.
 
-    A name that cannot be resolved in two seconds counts as remote, so that doubt never raises a clearance.
+    A name that cannot be resolved in two seconds counts as remote, so that doubt never raises a clearance; so does,
+    offline, a name that somebody outside would have to be asked for.
     """
     host = URL(base_url).host
-    if not host:
+    if not host or (offline and not is_local_name(host)):
         return Locality.REMOTE
     try:
         async with asyncio.timeout(_LOOKUP_TIMEOUT):

@@ -29,7 +29,10 @@ def build_catalogue(configuration: Configuration, facts: FactsTable) -> Catalogu
     return Catalogue(
         version=configuration.version,
         targets={name: build_target(name, model, configuration, facts) for name, model in configuration.models.items()},
-        backends={name: _backend(name, section) for name, section in configuration.backends.items()},
+        backends={
+            name: _backend(name, section, offline=configuration.offline)
+            for name, section in configuration.backends.items()
+        },
         aliases=aliases,
         profiles={name: _profile(name, section, aliases) for name, section in configuration.profiles.items()},
         default_profile=configuration.default_profile,
@@ -114,7 +117,7 @@ def _clearance(backend: BackendSection, *, remote: bool) -> Sensitivity:
     return min(granted, Sensitivity.INTERNAL) if remote else granted
 
 
-def _backend(name: str, section: BackendSection) -> BackendPolicy:
+def _backend(name: str, section: BackendSection, *, offline: bool) -> BackendPolicy:
     return BackendPolicy(
         name=name,
         kind=section.kind,
@@ -127,6 +130,7 @@ def _backend(name: str, section: BackendSection) -> BackendPolicy:
         max_concurrency=_least(section.max_concurrency, section.limits.concurrency),
         limits=_limits(section.limits),
         priors=_priors(section.priors, PriorsSection()),
+        offline=offline,
     )
 
 

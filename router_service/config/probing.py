@@ -4,6 +4,10 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from service_common.configuration import is_offline
+from service_common.network import is_local_name
 
 BASE_URL_VARIABLE = "OLLAMA_BASE_URL"
 DEFAULT_BASE_URL = "http://127.0.0.1:11434"
@@ -11,10 +15,18 @@ PATIENCE_SECONDS = 0.5
 
 
 def ollama_models(environment: Mapping[str, str]) -> tuple[str, ...] | None:
-    """The models of the Ollama at OLLAMA_BASE_URL (default: this host's); None: none answers within half a second."""
+    """The models of the Ollama at OLLAMA_BASE_URL (default: this host's); None: none answers within half a second.
+
+    Offline, nobody outside is asked where it is.
+    """
     base_url = environment.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL
+    if is_offline(environment) and not is_local_name(urlsplit(base_url).hostname or ""):
+        return None
+    # no proxy lies between a host and itself
+    near = urlsplit(base_url).hostname in ("127.0.0.1", "::1", "localhost")
+    opener = urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if near else []))
     try:
-        with urllib.request.urlopen(f"{base_url.rstrip('/')}/api/tags", timeout=PATIENCE_SECONDS) as answer:
+        with opener.open(f"{base_url.rstrip('/')}/api/tags", timeout=PATIENCE_SECONDS) as answer:
             listed = json.load(answer)
         return tuple(str(model["name"]) for model in listed["models"])
     except (urllib.error.URLError, OSError, ValueError, KeyError, TypeError):

@@ -76,6 +76,7 @@ class BackendPolicy:
         discover: models that a worker reports but the configuration does not list may be used.
         max_concurrency: most attempts at once over all its workers; None: what the workers say.
         limits: per minute, over all its targets; their `concurrency` is part of `max_concurrency`.
+        offline: used only if it is on its workers' host or in a private network.
     """
 
     name: str
@@ -89,6 +90,7 @@ class BackendPolicy:
     max_concurrency: int | None = None
     limits: Limits = UNLIMITED
     priors: Priors = field(default_factory=Priors)
+    offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class TargetSpec:
         abilities: `vision`, `tools`, `json_schema`, `files`, `reasoning`, `prompt_caching`, `prefill`, `streaming`.
         retires_on: day after which it is not used; `successor`: the target that replaces it.
         remote: runs in a provider's cloud although the backend is a local server.
+        cut_off: it is outside, and the configuration is offline.
         configured: names of the fields that the configuration itself sets; what a worker reports does not replace them.
     """
 
@@ -126,6 +129,7 @@ class TargetSpec:
     enabled: bool = True
     simulated: bool = False
     remote: bool = False
+    cut_off: bool = False
     tier: int = 0
     embedding_dimensions: int | None = None
     retires_on: date | None = None

@@ -18,6 +18,8 @@ from service_common.vocabulary import Operation, TargetState
 MEASURED = frozenset({Operation.COMPLETE, Operation.EMBED})
 """Operations whose attempts say how fast and dear a target is."""
 
+OFFLINE = "offline: true, and it is neither on its worker's host nor in a private network"
+
 OPEN_CIRCUITS = (CircuitState.OPEN, CircuitState.PROBING)
 
 
@@ -101,6 +103,8 @@ class TargetEntry:
         """The first that holds: switched off, no worker, out, draining, cooling, circuit; else what its workers say."""
         if not self.spec.enabled:
             return Standing(TargetState.DISABLED, "disabled in the configuration")
+        if self.spec.cut_off:
+            return Standing(TargetState.DISABLED, OFFLINE)
         if self.switch.state is not TargetState.READY:
             return Standing(self.switch.state, self.switch.reason or f"{self.switch.state.label} by an operator")
         if workers.state in (TargetState.DETACHED, TargetState.NOT_CONFIGURED, TargetState.OUT):

@@ -66,6 +66,7 @@ def merged(spec: TargetSpec, policy: BackendPolicy, sessions: Sequence[SessionRe
         region=spec.region or policy.region or next((s.hello.region for s in reporting if s.hello.region), ""),
         simulated=spec.simulated or policy.simulated or any(session.hello.simulated for session in reporting),
         enabled=spec.enabled and policy.enabled,
+        cut_off=policy.offline and bool(reporting) and (remote or locality not in LOCAL),
     )
 
 

@@ -1,6 +1,11 @@
 """The configuration of router and workers: one file, one model, every mistake with its place."""
 
-from service_common.configuration.automatic import automatic_configuration, provider_variables, providers_found
+from service_common.configuration.automatic import (
+    automatic_configuration,
+    is_offline,
+    provider_variables,
+    providers_found,
+)
 from service_common.configuration.backends import BackendConnection, BackendSection
 from service_common.configuration.loader import Knowledge, load_configuration, parse_configuration, read_text
 from service_common.configuration.mistakes import ConfigurationErrors, Mistake
@@ -27,6 +32,7 @@ __all__ = [
     "RouterSection",
     "TracingSection",
     "automatic_configuration",
+    "is_offline",
     "load_configuration",
     "parse_configuration",
     "pick_variables",

@@ -8,6 +8,8 @@ from service_common.configuration.defaults import OLLAMA, load_providers
 from service_common.configuration.references import all_variables_in, is_secret_reference
 from service_common.configuration.writing import to_yaml
 
+OFFLINE_VARIABLE = "TRUNKLINE_OFFLINE"
+
 Target = tuple[str, dict[str, Any]]
 
 
@@ -37,7 +39,8 @@ def automatic_configuration(
     data = load_providers()
     backends: dict[str, Any] = {}
     targets: list[Target] = []
-    for name in providers_found(environment):
+    offline = is_offline(environment)
+    for name in () if offline else providers_found(environment):
         provider = data["providers"][name]
         backends[name] = _backend(name, provider, environment)
         targets += [_target(data, name, model) for model in provider["models"]]
@@ -48,7 +51,12 @@ def automatic_configuration(
         if name not in backends:
             backends[name] = _simulated_backend(name, data, base_url)
             targets += [_target(data, name, model) for model in data["providers"][name]["simulated"]]
-    return _render(backends, targets, data)
+    return _render(backends, targets, data, offline=offline)
+
+
+def is_offline(environment: Mapping[str, str]) -> bool:
+    """Whether TRUNKLINE_OFFLINE asks that nothing outside is used."""
+    return environment.get(OFFLINE_VARIABLE, "").strip().lower() in ("1", "true", "yes", "on")
 
 
 def _is_configured(provider: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
@@ -92,7 +100,7 @@ def judge_model(judgements: Mapping[str, Any], model: str) -> Mapping[str, Any]:
     return judged
 
 
-def _render(backends: Mapping[str, Any], targets: Iterable[Target], data: Mapping[str, Any]) -> str:
+def _render(backends: Mapping[str, Any], targets: Iterable[Target], data: Mapping[str, Any], *, offline: bool) -> str:
     models = dict(targets)
     ranked = sorted(models, key=lambda name: -float(models[name].get("quality", 0)))
     aliases: dict[str, list[str]] = {}
@@ -100,6 +108,7 @@ def _render(backends: Mapping[str, Any], targets: Iterable[Target], data: Mappin
         for alias in judge_model(data["models"], name.partition("/")[2]).get("aliases", ()):
             aliases.setdefault(alias, []).append(name)
     content = {
+        **({"offline": True} if offline else {}),
         "backends": backends,
         "models": models,
         "aliases": {alias: aliases[alias] for alias in sorted(aliases)},

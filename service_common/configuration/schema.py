@@ -67,8 +67,13 @@ class TracingSection(Section):
 
 
 class Configuration(Section):
-    """What one file says, defaults filled in. Names and their relations were checked when it was loaded."""
+    """What one file says, defaults filled in. Names and their relations were checked when it was loaded.
 
+    Attributes:
+        offline: only backends on this host or in a private network are used, and nothing is asked outside.
+    """
+
+    offline: bool = False
     router: RouterSection = RouterSection()
     tracing: TracingSection = TracingSection()
     waiting: WaitingSection = WaitingSection()

@@ -17,13 +17,17 @@ POLL_INTERVAL = 0.05
 
 @contextmanager
 def up_process(
-    folder: Path, command: Sequence[str | Path] = COMMAND, more: Mapping[str, str] | None = None
+    folder: Path,
+    command: Sequence[str | Path] = COMMAND,
+    more: Mapping[str, str] | None = None,
+    arguments: Sequence[str] = (),
 ) -> Iterator[str]:
     """A router with simulated providers, run in `folder`; its address.
 
     Args:
         command: the command line to use.
         more: environment variables.
+        arguments: of `up`.
 
     Raises:
         AssertionError: it did not come up within 30 s, or did not end within 30 s; with its screen.
@@ -31,7 +35,7 @@ def up_process(
     screen = folder / "up.screen"
     with screen.open("wb") as output:
         process = subprocess.Popen(
-            [*map(str, command), "up", "--listen", "127.0.0.1:0"],
+            [*map(str, command), "up", "--listen", "127.0.0.1:0", *arguments],
             cwd=folder,
             env={**clean_environment(more), "TMPDIR": str(folder), "HOME": str(folder)},
             stdin=subprocess.DEVNULL,

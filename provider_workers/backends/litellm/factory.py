@@ -25,6 +25,8 @@ def create(settings: BackendSettings, locality: Locality, clock: Clock) -> Backe
         ValueError: litellm is not installed.
     """
     os.environ.update(_QUIET)  # before the import: litellm reads them while it is imported
+    if not settings.proxied:
+        os.environ["NO_PROXY"] = "*"
     try:
         adapter = import_module("provider_workers.backends.litellm.adapter")
     except ModuleNotFoundError as error:

@@ -1,6 +1,8 @@
 """Confidential stays local: the worker's own refusal, whatever a router asks of it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -141,3 +143,43 @@ async def test_who_may_see_confidential(
 async def test_where_a_backend_runs(address: str, locality: Locality) -> None:
     """Loopback is this host, private networks are private, and whatever is in doubt is remote."""
     assert await locality_of(address) is locality
+
+
+@pytest.mark.parametrize(
+    ("address", "locality"),
+    [
+        ("http://localhost:11434", Locality.HOST),
+        ("http://10.1.2.3:11434", Locality.PRIVATE),
+        ("https://api.example.com/v1", Locality.REMOTE),
+        ("", Locality.REMOTE),
+    ],
+)
+async def test_offline_nobody_outside_is_asked_for_an_address(
+    monkeypatch: pytest.MonkeyPatch, address: str, locality: Locality
+) -> None:
+    """Offline, a name that only somebody outside knows is remote without being looked up."""
+    loop = asyncio.get_running_loop()
+    asked: list[str] = []
+    look_up = loop.getaddrinfo
+
+    async def watched(host: str, *arguments: object, **named: object) -> object:
+        asked.append(host)
+        return await look_up(host, *arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop, "getaddrinfo", watched)
+    assert await locality_of(address, offline=True) is locality
+    assert "api.example.com" not in asked
+
+
+@pytest.mark.parametrize(("model", "operation"), [("there-cloud", Operation.COMPLETE), ("here", Operation.PULL_MODEL)])
+async def test_offline_nothing_is_asked_of_a_cloud(model: str, operation: Operation) -> None:
+    """An Ollama nearby would ask somebody outside for its cloud models, and for a model to fetch."""
+    backend, sink = TwoModels(), Sink()
+    served = BackendSettings("local", "ollama", "ollama", "http://127.0.0.1:1", offline=True)
+    worker = Worker(WorkerSettings(served, ("r:1",), "w", 1), backend, Locality.HOST, SystemClock())
+    await worker.refresh()
+    worker.attempts.start(replace(order(model, Sensitivity.PUBLIC), operation=operation), sink)
+    await worker.attempts.idle()
+    assert isinstance(sink.reports[-1], Failed)
+    assert "offline" in sink.reports[-1].message
+    await worker.close()

@@ -110,3 +110,10 @@ def test_the_text_is_plain_yaml() -> None:
     text = automatic_configuration(EVERYTHING, [], SIMULATED)
     assert "&id" not in text
     assert list(yaml.safe_load(text)) == ["backends", "models", "aliases", "default_profile"]
+
+
+def test_offline_keys_are_left_aside(facts: FactsTable) -> None:
+    """TRUNKLINE_OFFLINE makes an offline configuration of what is near alone."""
+    configuration = loaded(automatic_configuration({**EVERYTHING, "TRUNKLINE_OFFLINE": "1"}, ["llama3.1"], {}), facts)
+    assert configuration.offline
+    assert set(configuration.backends) == {"ollama"}

@@ -103,3 +103,20 @@ def test_a_local_model_costs_nothing() -> None:
     assert merged(spec("a/m"), OLLAMA, near).price == FREE
     assert merged(spec("a/m", configured=frozenset({"price"})), OLLAMA, near).price == priced
     assert merged(spec("a/m", remote=True), OLLAMA, near).price == priced
+
+
+@pytest.mark.parametrize(
+    ("offline", "locality", "remote", "cut_off"),
+    [
+        (True, Locality.REMOTE, False, True),
+        (True, Locality.HOST, False, False),
+        (True, Locality.PRIVATE, False, False),
+        (True, Locality.HOST, True, True),
+        (False, Locality.REMOTE, False, False),
+    ],
+)
+def test_offline_cuts_off_what_is_outside(offline: bool, locality: Locality, remote: bool, cut_off: bool) -> None:
+    """What its worker says to be near stays; models in a local server's cloud do not."""
+    policy = BackendPolicy("a", "ollama", "ollama", offline=offline)
+    target = merged(spec("a/m", remote=remote), policy, [SessionReport(hello(locality=locality))])
+    assert target.cut_off is cut_off
