@@ -31,6 +31,10 @@ from router_service.dispatch.sessions import SessionDirectory
 from router_service.engine.engine import RoutingEngine
 from router_service.plugins.discovery import installed_plugins
 from router_service.plugins.registry import PluginRegistry
+from router_service.recording.address import database_url
+from router_service.recording.database import Database
+from router_service.recording.journal import DatabaseJournal
+from router_service.recording.measurements import MeasurementKeeper
 from router_service.recording.spans import TraceRecorder
 from router_service.recording.untraced import UntracedRecorder
 from router_service.server.admin_servicer import SERVICE as ADMIN_SERVICE
@@ -115,8 +119,12 @@ class Router:
         facts: FactsTable,
         clock: Clock,
         redis: str = "",
+        database: Database | None = None,
     ) -> None:
-        """Build everything that neither listens nor waits yet; `redis`: address of what replicas share, if anything."""
+        """Build everything that neither listens nor waits yet.
+
+        `redis`: address of what replicas share, if anything; `database`: None: nothing outlives the process.
+        """
         self.store = store
         running = store.current
         # Replicas that share counts must agree on the minute; a single one goes by a clock that never jumps.
@@ -148,21 +156,39 @@ class Router:
         self.repeats = IdempotentCalls(
             self.calls.stream, clock, _idempotency(running), self.sharing.answers if self.sharing else None
         )
-        self.administration = Administration(store, self.table, None)
+        self._database = database
+        journal = self._keeper = None
+        if database is not None:
+            journal = DatabaseJournal(database, clock)
+            self._keeper = MeasurementKeeper(database, {"target": self.table, "tokens": counter}, clock)
+        self.administration = Administration(store, self.table, journal)
         store.subscribe(self._engines.follow)
         store.subscribe(lambda changed: self.table.apply_catalogue(changed.catalogue))
         store.subscribe(lambda changed: self.room.follow(_waiting(changed)))
+
+    async def prepare(self) -> None:
+        """Take over what was kept, before the first call; without it where the database cannot be used now."""
+        await self.administration.catch_up()
+        if self._keeper is not None:
+            await self._keeper.restore()
 
     async def run(self) -> None:
         """What goes on beside the calls, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.link.run())
+            if self._keeper is not None:
+                tasks.create_task(self._keeper.run())
+                tasks.create_task(self.administration.run())
             if self.sharing is not None:
                 tasks.create_task(self.sharing.run())
 
     async def close(self) -> None:
-        """End the calls that outlived their callers, and let go of Redis."""
+        """End the calls that outlived their callers, save what was measured, and let go of database and Redis."""
         await self.repeats.close()
+        if self._keeper is not None:
+            await self._keeper.save()
+        if self._database is not None:
+            await self._database.close()
         if self.sharing is not None:
             await self.sharing.close()
 
@@ -204,7 +230,8 @@ async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
     content = store.current.configuration.tracing.content
     recorder = UntracedRecorder() if tracing is None else TraceRecorder(tracing, content=content)
     redis = store.current.configuration.shared.address(options.config, environment)
-    router = Router(store, plugins, facts, clock, redis)
+    url = database_url(settings, options.config, environment)
+    router = Router(store, plugins, facts, clock, redis, url and Database(url))
     server = new_server(settings.max_message)
     identity = RouterIdentity(
         f"{socket.gethostname()}-{os.getpid()}", version("trunkline"), environment.get(TOKEN_VARIABLE, "")
@@ -218,6 +245,7 @@ async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
         background = [tasks.create_task(router.run()), tasks.create_task(store.watch())]
         if options.exit_with_parent:
             background.append(tasks.create_task(parent_gone(stop)))
+        await router.prepare()
         await lifecycle.start()
         log.info("serving on %s:%d", address.rpartition(":")[0], port)
         await stop.wait()

@@ -1,3 +1,3 @@
 """Fixtures for the whole suite: the real components, each started once and only where a test asks for it."""
 
-pytest_plugins = ["tests.support.jaeger", "tests.support.ollama", "tests.support.redis"]
+pytest_plugins = ["tests.support.jaeger", "tests.support.ollama", "tests.support.postgres", "tests.support.redis"]

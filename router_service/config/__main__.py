@@ -15,6 +15,7 @@ from router_service.config.check import add_arguments, run_check
 from router_service.config.probing import ollama_models
 from router_service.plugins.discovery import installed_plugins
 from service_common.configuration import ConfigurationErrors, automatic_configuration, load_configuration
+from service_common.configuration.references import all_variables_in
 from service_common.facts import FactsTable
 
 FAILED = 1
@@ -68,7 +69,7 @@ def _describe(parsed: argparse.Namespace) -> int:
         }
         for name, section in configuration.backends.items()
     ]
-    own = list(configuration.shared.variables())
+    own = [*configuration.shared.variables(), *all_variables_in(configuration.router.database)]
     described = {"listen": configuration.router.listen, "environment": own, "backends": backends}
     sys.stdout.write(json.dumps(described) + "\n")
     return 0

@@ -6,7 +6,8 @@ half done is left. Calls in progress keep what they began with; each of their ne
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from difflib import get_close_matches
 from typing import Any, Literal
 
@@ -36,6 +37,8 @@ class Administration:
         self._table = table
         self._journal = journal
         self._lock = asyncio.Lock()
+        # Held while the journal is read or written: a database that hangs holds up no change that is not to be kept.
+        self._journal_lock = asyncio.Lock()
 
     @property
     def version(self) -> str:
@@ -49,12 +52,14 @@ class Administration:
             NotFound: there is no such target or backend.
             NotKept: it was to be kept and could not be; nothing is changed.
         """
-        async with self._lock:
-            names = self._table.targets_named(name)
-            if persist:
+        names = self._table.targets_named(name)
+        if persist:
+            async with self._journal_lock:
                 await self._keep((switch_change(name, switch),))
+                self._table.apply_switches(switched(self._table.switches, name, switch))
+        else:
             self._table.apply_switches(switched(self._table.switches, name, switch))
-            return names
+        return names
 
     async def upsert_model(self, target: str, settings: Mapping[str, Any], *, persist: bool) -> tuple[str, ...]:
         """Add a model, or change these settings of it; None takes one away. What is different now.
@@ -63,7 +68,7 @@ class Administration:
             InvalidRequest: the result has mistakes; nothing is changed.
             NotKept: it was to be kept and could not be; nothing is changed.
         """
-        async with self._lock:
+        async with self._turn(persist):
             return await self._apply((self._store.overlay.upsert(target, settings),), persist=persist)
 
     async def remove_model(self, target: str, *, persist: bool) -> tuple[str, ...]:
@@ -74,7 +79,7 @@ class Administration:
             InvalidRequest: something else refers to it; nothing is changed.
             NotKept: it was to be kept and could not be; nothing is changed.
         """
-        async with self._lock:
+        async with self._turn(persist):
             models = self._store.current.configuration.models
             if target not in models:
                 near = get_close_matches(target, models, n=3)
@@ -90,7 +95,7 @@ class Administration:
             InvalidRequest: it has mistakes; nothing is changed.
             NotKept: it was to be kept and could not be; nothing is changed.
         """
-        async with self._lock:
+        async with self._turn(persist):
             return await self._apply((import_change(text, self._store.file),), persist=persist, dry_run=dry_run)
 
     async def reload(self, *, discard: bool) -> tuple[str, ...]:
@@ -100,10 +105,9 @@ class Administration:
             InvalidRequest: the file has mistakes; nothing is changed.
             NotKept: the changes were to be discarded and could not be; nothing is changed.
         """
-        async with self._lock:
-            discarded: tuple[str, ...] = ()
-            if discard:
-                discarded = await self._apply((DISCARD,), persist=self._journal is not None)
+        persist = discard and self._journal is not None
+        async with self._turn(persist):
+            discarded = await self._apply((DISCARD,), persist=persist) if discard else ()
             try:
                 return discarded + await self._store.reload()
             except ConfigurationErrors as error:
@@ -123,15 +127,24 @@ class Administration:
         """Take what was kept earlier or elsewhere. What cannot be read now is read later: the journal says so."""
         if self._journal is None:
             return
-        async with self._lock:
+        async with self._journal_lock:
             try:
                 changes = await self._journal.news()
             except NotKept:
                 return
             if not changes:
                 return
-            self._table.apply_switches(_after(self._table.switches, changes))
-            await self._follow([change for change in changes if change.kind is not ChangeKind.SWITCH])
+            async with self._lock:
+                self._table.apply_switches(_after(self._table.switches, changes))
+                await self._follow([change for change in changes if change.kind is not ChangeKind.SWITCH])
+
+    @asynccontextmanager
+    async def _turn(self, persist: bool) -> AsyncIterator[None]:
+        async with AsyncExitStack() as locks:
+            if persist:
+                await locks.enter_async_context(self._journal_lock)
+            await locks.enter_async_context(self._lock)
+            yield
 
     async def _follow(self, changes: Sequence[Change]) -> None:
         if not changes:

@@ -1,5 +1,8 @@
 """Tokens of requests, estimated per model family and corrected by what providers report."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from router_service.domain.attempt import AttemptRecord
 from router_service.domain.request import Request
 from service_common.tokens.correction import TokenCorrection
@@ -34,6 +37,19 @@ class TokenCounter:
     def observations(self, family: str) -> int:
         """Answers whose reported usage corrected the estimates of `family`."""
         return self._correction.observations(Family(family))
+
+    def export(self) -> dict[str, dict[str, Any]]:
+        """The corrections by family, as plain values."""
+        return {
+            family: {"log_factor": log_factor, "observations": observations, "age": 0.0}
+            for family, (log_factor, observations) in self._correction.export().items()
+        }
+
+    def restore(self, saved: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take the corrections of an earlier process."""
+        self._correction.restore(
+            {family: (known["log_factor"], known["observations"]) for family, known in saved.items()}
+        )
 
     def attempt_settled(self, record: AttemptRecord) -> None:
         """Compare what the provider reported with what was expected; estimates and pictures teach nothing."""

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from service_common.configuration.backends import BackendSection, Fraction
 from service_common.configuration.capacity import IdempotencySection, SharedSection, WaitingSection
+from service_common.configuration.database import DatabaseAddress
 from service_common.configuration.models import ModelSection, Name
 from service_common.configuration.policies import (
     DecisionCacheSection,
@@ -43,6 +44,8 @@ class RouterSection(Section):
         lame_duck: between saying NOT_SERVING and refusing calls; `drain_grace`: then left to calls in progress.
         max_message: largest request or answer.
         worker_token: what workers must show.
+        database: keeps operators' changes and measurements: `sqlite:///FILE` (relative to the configuration) or
+            `postgresql://...`; empty: a SQLite file beside the configuration; `none`: nothing is kept.
     """
 
     listen: Address = "127.0.0.1:50051"
@@ -51,6 +54,7 @@ class RouterSection(Section):
     drain_grace: Duration = 30.0
     max_message: Annotated[Size, Field(ge=65_536, le=2_147_483_647)] = 67_108_864
     worker_token: SecretReference = "${TRUNKLINE_WORKER_TOKEN:-}"
+    database: DatabaseAddress = ""
 
 
 class TracingSection(Section):

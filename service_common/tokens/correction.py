@@ -1,6 +1,7 @@
 """Learns from the usage that providers report how far the estimates are off."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from service_common.tokens.family import Family
@@ -38,6 +39,17 @@ class TokenCorrection:
     def observations(self, family: Family) -> int:
         """How many reports the factor of `family` comes from."""
         return self._learned.get(family, _Learned()).observations
+
+    def export(self) -> dict[str, tuple[float, int]]:
+        """What was learned, by family, for `restore` in a later process."""
+        return {family.value: (known.log_factor, known.observations) for family, known in self._learned.items()}
+
+    def restore(self, saved: Mapping[str, tuple[float, int]]) -> None:
+        """Begin with what was learned earlier; families that there are no more are left out."""
+        families = {family.value: family for family in Family}
+        for name, (log_factor, observations) in saved.items():
+            if name in families:
+                self._learned[families[name]] = _Learned(float(log_factor), int(observations))
 
     def correct(self, family: Family, estimated: int) -> int:
         """`estimated` tokens, corrected; 0 stays 0 and nothing else becomes it."""

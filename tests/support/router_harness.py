@@ -14,11 +14,14 @@ from provider_workers.worker import Worker
 from router_service.app import SERVICES, Router
 from router_service.config.store import ConfigurationStore, Sources
 from router_service.plugins.builtin import built_in_plugins
+from router_service.recording.address import database_url
+from router_service.recording.database import Database
 from router_service.recording.untraced import UntracedRecorder
 from router_service.server.grpc_server import Lifecycle, listen, new_server
 from router_service.server.handling import CallBoundary
 from router_service.server.worker_servicer import RouterIdentity
 from service_common.clock import SystemClock
+from service_common.configuration.database import NO_DATABASE
 from service_common.facts import FactsTable
 from tests.support.caller import Caller, caller_of
 
@@ -32,14 +35,15 @@ PATIENCE = 10.0
 class RunningRouter:
     """A router that serves, and the workers that are attached to it."""
 
-    def __init__(self, config: Path) -> None:
+    def __init__(self, config: Path, database: str = NO_DATABASE) -> None:
         """Build what `python -m router_service serve` builds; `start` serves."""
         clock, facts, plugins = SystemClock(), FactsTable.load(), built_in_plugins()
         self.config = config
         self.store = ConfigurationStore(Sources(config, {"TRUNKLINE_WORKER_TOKEN": TOKEN}, plugins, facts, clock))
         redis = self.store.current.configuration.shared.redis
-        self.router = Router(self.store, plugins, facts, clock, redis)
         settings = self.store.current.configuration.router
+        url = database_url(settings.model_copy(update={"database": database}), config, {})
+        self.router = Router(self.store, plugins, facts, clock, redis, url and Database(url))
         self._server = new_server(settings.max_message)
         identity = RouterIdentity("test-router", "0", TOKEN)
         self.boundary: CallBoundary = self.router.add_services(self._server, UntracedRecorder(), identity)
@@ -50,6 +54,7 @@ class RunningRouter:
 
     async def start(self) -> None:
         """Serve."""
+        await self.router.prepare()
         self._tasks.append(asyncio.create_task(self.router.run()))
         await self.lifecycle.start()
 
@@ -89,9 +94,11 @@ class RunningRouter:
 
 
 @asynccontextmanager
-async def running_router(config: Path, *, workers: bool = True) -> AsyncIterator[tuple[RunningRouter, Caller]]:
+async def running_router(
+    config: Path, *, workers: bool = True, database: str = NO_DATABASE
+) -> AsyncIterator[tuple[RunningRouter, Caller]]:
     """A router with one worker for each backend of `config`, and a caller of it."""
-    router = RunningRouter(config)
+    router = RunningRouter(config, database)
     await router.start()
     try:
         async with AsyncExitStack() as stack:

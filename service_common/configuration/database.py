@@ -1,0 +1,50 @@
+"""The address of the router's database, as the file writes it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from service_common.configuration.references import (
+    MissingVariables,
+    all_variables_in,
+    has_reference,
+    holds_password,
+    pick_variables,
+    substitute,
+)
+
+NO_DATABASE = "none"
+_SCHEMES = ("sqlite:///", "postgresql://", "postgres://")
+
+
+def _check(value: str) -> str:
+    if holds_password(value):
+        raise ValueError("a password is never written into the file. Write ${ITS_NAME} in its place")
+    if value not in ("", NO_DATABASE) and not value.startswith(_SCHEMES) and not has_reference(value):
+        raise ValueError(f'"{value}" is no database: write sqlite:///FILE, postgresql://USER@HOST/NAME, or none')
+    return value
+
+
+DatabaseAddress = Annotated[str, AfterValidator(_check)]
+"""`sqlite:///FILE`, `postgresql://...`, `none`, or nothing; with references, above all for the password."""
+
+
+def resolve_database(address: str, file: Path, environment: Mapping[str, str]) -> str:
+    """The address with its references resolved from the environment and the `.env` beside `file`.
+
+    Raises:
+        ValueError: some are not set, or the result is no address.
+    """
+    try:
+        return _check_resolved(substitute(address, pick_variables(all_variables_in(address), file, environment)))
+    except MissingVariables as missing:
+        names = ", ".join(missing.names)
+        raise ValueError(f"router.database needs {names}, which is not set in the environment or in .env") from None
+
+
+def _check_resolved(address: str) -> str:
+    if address not in ("", NO_DATABASE) and not address.startswith(_SCHEMES):
+        raise ValueError("router.database is no address: write sqlite:///FILE or postgresql://USER@HOST/NAME")
+    return address

@@ -1,0 +1,65 @@
+"""The migrations make the tables that the code reads and writes."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+from router_service.recording.address import database_url
+from router_service.recording.migrating import FOLDER, migrate
+from router_service.recording.schema import HEAD, VERSION_TABLE, metadata
+from service_common.configuration import RouterSection
+
+
+def test_the_newest_migration_is_the_head() -> None:
+    """A router whose database has it does not look for more."""
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+
+
+def test_the_migrations_make_what_the_schema_says() -> None:
+    """Column by column; running them again changes nothing."""
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        migrate(connection)
+        migrate(connection)
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+ADDRESSES = {
+    "nothing said": ("", "sqlite:////etc/trunkline/router.db"),
+    "beside the file": ("sqlite:///kept/state.db", "sqlite:////etc/trunkline/kept/state.db"),
+    "anywhere": ("sqlite:////var/lib/state.db", "sqlite:////var/lib/state.db"),
+    "a server": ("postgresql://me:${PW}@db/x", "postgresql+psycopg://me:s3@db/x"),
+    "its short name": ("postgres://db/x", "postgresql+psycopg://db/x"),
+    "nothing kept": ("none", None),
+}
+
+
+@pytest.mark.parametrize("row", ADDRESSES.values(), ids=ADDRESSES.keys())
+def test_the_database_is_found(row: tuple[str, str | None]) -> None:
+    """A relative file lies beside the configuration; the password comes out of the environment."""
+    written, expected = row
+    url = database_url(RouterSection(database=written), Path("/etc/trunkline/router.yaml"), {"PW": "s3"})
+    assert (None if url is None else url.render_as_string(hide_password=False)) == expected
+
+
+@pytest.mark.parametrize("written", ["mysql://db/x", "kept.db", "postgresql://me:secret@db/x"])
+def test_what_is_no_database_is_refused(written: str) -> None:
+    """Also a password that is written out; no message repeats it."""
+    with pytest.raises(ValueError, match="database") as refusal:
+        RouterSection(database=written)
+    assert "secret" not in str(refusal.value)
+
+
+def test_a_variable_that_is_not_set_is_named() -> None:
+    """With the setting that needs it."""
+    with pytest.raises(ValueError, match=r"router\.database needs PW"):
+        database_url(RouterSection(database="postgresql://me:${PW}@db/x"), Path("/etc/trunkline.yaml"), {})
