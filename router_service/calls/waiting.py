@@ -117,9 +117,13 @@ class WaitingRoom:
             wanted: the targets that refused the call, with the seconds until it may help to ask again where known.
 
         Raises:
-            Exhausted: the room is full, or the call waited as long as it may.
+            Exhausted: the room is full, the call waited as long as it may, or it would certainly wait in vain.
             DeadlinePassed: its deadline passed first.
         """
+        left = seat.rank.deadline - self._clock.now()
+        if min((0.0 if wait is None else wait for wait in wanted.values()), default=0.0) >= left > 0:
+            longest = min(wait for wait in wanted.values() if wait is not None)
+            raise Exhausted("there is no use in waiting, as the call may not wait so long", retry_after=longest)
         self._note_closed(wanted, seat.granted)
         if not seat.wanted:
             self._sit(seat, frozenset(wanted))

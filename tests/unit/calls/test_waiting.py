@@ -188,6 +188,16 @@ async def test_a_limit_that_is_reached_is_waited_for() -> None:
     assert refusals < 20 + 10
 
 
+async def test_a_wait_that_is_certainly_in_vain_is_refused_at_once() -> None:
+    """Every target named a time beyond the deadline: the caller is told now, with the soonest of these."""
+    world = World(Counter())
+    seat = world.room.seat(0, "default", Deadline.after(world.clock, 5))
+    with pytest.raises(Exhausted, match="no use in waiting") as refused:
+        await world.room.wait(seat, {"x/m": 60.0, "y/m": 30.0})
+    assert refused.value.retry_after == 30.0
+    assert world.room.waiting == 0
+
+
 async def test_slots_that_nobody_tells_of_are_found() -> None:
     """A worker that attaches settles no attempt; the room looks by itself."""
     world = World(Counter())
