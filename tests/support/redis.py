@@ -1,6 +1,7 @@
 """A real Redis, in memory, on a free port of loopback."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.components import find_component, free_ports
+from tests.support.components import free_ports, missing
 
 START_TIMEOUT = 10.0
 POLL_INTERVAL = 0.02
@@ -38,7 +39,10 @@ class Redis:
 def run_redis(folder: Path, password: str = "") -> Iterator[Redis]:
     """A Redis of one's own that keeps nothing on disk; its log goes to `folder`."""
     [port] = free_ports(1)
-    command = [str(find_component("redis-server")), "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
+    binary = shutil.which("redis-server") or missing(
+        "redis-server is not installed: run `tools/components.sh redis` (apt-get, as root)"
+    )
+    command = [binary, "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
     command += ["--requirepass", password] if password else []
     with (folder / "redis.log").open("wb") as log:
         process = subprocess.Popen(
