@@ -10,7 +10,15 @@ from pathlib import Path
 
 from provider_workers.backends.kinds import KINDS
 from provider_workers.settings import BackendSettings, WorkerSettings
-from service_common.configuration import BackendSection, Configuration, MissingVariables, load_configuration
+from service_common.configuration import (
+    BackendConnection,
+    BackendSection,
+    Configuration,
+    MissingVariables,
+    load_configuration,
+)
+from service_common.configuration.defaults import load_providers
+from service_common.configuration.references import is_secret_name
 from service_common.vocabulary import Sensitivity
 
 TOKEN_VARIABLE = "TRUNKLINE_WORKER_TOKEN"
@@ -107,6 +115,7 @@ def _backend_from_section(
         connection = section.resolve(flags.config, environment)
         base_url, api_key, ca_file = connection.base_url, connection.api_key, connection.ca_file
         headers, options = connection.headers, connection.options
+        missing = _missing_key(flags.backend, section, connection, environment)
     except MissingVariables as error:
         missing = f"{', '.join(error.names)} is not set in the environment or the .env beside {flags.config}"
     return BackendSettings(
@@ -127,6 +136,20 @@ def _backend_from_section(
         pull=section.pull,
         offline=configuration.offline,
     )
+
+
+def _missing_key(
+    backend: str, section: BackendSection, connection: BackendConnection, environment: Mapping[str, str]
+) -> str:
+    """Why a provider behind litellm is bound to refuse: litellm would tell so only when it is called."""
+    if section.kind != "litellm" or section.simulated or connection.api_key or connection.headers:
+        return ""
+    provider = load_providers()["providers"].get(section.provider, {})
+    keys = provider.get("keys") or ()
+    others = provider.get("needs") or any(is_secret_name(option) for option in connection.options)
+    if not keys or others or any(environment.get(key) for key in keys):
+        return ""
+    return f"{section.provider} needs a key: write api_key: ${{{keys[0]}}} under backends.{backend}"
 
 
 def _backend_from_flags(flags: argparse.Namespace, environment: Mapping[str, str]) -> BackendSettings:

@@ -138,7 +138,12 @@ class Vectors:
 
 @dataclass(frozen=True, slots=True)
 class ModelDescription:
-    """What the provider itself says of a model; 0, None and empty where it says nothing."""
+    """What the provider itself says of a model; 0, None and empty where it says nothing.
+
+    Attributes:
+        remote: runs in the provider's cloud although the backend is a local server.
+        doubt: what speaks against it although it may be tried, for a person.
+    """
 
     model: str
     mode: ModelMode = ModelMode.CHAT
@@ -147,7 +152,7 @@ class ModelDescription:
     abilities: frozenset[str] = frozenset()
     embedding_dimensions: int = 0
     remote: bool = False
-    """Runs in the provider's cloud although the backend is a local server."""
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,8 @@ class ProviderHttp:
     def _url(self, path: str) -> URL:
         """The address of an endpoint: there are few, and making one takes 10 us."""
         if path not in self._urls:
-            self._urls[path] = self._base / path
+            plain, _, query = path.partition("?")
+            self._urls[path] = (self._base / plain).with_query(query or None)
         return self._urls[path]
 
     def _span(self, method: str, url: URL, trace_context: Context | None) -> Span:

@@ -176,6 +176,7 @@ def _facts(model: ModelDescription) -> ModelFacts:
         abilities=sorted(model.abilities),
         embedding_dimensions=model.embedding_dimensions,
         remote=model.remote,
+        doubt=model.doubt,
     )
 
 

@@ -15,6 +15,7 @@ class ModelReport:
         model: without the backend's name.
         context_window, max_output: tokens.
         remote: runs in a provider's cloud although the backend is a local server.
+        doubt: what speaks against it although it may be tried, for a person.
     """
 
     model: str
@@ -25,6 +26,7 @@ class ModelReport:
     embedding_dimensions: int | None = None
     price: Price | None = None
     remote: bool = False
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,6 +155,7 @@ def _model_of(fact: target_pb2.ModelFacts) -> ModelReport:
         embedding_dimensions=fact.embedding_dimensions or None,
         price=price,
         remote=fact.remote,
+        doubt=fact.doubt,
     )
 
 

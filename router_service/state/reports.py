@@ -103,10 +103,13 @@ def together(backend: str, model: str, sessions: Sequence[SessionReport]) -> Tog
     serving = [session for session in sessions if session.concerns(model)]
     heard = max((session.heard_wall for session in sessions if session.heard_wall), default=None)
     if not serving:
-        return Together(
-            TargetState.DETACHED, f"no attached worker has the model {model}", workers=len(sessions), heard_wall=heard
-        )
+        said = next((f" ({session.state_reason})" for session in sessions if session.state_reason), "")
+        reason = f"no attached worker has the model {model}{said}"
+        return Together(TargetState.DETACHED, reason, workers=len(sessions), heard_wall=heard)
     state, reason = min((session.standing for session in serving), key=lambda found: BEST_FIRST.index(found[0]))
+    doubts = [session.models[model].doubt for session in serving if model in session.models]
+    if state is TargetState.READY and doubts and all(doubts):
+        reason = doubts[0]
     limits = [session.last.rate_limit.share_left for session in serving if session.last.rate_limit is not None]
     known = [share for share in limits if share is not None]
     return Together(

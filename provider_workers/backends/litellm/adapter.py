@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import litellm
@@ -15,7 +16,6 @@ from yarl import URL
 from provider_workers.backends.base import (
     BackendDescription,
     EmbedWork,
-    ModelDescription,
     Piece,
     ProviderFailure,
     Pulling,
@@ -26,9 +26,10 @@ from provider_workers.backends.base import (
 )
 from provider_workers.backends.content import may_be_empty, unsupported
 from provider_workers.backends.litellm.errors import failure
+from provider_workers.backends.litellm.listing import is_listed, model_list
 from provider_workers.backends.litellm.request import completion_arguments, embedding_arguments
 from provider_workers.backends.litellm.stream import FinishWatch, PieceReader, token_usage
-from provider_workers.backends.openai_wire.models import mode_of
+from provider_workers.backends.openai_wire.models import NOT_LISTED, configured, doubts, failing
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
 from service_common.failures import FailureClass
@@ -44,10 +45,15 @@ class LiteLLMBackend:
     """One provider by way of litellm."""
 
     def __init__(self, settings: BackendSettings, locality: Locality, clock: Clock) -> None:
-        """Turn litellm's own reporting off; open no connection yet."""
+        """Turn litellm's own reporting off; open no connection yet; call inside the running event loop.
+
+        Raises:
+            OSError: the file of certificate authorities cannot be read.
+        """
         self._settings = settings
         self._locality = locality
         self._clock = clock
+        self._list = model_list(settings, clock)
         litellm.telemetry = False
         litellm.suppress_debug_info = True
         litellm.turn_off_message_logging = True
@@ -65,9 +71,18 @@ class LiteLLMBackend:
         return None
 
     async def describe(self) -> BackendDescription:
-        """As the configuration has it: litellm has no common list of models that costs nothing."""
-        models = tuple(ModelDescription(name, mode_of(name)) for name in self._settings.models)
-        return BackendDescription(models, locality=self._locality)
+        """As the configuration has it, held against the provider's list of models where it has one."""
+        if self._list is None:
+            return BackendDescription(configured(self._settings), locality=self._locality)
+        try:
+            names = await self._list.names()
+        except ProviderFailure as found:
+            return failing(self._settings, self._locality, found)
+        models = tuple(
+            replace(model, doubt="" if is_listed(model.model, names) else NOT_LISTED)
+            for model in configured(self._settings)
+        )
+        return BackendDescription(models, state_reason=doubts(models), locality=self._locality)
 
     async def complete(self, work: Work) -> AsyncIterator[Sequence[Piece]]:
         """Stream one answer; see `BackendAdapter.complete`."""
@@ -122,8 +137,10 @@ class LiteLLMBackend:
         return Vectors([entry["embedding"] for entry in answer.data], usage, str(answer.model or ""))
 
     async def probe(self) -> None:
-        """Refuse: no request that litellm can make costs nothing."""
-        raise unsupported("this kind of backend cannot be probed without cost")
+        """Ask for the list of models where the provider has one; else refuse: nothing else costs nothing."""
+        if self._list is None:
+            raise unsupported(f"{self._settings.provider} cannot be probed without cost")
+        await self._list.names()
 
     async def warm_up(self, model: str) -> None:
         """Nothing to do: the provider keeps its models ready."""
@@ -134,6 +151,8 @@ class LiteLLMBackend:
 
     async def close(self) -> None:
         """Close every socket."""
+        if self._list is not None:
+            await self._list.close()
         await close_litellm_async_clients()  # type: ignore[no-untyped-call]
 
     def _mapped(self, error: Exception, span: Span, *, answering: bool) -> ProviderFailure:

@@ -1,12 +1,14 @@
 """What a provider's list of models (`GET /models`) says of the backend."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from provider_workers.backends.base import BackendDescription, ModelDescription, ProviderFailure
 from provider_workers.settings import BackendSettings
 from service_common.failures import FailureClass
 from service_common.vocabulary import Locality, ModelMode, WorkerState
+
+NOT_LISTED = "its provider does not list this model: is the name right?"
 
 _WINDOW_KEYS = ("context_window", "context_length", "max_model_len", "max_context_length")
 
@@ -23,17 +25,17 @@ def described(settings: BackendSettings, locality: Locality, listed: Mapping[str
         )
     found = {entry["id"]: _model(entry) for entry in entries if isinstance(entry, dict) and entry.get("id")}
     names = dict.fromkeys((*settings.models, *(found if settings.discover else ())))
-    models = tuple(found.get(name) or ModelDescription(name, mode_of(name)) for name in names)
-    unknown = [name for name in settings.models if name not in found]
-    reason = f"the provider does not list {', '.join(unknown)}" if unknown and found else ""
-    return BackendDescription(models, WorkerState.READY, reason, locality=locality)
+    models = tuple(found.get(name) or _unlisted(name, NOT_LISTED if found else "") for name in names)
+    return BackendDescription(models, WorkerState.READY, doubts(models), locality=locality)
 
 
 def failing(settings: BackendSettings, locality: Locality, failure: ProviderFailure) -> BackendDescription:
     """The backend whose list of models could not be had. A server without such a list is not unhealthy for that."""
     models = configured(settings)
     if failure.http_status in (404, 405) and models:
-        return BackendDescription(models, WorkerState.READY, "the provider lists no models", locality=locality)
+        said = f"the provider lists no models ({failure.message})"
+        doubted = tuple(_unlisted(model.model, said) for model in models)
+        return BackendDescription(doubted, WorkerState.READY, said, locality=locality)
     if failure.failure_class in (FailureClass.RATE_LIMITED, FailureClass.OVERLOADED):
         return BackendDescription(models, WorkerState.READY, failure.message, locality=locality)
     return BackendDescription(
@@ -49,6 +51,16 @@ def configured(settings: BackendSettings) -> tuple[ModelDescription, ...]:
 def mode_of(model: str) -> ModelMode:
     """What a model is for, by its name; where the facts table knows better, the router goes by that."""
     return ModelMode.EMBEDDING if "embed" in model.lower() else ModelMode.CHAT
+
+
+def doubts(models: Iterable[ModelDescription]) -> str:
+    """The models that the provider does not list, for a person; empty: it lists all."""
+    unlisted = [model.model for model in models if model.doubt]
+    return f"the provider does not list {', '.join(unlisted)}" if unlisted else ""
+
+
+def _unlisted(name: str, doubt: str) -> ModelDescription:
+    return ModelDescription(name, mode_of(name), doubt=doubt)
 
 
 def _model(entry: Mapping[str, Any]) -> ModelDescription:

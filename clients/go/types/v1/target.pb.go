@@ -242,7 +242,9 @@ type ModelFacts struct {
 	// Price of 1,000,000 cached prompt tokens, in nano-dollars; absent: as `input_price_nanodollars`.
 	CachedInputPriceNanodollars *int64 `protobuf:"varint,9,opt,name=cached_input_price_nanodollars,json=cachedInputPriceNanodollars,proto3,oneof" json:"cached_input_price_nanodollars,omitempty"`
 	// Runs in the provider's cloud although the backend is a local server.
-	Remote        bool `protobuf:"varint,10,opt,name=remote,proto3" json:"remote,omitempty"`
+	Remote bool `protobuf:"varint,10,opt,name=remote,proto3" json:"remote,omitempty"`
+	// What speaks against it although it may be tried, for a person: such as a provider that does not list it.
+	Doubt         string `protobuf:"bytes,11,opt,name=doubt,proto3" json:"doubt,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -345,6 +347,13 @@ func (x *ModelFacts) GetRemote() bool {
 		return x.Remote
 	}
 	return false
+}
+
+func (x *ModelFacts) GetDoubt() string {
+	if x != nil {
+		return x.Doubt
+	}
+	return ""
 }
 
 // One row of the health and load table.
@@ -631,7 +640,7 @@ var File_trunkline_types_v1_target_proto protoreflect.FileDescriptor
 
 const file_trunkline_types_v1_target_proto_rawDesc = "" +
 	"\n" +
-	"\x1ftrunkline/types/v1/target.proto\x12\x12trunkline.types.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'trunkline/types/v1/classification.proto\"\xc0\x04\n" +
+	"\x1ftrunkline/types/v1/target.proto\x12\x12trunkline.types.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a'trunkline/types/v1/classification.proto\"\xd6\x04\n" +
 	"\n" +
 	"ModelFacts\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x121\n" +
@@ -644,7 +653,8 @@ const file_trunkline_types_v1_target_proto_rawDesc = "" +
 	"\x18output_price_nanodollars\x18\b \x01(\x03H\x01R\x16outputPriceNanodollars\x88\x01\x01\x12H\n" +
 	"\x1ecached_input_price_nanodollars\x18\t \x01(\x03H\x02R\x1bcachedInputPriceNanodollars\x88\x01\x01\x12\x16\n" +
 	"\x06remote\x18\n" +
-	" \x01(\bR\x06remoteB\x1a\n" +
+	" \x01(\bR\x06remote\x12\x14\n" +
+	"\x05doubt\x18\v \x01(\tR\x05doubtB\x1a\n" +
 	"\x18_input_price_nanodollarsB\x1b\n" +
 	"\x19_output_price_nanodollarsB!\n" +
 	"\x1f_cached_input_price_nanodollars\"\xe4\b\n" +

@@ -73,7 +73,7 @@ def _row_cells(row: TargetRow) -> list[Text]:
 
 def _remark(row: TargetRow) -> str:
     """What a person should know about the row."""
-    if row.state != "ready" and row.state_reason:
+    if row.state_reason and (row.state != "ready" or not row.last_error):
         return row.state_reason
     return f"{formats.ago(row.last_error_at)}: {row.last_error}" if row.last_error else ""
 

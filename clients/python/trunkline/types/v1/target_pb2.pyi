@@ -146,6 +146,7 @@ class ModelFacts(_message.Message):
     OUTPUT_PRICE_NANODOLLARS_FIELD_NUMBER: _builtins.int
     CACHED_INPUT_PRICE_NANODOLLARS_FIELD_NUMBER: _builtins.int
     REMOTE_FIELD_NUMBER: _builtins.int
+    DOUBT_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The provider's name of the model."""
     mode: Global___ModelMode.ValueType
@@ -164,6 +165,8 @@ class ModelFacts(_message.Message):
     """Price of 1,000,000 cached prompt tokens, in nano-dollars; absent: as `input_price_nanodollars`."""
     remote: _builtins.bool
     """Runs in the provider's cloud although the backend is a local server."""
+    doubt: _builtins.str
+    """What speaks against it although it may be tried, for a person: such as a provider that does not list it."""
     @_builtins.property
     def abilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Yes-or-no abilities: vision, tools, json_schema, prompt_caching, reasoning, prefill, files."""
@@ -181,10 +184,11 @@ class ModelFacts(_message.Message):
         output_price_nanodollars: _builtins.int | None = ...,
         cached_input_price_nanodollars: _builtins.int | None = ...,
         remote: _builtins.bool = ...,
+        doubt: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cached_input_price_nanodollars", b"_cached_input_price_nanodollars", "_input_price_nanodollars", b"_input_price_nanodollars", "_output_price_nanodollars", b"_output_price_nanodollars", "cached_input_price_nanodollars", b"cached_input_price_nanodollars", "input_price_nanodollars", b"input_price_nanodollars", "output_price_nanodollars", b"output_price_nanodollars"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cached_input_price_nanodollars", b"_cached_input_price_nanodollars", "_input_price_nanodollars", b"_input_price_nanodollars", "_output_price_nanodollars", b"_output_price_nanodollars", "abilities", b"abilities", "cached_input_price_nanodollars", b"cached_input_price_nanodollars", "context_window_tokens", b"context_window_tokens", "embedding_dimensions", b"embedding_dimensions", "input_price_nanodollars", b"input_price_nanodollars", "max_output_tokens", b"max_output_tokens", "mode", b"mode", "model", b"model", "output_price_nanodollars", b"output_price_nanodollars", "remote", b"remote"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cached_input_price_nanodollars", b"_cached_input_price_nanodollars", "_input_price_nanodollars", b"_input_price_nanodollars", "_output_price_nanodollars", b"_output_price_nanodollars", "abilities", b"abilities", "cached_input_price_nanodollars", b"cached_input_price_nanodollars", "context_window_tokens", b"context_window_tokens", "doubt", b"doubt", "embedding_dimensions", b"embedding_dimensions", "input_price_nanodollars", b"input_price_nanodollars", "max_output_tokens", b"max_output_tokens", "mode", b"mode", "model", b"model", "output_price_nanodollars", b"output_price_nanodollars", "remote", b"remote"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cached_input_price_nanodollars: _TypeAlias = _typing.Literal["cached_input_price_nanodollars"]  # noqa: Y015
     _WhichOneofArgType__cached_input_price_nanodollars: _TypeAlias = _typing.Literal["_cached_input_price_nanodollars", b"_cached_input_price_nanodollars"]  # noqa: Y015
