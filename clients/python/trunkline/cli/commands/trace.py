@@ -1,13 +1,11 @@
 """`trunkline trace`: one call's trace as a tree, from Jaeger."""
 
+import importlib
 from typing import Annotated
 
 import typer
 
-from trunkline.cli.jaeger import TraceUnavailable, query_address, read_trace
-from trunkline.cli.rendering.console import Output
-from trunkline.cli.rendering.trace import trace_json, trace_screen
-from trunkline.cli.session import EXIT_FAILED, JsonOption
+from trunkline.cli.session import JsonOption
 
 
 def trace(
@@ -19,16 +17,5 @@ def trace(
     as_json: JsonOption = False,
 ) -> None:
     """Show a call's trace as a tree: every hop with its time and what came of it. Read from Jaeger."""
-    output = Output.standard()
-    try:
-        roots = read_trace(query_address(jaeger), trace_id)
-    except TraceUnavailable as error:
-        if as_json:
-            output.json({"error": {"kind": "TraceUnavailable", "message": str(error)}})
-        else:
-            output.notes.print(f"trunkline trace: {error}", style="red")
-        raise typer.Exit(EXIT_FAILED) from error
-    if as_json:
-        output.json([trace_json(root) for root in roots])
-    else:
-        output.data.print(trace_screen(roots))
+    # By name and here: HTTP, which nothing else needs, costs every other command some 10 ms of its start.
+    importlib.import_module("trunkline.cli.tracing").show_trace(trace_id, jaeger, as_json=as_json)
