@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from difflib import get_close_matches
 from typing import Any, Literal
 
-from router_service.config.overlay import DISCARD, import_change, removal
+from router_service.config.overlay import DISCARD, MODELS, import_change, removal
 from router_service.config.store import ConfigurationStore
 from router_service.contracts.keeping import Journal
 from router_service.contracts.state import Switchboard
@@ -69,7 +69,7 @@ class Administration:
             NotKept: it was to be kept and could not be; nothing is changed.
         """
         async with self._turn(persist):
-            return await self._apply((self._store.overlay.upsert(target, settings),), persist=persist)
+            return await self._apply((self._store.overlay.upsert(target, settings),), persist=persist, edited=target)
 
     async def remove_model(self, target: str, *, persist: bool) -> tuple[str, ...]:
         """Remove a model; its attempts in flight end as they will. What is different now.
@@ -157,12 +157,14 @@ class Administration:
         if different:
             _LOG.info("configuration %s is in force by operators: %s", self.version, "; ".join(different))
 
-    async def _apply(self, changes: Sequence[Change], *, persist: bool, dry_run: bool = False) -> tuple[str, ...]:
+    async def _apply(
+        self, changes: Sequence[Change], *, persist: bool, dry_run: bool = False, edited: str = ""
+    ) -> tuple[str, ...]:
         keep: Callable[[], Awaitable[None]] | None = (lambda: self._keep(changes)) if persist else None
         try:
             return await self._store.apply(changes, dry_run=dry_run, keep=keep)
         except ConfigurationErrors as error:
-            raise _refused(error) from error
+            raise _refused(error, edited) from error
 
     async def _keep(self, changes: Sequence[Change]) -> None:
         if self._journal is None:
@@ -178,15 +180,16 @@ def _after(switches: Switches, changes: Sequence[Change]) -> Switches:
     return switches
 
 
-def _refused(error: ConfigurationErrors) -> InvalidRequest:
-    """Every mistake as a violation; as many as a status holds."""
+def _refused(error: ConfigurationErrors, edited: str = "") -> InvalidRequest:
+    """Every mistake as a violation; as many as a status holds. `edited`: a model that does not stand in any text."""
     shown = error.mistakes if len(error.mistakes) <= MOST_MISTAKES else error.mistakes[: MOST_MISTAKES - 1]
-    violations = [_violation(mistake) for mistake in shown]
+    violations = [_violation(mistake, edited) for mistake in shown]
     if left := len(error.mistakes) - len(shown):
         violations.append(Violation("", f"and {left} more mistakes, which are shown once these are corrected"))
     return InvalidRequest(tuple(violations))
 
 
-def _violation(mistake: Mistake) -> Violation:
-    place = f"line {mistake.line}: " if mistake.line else ""
+def _violation(mistake: Mistake, edited: str) -> Violation:
+    written = mistake.line and not (edited and mistake.path.startswith(f"{MODELS}.{edited}"))
+    place = f"line {mistake.line}: " if written else ""
     return Violation(mistake.path, f"{place}{mistake.message} {mistake.suggestion}".rstrip())

@@ -10,7 +10,7 @@ import pytest
 
 from provider_workers.simulated import Behaviour, Fault, ProviderSpec, SimulatedProviders
 from tests.component.router.conftest import Start
-from tests.support.caller import Caller, Told, ask, failure_of, routed
+from tests.support.caller import Caller, CallFailure, Told, ask, failure_of, routed
 from tests.support.configurations import FIRST, SECOND, THIRD
 from tests.support.router_harness import until
 from trunkline.admin.v1 import admin_service_pb2 as admin
@@ -236,6 +236,11 @@ REFUSED = {
 }
 
 
+def failure_fields(failure: CallFailure) -> list[str]:
+    """What is said of each mistaken field."""
+    return [violation.description for violation in failure.error.violations]
+
+
 @pytest.mark.parametrize("row", REFUSED.values(), ids=REFUSED.keys())
 async def test_what_is_wrong_is_refused_and_changes_nothing(caller: Caller, row: tuple[Any, Any, str]) -> None:
     """The message says what would be right."""
@@ -245,6 +250,7 @@ async def test_what_is_wrong_is_refused_and_changes_nothing(caller: Caller, row:
     failure = await failure_of(getattr(caller.admin, method)(request, timeout=TIMEOUT))
     assert failure.code == code
     assert words in failure.message
+    assert not any(told.startswith("line ") for told in failure_fields(failure))  # settings stand in no file
     assert await export(caller) == before
 
 

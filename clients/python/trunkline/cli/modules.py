@@ -23,7 +23,9 @@ class Program:
     extra: str
 
 
-ROUTER: Final = Program("router_service", ("pydantic", "yaml", "grpc_health", "grpc_status", "re2", "sqlalchemy", "alembic"), "router")
+ROUTER: Final = Program(
+    "router_service", ("pydantic", "yaml", "grpc_health", "grpc_status", "re2", "sqlalchemy", "alembic"), "router"
+)
 CONFIGURATION: Final = Program("router_service.config", ("pydantic", "yaml", "re2"), "router")
 WORKER: Final = Program("provider_workers", ("pydantic", "yaml", "aiohttp"), "worker")
 SIMULATED: Final = Program("provider_workers.simulated", ("aiohttp",), "worker")
