@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test check format protos facts components clients bench clean
+.PHONY: help venv run test check format protos facts components clients bench chaos soak clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,12 @@ clients: $(STAMP) ## build the clients in Go, TypeScript and Java; a language wh
 
 bench: $(STAMP) ## measure what a request costs (docs/performance.md), 3 minutes; JSON into build/bench.json
 	@$(BIN)/python -m tests.bench --json build/bench.json
+
+chaos: $(STAMP) ## random faults over thousands of calls with real processes (a few minutes)
+	@$(BIN)/python -m tests.chaos storm
+
+soak: $(STAMP) ## 200,000 short calls, a fifth cancelled; memory must stay flat (tens of minutes)
+	@$(BIN)/python -m tests.chaos soak
 
 clean: ## remove the virtual environment and all caches
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache
