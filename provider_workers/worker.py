@@ -122,6 +122,10 @@ class Worker:
         except TimeoutError:
             reason = f"the provider did not describe itself within {DESCRIBE_TIMEOUT:g} s"
             found = replace(before, state=WorkerState.UNHEALTHY, state_reason=reason)
+        except Exception as error:  # what the adapter was not made for must not end the asking
+            reason = f"what the provider says of itself cannot be read ({type(error).__name__}: {error})"
+            found = replace(before, state=WorkerState.UNHEALTHY, state_reason=reason)
+            _LOG.debug("%s could not be described", self.settings.backend.name, exc_info=True)
         if found.state is not WorkerState.READY and not found.models:
             found = replace(found, models=before.models)
         self._description = replace(found, state_reason=scrub(found.state_reason, self.settings.backend.secrets))

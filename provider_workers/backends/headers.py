@@ -10,6 +10,12 @@ from provider_workers.backends.base import RateLimitLeft
 LONGEST_WAIT = 7 * 24 * 3600.0
 """Seconds; a provider that asks for more is taken to mean this."""
 
+LARGEST_COUNT = 2**53
+"""Requests or tokens; a provider that speaks of more is taken to mean this, which any wire can hold."""
+
+LARGEST_COUNT = 2**53
+"""Requests or tokens; a provider that names more is taken to mean this. It fits every integer on the wire."""
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _RATE_LIMIT_FAMILIES = (("x-ratelimit-", "{0}-{1}"), ("anthropic-ratelimit-", "{1}-{0}"))
 _RATE_LIMIT_FIGURES = tuple((what, unit) for what in ("remaining", "reset", "limit") for unit in ("requests", "tokens"))
@@ -91,7 +97,7 @@ def _until(text: str, now: datetime) -> float | None:
     for parse in (parsedate_to_datetime, datetime.fromisoformat):
         try:
             moment = parse(text.strip())
-        except ValueError:
+        except (ValueError, OverflowError):  # the latter from numbers that no calendar holds
             continue
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return _bounded((aware - now).total_seconds())
@@ -106,7 +112,7 @@ def _number(text: str | None) -> float | None:
 
 def _count(text: str | None) -> int | None:
     number = _number(text)
-    return None if number is None else int(number)
+    return None if number is None else int(min(number, LARGEST_COUNT))
 
 
 def _bounded(seconds: float) -> float:

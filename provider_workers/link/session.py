@@ -66,23 +66,30 @@ class Session:
         self._open: set[int] = set()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._group = asyncio.TaskGroup()
         self._helpers: set[asyncio.Task[None]] = set()
 
     async def run(self) -> Ended:
-        """Say hello, then work until the stream ends. Its attempts end with it."""
+        """Say hello, then work until the stream ends. Its attempts end with it.
+
+        Whatever goes wrong on the way ends the stream: one that went on without its heartbeats would serve nobody.
+        """
         call: _Stream = self._stub.Attach(metadata=self._metadata)
-        self._outbox.control(frames.hello(self._worker, self._version))
-        self._spawn(self._write(call))
         try:
-            return await self._serve(call)
+            self._outbox.control(frames.hello(self._worker, self._version))
+            async with self._group:
+                self._spawn(self._write(call))
+                ended = await self._serve(call)
+                for helper in self._helpers:
+                    helper.cancel()
+        except Exception:
+            _LOG.exception("the stream to a router broke down")
+            return Ended(grpc.StatusCode.INTERNAL, "the worker broke down over it; its log tells more", self._router_id)
         finally:
             self._over = True
             self._worker.attempts.cancel_all(self)
-            helpers = list(self._helpers)
-            for helper in helpers:
-                helper.cancel()
-            await asyncio.gather(*helpers, return_exceptions=True)
             call.cancel()
+        return ended
 
     def report(self, attempt_id: int, report: Report) -> None:
         """Send a report on an attempt; see `AttemptSink`."""
@@ -220,7 +227,7 @@ class Session:
         return "" if self._welcome is None else self._welcome.router_id or self._welcome.session_id
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
+        task = self._group.create_task(work)
         self._helpers.add(task)
         task.add_done_callback(self._helpers.discard)
 

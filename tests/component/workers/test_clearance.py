@@ -1,73 +1,19 @@
 """Confidential stays local: the worker's own refusal, whatever a router asks of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import pytest
 
-from provider_workers.backends.base import (
-    BackendDescription,
-    EmbedWork,
-    Finish,
-    ModelDescription,
-    Piece,
-    Pulling,
-    RateLimitLeft,
-    Text,
-    Vectors,
-    Work,
-)
-from provider_workers.backends.content import unsupported
 from provider_workers.backends.locality import locality_of
 from provider_workers.orders import Answered, Failed, Order, Report
 from provider_workers.settings import BackendSettings, WorkerSettings
 from provider_workers.worker import Worker
 from service_common.clock import SystemClock
 from service_common.failures import FailureClass
-from service_common.vocabulary import FinishReason, Locality, Operation, Sensitivity
+from service_common.vocabulary import Locality, Operation, Sensitivity
+from tests.support.backends import TwoModels
 from tests.support.worker_processes import complete_body
-
-
-class TwoModels:
-    """A local backend with one model here and one in the cloud; it counts what reaches it."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-
-    def rate_limit(self) -> RateLimitLeft | None:
-        """None known."""
-        return None
-
-    def used_up(self, model: str) -> RateLimitLeft | None:
-        """Nothing is known."""
-        return None
-
-    async def describe(self) -> BackendDescription:
-        """Both models."""
-        return BackendDescription((ModelDescription("here"), ModelDescription("there-cloud", remote=True)))
-
-    async def complete(self, work: Work) -> AsyncIterator[Sequence[Piece]]:
-        """One word."""
-        self.asked.append(work.model)
-        yield (Text("word"), Finish(FinishReason.STOP))
-
-    async def embed(self, work: EmbedWork) -> Vectors:
-        """No embeddings."""
-        raise unsupported("embeddings")
-
-    async def probe(self) -> None:
-        """Well."""
-
-    async def warm_up(self, model: str) -> None:
-        """Warm."""
-
-    def pull(self, model: str) -> AsyncIterator[Pulling]:
-        """No pulling."""
-        raise unsupported("pull")
-
-    async def close(self) -> None:
-        """Nothing open."""
 
 
 class Sink:

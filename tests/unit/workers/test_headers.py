@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from provider_workers.backends.base import RateLimitLeft
-from provider_workers.backends.headers import LONGEST_WAIT, rate_limit, retry_after
+from provider_workers.backends.headers import LARGEST_COUNT, LONGEST_WAIT, rate_limit, retry_after
 
 NOW = datetime(2026, 11, 21, 10, 0, 0, tzinfo=UTC)
 
@@ -22,6 +22,9 @@ NOW = datetime(2026, 11, 21, 10, 0, 0, tzinfo=UTC)
         ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "1m2.5s"}, 62.5),
         ({"x-ratelimit-remaining-tokens": "5", "x-ratelimit-reset-tokens": "6m0s"}, None),
         ({"retry-after": "soon"}, None),
+        ({"retry-after": "9" * 400}, LONGEST_WAIT),
+        ({"retry-after": "Wed, 21 Oct 99999999999999999999 07:28:00 GMT"}, None),
+        ({"retry-after": "Wed, 21 Oct 2030 07:28:00 +99999999999999999999"}, None),
         ({}, None),
     ],
 )
@@ -53,6 +56,20 @@ def test_anthropics_rate_limit() -> None:
     assert rate_limit(headers, NOW) == RateLimitLeft(remaining_requests=3, requests_reset=60.0)
 
 
+def test_counts_beyond_any_meaning_are_bounded() -> None:
+    """A header of hundreds of digits neither breaks the answer nor the heartbeat that tells of it."""
+    left = rate_limit({"x-ratelimit-remaining-requests": "9" * 400}, NOW)
+    assert left is not None
+    assert left.remaining_requests == LARGEST_COUNT
+
+
 def test_no_headers_no_limit() -> None:
     """Nothing said is not nothing left."""
     assert rate_limit({"content-type": "text/html"}, NOW) is None
+
+
+@pytest.mark.parametrize("digits", [30, 400])
+def test_a_count_beyond_all_bounds_is_a_large_one(digits: int) -> None:
+    """What no integer on the wire holds would end the heartbeats that report it."""
+    headers = {"x-ratelimit-remaining-requests": "9" * digits, "x-ratelimit-limit-tokens": "9" * digits}
+    assert rate_limit(headers, NOW) == RateLimitLeft(remaining_requests=LARGEST_COUNT, limit_tokens=LARGEST_COUNT)

@@ -1,0 +1,72 @@
+"""What an adapter does wrong costs one stream or one look at the provider, never the worker."""
+
+import asyncio
+from random import Random
+
+from provider_workers.backends.base import BackendDescription, RateLimitLeft
+from provider_workers.link.client import Link
+from provider_workers.settings import BackendSettings, WorkerSettings
+from provider_workers.worker import Worker
+from service_common.clock import SystemClock
+from service_common.vocabulary import Locality, WorkerState
+from tests.support.backends import TwoModels
+from tests.support.worker_harness import ScriptedRouter
+
+MORE_THAN_THE_WIRE_HOLDS = 10**30
+
+
+class OnceTooMuch(TwoModels):
+    """Says once that more is left of its rate limit than a heartbeat can hold."""
+
+    said = False
+
+    def rate_limit(self) -> RateLimitLeft | None:
+        """Too much, the first time."""
+        if self.said:
+            return None
+        self.said = True
+        return RateLimitLeft(remaining_requests=MORE_THAN_THE_WIRE_HOLDS)
+
+
+class OnceOdd(TwoModels):
+    """Meets a description, the first time, that it was not made for."""
+
+    met = False
+
+    async def describe(self) -> BackendDescription:
+        """Both models, the second time."""
+        if self.met:
+            return await super().describe()
+        self.met = True
+        raise TypeError("unhashable type: 'list'")
+
+
+def worker(backend: TwoModels, router: str = "127.0.0.1:1") -> Worker:
+    """A worker for the backend."""
+    served = BackendSettings("local", "ollama", "ollama", "http://127.0.0.1:1")
+    return Worker(WorkerSettings(served, (router,), "w", 1), backend, Locality.HOST, SystemClock())
+
+
+async def test_a_heartbeat_that_cannot_be_made_ends_its_stream_and_the_worker_attaches_again() -> None:
+    """A worker without heartbeats would be taken for dead while it believes to be attached."""
+    async with ScriptedRouter(heartbeat=0.05) as router:
+        link = Link(worker(OnceTooMuch(), router.address), "1", Random(1))
+        running = asyncio.create_task(link.run())
+        try:
+            again = await router.worker(2)
+            await again.heartbeat_where(lambda beat: beat.sequence >= 2)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_description_that_cannot_be_read_is_a_state_and_is_asked_for_again() -> None:
+    """The worker says what it is like, and is well again as soon as the provider is."""
+    served = worker(OnceOdd())
+    await served.refresh()
+    state, reason = served.state()
+    assert state is WorkerState.UNHEALTHY
+    assert "TypeError" in reason
+    await served.refresh()
+    assert served.state() == (WorkerState.READY, "")
+    await served.close()
