@@ -46,7 +46,7 @@ from trunkline.events import (
 )
 from trunkline.messages import File, Image, JsonSchema, Message, Prompt, Tool
 from trunkline.operations import ConfigurationChange, LatencySummary, TargetStatistics
-from trunkline.options import CompletionOptions, GenerationOptions, RoutingOptions
+from trunkline.options import CompletionOptions, EmbeddingOptions, GenerationOptions, RoutingOptions
 from trunkline.streams import AnswerStream, AsyncAnswerStream
 from trunkline.targets import Model, Models, TargetRow, Worker
 
@@ -72,6 +72,7 @@ __all__ = [
     "DeadlineExceeded",
     "Decided",
     "Decision",
+    "EmbeddingOptions",
     "Embeddings",
     "ErrorDetails",
     "Event",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from trunkline._requests import refuse
-from trunkline.options import CompletionOptions
+from trunkline.options import CompletionOptions, EmbeddingOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class CallSettings:
     metadata: tuple[tuple[str, str], ...] = ()
 
 
-def settings_of(options: CompletionOptions, default_timeout: float) -> CallSettings:
+def settings_of(options: CompletionOptions | EmbeddingOptions, default_timeout: float) -> CallSettings:
     """The settings of one call: always with a deadline.
 
     Raises:

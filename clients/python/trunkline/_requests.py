@@ -11,7 +11,7 @@ from trunkline._wire import Number, WireEnum, did_you_mean, duration_of, number_
 from trunkline.errors import ErrorDetails, InvalidRequest, Violation
 from trunkline.messages import File, Image, JsonSchema, Message, Part, Prompt, Tool
 from trunkline.money import to_nanodollars
-from trunkline.options import Capabilities, CompletionOptions
+from trunkline.options import Capabilities, CompletionOptions, EmbeddingOptions
 from trunkline.router.v1 import router_service_pb2 as router_pb2
 from trunkline.types.v1 import chat_pb2, classification_pb2
 
@@ -41,6 +41,7 @@ _PLAIN_ROUTING = (
     "priority",
 )
 _PLAIN_REQUEST = ("request_id", "idempotency_key", "labels")
+_PLAIN_EMBEDDING = ("dimensions", "request_id", "labels")
 
 
 def refuse(field: str, description: str) -> InvalidRequest:
@@ -65,16 +66,14 @@ def completion_request(prompt: Prompt, options: CompletionOptions) -> chat_pb2.C
         InvalidRequest: an option cannot be expressed; nothing was sent.
         TypeError: there is no option of that name.
     """
-    unknown = options.keys() - CompletionOptions.__annotations__.keys()
-    for name in sorted(unknown):
-        raise TypeError(f'there is no option "{name}".{did_you_mean(name, list(CompletionOptions.__annotations__))}')
+    _check_names(options, CompletionOptions)
     given = cast(Mapping[str, Any], options)
     request = chat_pb2.CompletionRequest(
         messages=_messages(prompt, options.get("system")),
         tools=[_tool(index, tool) for index, tool in enumerate(options.get("tools", ()))],
         parameters=_parameters(options),
         routing=_routing(options),
-        provider_options={name: json.dumps(value) for name, value in options.get("provider_options", {}).items()},
+        provider_options=_provider_options(options),
         **_present(given, _PLAIN_REQUEST),
     )
     if "tool_choice" in options:
@@ -82,6 +81,23 @@ def completion_request(prompt: Prompt, options: CompletionOptions) -> chat_pb2.C
     if "response_format" in options:
         request.response_format.CopyFrom(_response_format(options["response_format"]))
     return request
+
+
+def _check_names(options: CompletionOptions | EmbeddingOptions, kind: type[Any]) -> None:
+    """Make sure that every option is one of its kind.
+
+    Raises:
+        TypeError: one is not.
+    """
+    known = list(kind.__annotations__)
+    for name in sorted(options.keys() - set(known)):
+        raise TypeError(f'there is no option "{name}".{did_you_mean(name, known)}')
+
+
+def _provider_options(options: CompletionOptions | EmbeddingOptions) -> dict[str, str]:
+    """Backend names with the options for each as JSON."""
+    given = options.get("provider_options") or {}
+    return _checked("provider_options", lambda: {name: json.dumps(value) for name, value in given.items()})
 
 
 def _present(options: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -229,18 +245,23 @@ def _capabilities(wanted: Capabilities) -> list[chat_pb2.CapabilityRequirement]:
     return [chat_pb2.CapabilityRequirement(name=name, min_rating=rating) for name, rating in pairs]
 
 
-def embed_request(
-    inputs: str | Sequence[str], model: str, dimensions: int | None, sensitivity: str | None
-) -> router_pb2.EmbedRequest:
+def embed_request(inputs: str | Sequence[str], model: str, options: EmbeddingOptions) -> router_pb2.EmbedRequest:
     """The request for vectors.
 
     Raises:
-        InvalidRequest: there is no such sensitivity; nothing was sent.
+        InvalidRequest: an option cannot be expressed; nothing was sent.
+        TypeError: there is no option of that name.
     """
-    level = _word("sensitivity", sensitivity, classification_pb2.Sensitivity)
-    return router_pb2.EmbedRequest(
-        inputs=[inputs] if isinstance(inputs, str) else inputs,
-        model=model,
-        dimensions=dimensions,
-        sensitivity=level,
+    _check_names(options, EmbeddingOptions)
+    given = cast(Mapping[str, Any], options)
+    level = _word("sensitivity", options.get("sensitivity"), classification_pb2.Sensitivity)
+    return _checked(
+        "embed",
+        lambda: router_pb2.EmbedRequest(
+            inputs=[inputs] if isinstance(inputs, str) else inputs,
+            model=model,
+            sensitivity=level,
+            provider_options=_provider_options(options),
+            **_present(given, _PLAIN_EMBEDDING),
+        ),
     )

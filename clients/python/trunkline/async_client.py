@@ -21,7 +21,7 @@ from trunkline.answers import Answer, Embeddings, TokenCount
 from trunkline.async_administration import AsyncAdministration
 from trunkline.decisions import Decision
 from trunkline.messages import Prompt
-from trunkline.options import CompletionOptions, Sensitivity
+from trunkline.options import CompletionOptions, EmbeddingOptions
 from trunkline.router.v1 import router_service_pb2 as router_pb2
 from trunkline.router.v1.router_service_pb2_grpc import RouterServiceStub
 from trunkline.streams import AsyncAnswerStream
@@ -106,20 +106,15 @@ class AsyncClient:
         return token_counts_of(await self._call(self._router.CountTokens, request, settings))
 
     async def embed(
-        self,
-        inputs: str | Sequence[str],
-        *,
-        model: str,
-        dimensions: int | None = None,
-        sensitivity: Sensitivity | None = None,
+        self, inputs: str | Sequence[str], *, model: str, **options: Unpack[EmbeddingOptions]
     ) -> Embeddings:
         """Vectors of texts, by one model: a target, an alias, or an embedding model's name.
 
         Raises:
             TrunklineError: as `trunkline.errors` says.
         """
-        request = embed_request(inputs, model, dimensions, sensitivity)
-        return embeddings_of(await self._call(self._router.Embed, request, self._settings))
+        request = embed_request(inputs, model, options)
+        return embeddings_of(await self._call(self._router.Embed, request, settings_of(options, self._timeout)))
 
     async def report_outcome(self, decision_id: str, quality: float, *, labels: Mapping[str, str] | None = None) -> str:
         """Tell how good an earlier answer was, 0 to 1; the target that it counts for.

@@ -20,7 +20,7 @@ from trunkline.administration import Administration
 from trunkline.answers import Answer, Embeddings, TokenCount
 from trunkline.decisions import Decision
 from trunkline.messages import Prompt
-from trunkline.options import CompletionOptions, Sensitivity
+from trunkline.options import CompletionOptions, EmbeddingOptions
 from trunkline.router.v1 import router_service_pb2 as router_pb2
 from trunkline.router.v1.router_service_pb2_grpc import RouterServiceStub
 from trunkline.streams import AnswerStream
@@ -104,21 +104,14 @@ class Client:
         settings = settings_of(options, self._timeout)
         return token_counts_of(self._call(self._router.CountTokens, request, settings))
 
-    def embed(
-        self,
-        inputs: str | Sequence[str],
-        *,
-        model: str,
-        dimensions: int | None = None,
-        sensitivity: Sensitivity | None = None,
-    ) -> Embeddings:
+    def embed(self, inputs: str | Sequence[str], *, model: str, **options: Unpack[EmbeddingOptions]) -> Embeddings:
         """Vectors of texts, by one model: a target, an alias, or an embedding model's name.
 
         Raises:
             TrunklineError: as `trunkline.errors` says.
         """
-        request = embed_request(inputs, model, dimensions, sensitivity)
-        return embeddings_of(self._call(self._router.Embed, request, self._settings))
+        request = embed_request(inputs, model, options)
+        return embeddings_of(self._call(self._router.Embed, request, settings_of(options, self._timeout)))
 
     def report_outcome(self, decision_id: str, quality: float, *, labels: Mapping[str, str] | None = None) -> str:
         """Tell how good an earlier answer was, 0 to 1; the target that it counts for.

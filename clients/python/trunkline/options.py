@@ -1,4 +1,4 @@
-"""The options of a call, as typed keyword arguments of `complete`, `stream`, `route` and `count_tokens`."""
+"""The options of a call, as typed keyword arguments of `complete`, `stream`, `route`, `count_tokens` and `embed`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
@@ -118,6 +118,24 @@ class CompletionOptions(GenerationOptions, RoutingOptions, total=False):
     labels: Mapping[str, str]
     request_id: str
     idempotency_key: str
+    provider_options: Mapping[str, Mapping[str, Any]]
+    timeout: float
+    traceparent: str
+
+
+class EmbeddingOptions(TypedDict, total=False):
+    """The options of `embed`.
+
+    Attributes:
+        dimensions: length of the vectors, where the model can shorten them.
+        sensitivity: who may see the texts; left out: internal.
+        labels, request_id, provider_options, timeout, traceparent: as in `CompletionOptions`.
+    """
+
+    dimensions: int
+    sensitivity: Sensitivity
+    labels: Mapping[str, str]
+    request_id: str
     provider_options: Mapping[str, Mapping[str, Any]]
     timeout: float
     traceparent: str

@@ -163,7 +163,7 @@ async def test_embed(router: ScriptedRouter) -> None:
     response.embeddings.add(values=[0.25, 2.0])
     response.usage.input_tokens = 4
     router.script.answers["Embed"] = response
-    options = ("--model", "embed", "--dimensions", "2", "--router", router.address)
+    options = ("-m", "embed", "--dimensions", "2", "--request-id", "r1", "--label", "a=b", "--router", router.address)
     ran = await trunkline("embed", "one", "two words", *options)
     assert (ran.code, ran.out) == (0, "[0.5, -1.0]\n[0.25, 2.0]\n")
     assert "openai/embed  2 dimensions  4 tokens" in ran.err
@@ -172,4 +172,5 @@ async def test_embed(router: ScriptedRouter) -> None:
     assert ran.json["vectors"] == [[0.5, -1.0], [0.25, 2.0]]
     requests = asked(router, router_pb2.EmbedRequest)
     assert [list(request.inputs) for request in requests] == [["one", "two words"]] * 2
-    assert {(request.model, request.dimensions) for request in requests} == {("embed", 2)}
+    assert {(request.model, request.dimensions, request.request_id) for request in requests} == {("embed", 2, "r1")}
+    assert dict(requests[0].labels) == {"a": "b"}

@@ -27,6 +27,7 @@ PUBLIC = [
     "DeadlineExceeded",
     "Decided",
     "Decision",
+    "EmbeddingOptions",
     "Embeddings",
     "ErrorDetails",
     "Event",

@@ -164,7 +164,27 @@ def test_image_needs_exactly_one_source() -> None:
 
 def test_embedding_request() -> None:
     """One text is a list of one; what is left out is absent."""
-    request = embed_request("hello", "embed", None, "public")
+    request = embed_request("hello", "embed", {"sensitivity": "public"})
     assert list(request.inputs) == ["hello"]
     assert not request.HasField("dimensions")
     assert request.sensitivity == classification_pb2.SENSITIVITY_PUBLIC
+
+
+def test_every_option_of_an_embedding() -> None:
+    """Each reaches its field; a name that is none is refused with the nearest."""
+    request = embed_request(
+        ["a", "b"],
+        "embed",
+        {
+            "dimensions": 8,
+            "labels": {"team": "search"},
+            "request_id": "r1",
+            "provider_options": {"ollama": {"truncate": False}},
+        },
+    )
+    assert (request.dimensions, dict(request.labels), request.request_id) == (8, {"team": "search"}, "r1")
+    assert dict(request.provider_options) == {"ollama": '{"truncate": false}'}
+    with pytest.raises(TypeError, match="dimensions"):
+        embed_request("a", "embed", {"dimension": 8})  # type: ignore[typeddict-unknown-key]
+    with pytest.raises(InvalidRequest, match="embed"):
+        embed_request("a", "embed", {"dimensions": "many"})  # type: ignore[typeddict-item]
