@@ -25,6 +25,9 @@ PROTOCOL_VERSION = 1
 LONGEST_ATTEMPT = 3600.0
 """Seconds for an attempt whose dispatch names no end."""
 
+MOST_TOKENS = 2**31
+"""Tokens of one attempt; a provider that counts more is taken to mean this, so that sums and costs stay integers."""
+
 _PROPAGATOR = TraceContextTextMapPropagator()
 _NANOSECONDS = 1_000_000_000
 
@@ -137,8 +140,8 @@ def _finished(answered: Answered) -> wire.Finished:
     return wire.Finished(
         finish_reason=finish.reason.value,  # type: ignore[arg-type]
         usage=None if answered.usage is None else _usage(answered.usage),
-        provider_model=finish.provider_model,
-        provider_request_id=finish.provider_request_id,
+        provider_model=_sendable(finish.provider_model),
+        provider_request_id=_sendable(finish.provider_request_id),
         first_token=None if answered.first_token is None else _duration(answered.first_token),
         duration=_duration(answered.duration),
         body=answered.body,
@@ -149,7 +152,7 @@ def _finished(answered: Answered) -> wire.Finished:
 def _failed(failed: Failed) -> wire.Failed:
     return wire.Failed(
         failure_class=failed.failure_class.value,  # type: ignore[arg-type]
-        message=failed.message,
+        message=_sendable(failed.message),
         http_status=failed.http_status,
         retry_after=None if failed.retry_after is None else _duration(failed.retry_after),
         backend_wide=failed.backend_wide,
@@ -160,11 +163,20 @@ def _failed(failed: Failed) -> wire.Failed:
 
 def _usage(usage: TokenUsage) -> Usage:
     return Usage(
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cached_input_tokens=usage.cached_input_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
+        input_tokens=_tokens(usage.input_tokens),
+        output_tokens=_tokens(usage.output_tokens),
+        cached_input_tokens=_tokens(usage.cached_input_tokens),
+        reasoning_tokens=_tokens(usage.reasoning_tokens),
     )
+
+
+def _tokens(count: int) -> int:
+    return min(max(count, 0), MOST_TOKENS)
+
+
+def _sendable(text: str) -> str:
+    """`text` without what no message can hold: JSON may spell half of a character's UTF-16."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _facts(model: ModelDescription) -> ModelFacts:

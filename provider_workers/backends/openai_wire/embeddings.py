@@ -35,7 +35,7 @@ def vectors(answer: Mapping[str, Any], wanted: int) -> Vectors:
     try:
         ordered = sorted(enumerate(entries), key=lambda pair: pair[1].get("index", pair[0]))
         values = [[float(value) for value in entry["embedding"]] for _, entry in ordered]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ProviderFailure(FailureClass.STREAM_BROKEN, "an embedding has an unknown shape") from error
     usage = answer.get("usage")
     return Vectors(

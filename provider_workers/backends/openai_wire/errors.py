@@ -86,7 +86,8 @@ def _classify(status: int, error: Mapping[str, Any]) -> FailureClass:
     for name in named:
         if name in _BY_CODE:
             return _refined(_BY_CODE[name], message)
-    if status == 403 and "reasons" in (error.get("metadata") or {}):
+    metadata = error.get("metadata")
+    if status == 403 and isinstance(metadata, dict) and "reasons" in metadata:
         return FailureClass.CONTENT_FILTERED  # OpenRouter: moderation
     return failure_class_of(status, message)
 
@@ -101,7 +102,7 @@ def _error_object(body: bytes) -> dict[str, Any] | None:
     """The error in any shape seen: `{"error": {...}}`, `{"error": "..."}`, `{"message": ...}`, `{"detail": ...}`."""
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if isinstance(value, list) and value:
         value = value[0]

@@ -136,7 +136,7 @@ class ChatStream:
         for choice in choices:
             if isinstance(choice, dict) and not choice.get("index"):
                 self._choice(choice, pieces)
-        usage = chunk.get("usage") or (chunk.get("x_groq") or {}).get("usage")
+        usage = chunk.get("usage") or _object(chunk.get("x_groq")).get("usage")
         if isinstance(usage, dict):
             self.reported = self.finish_reason is not None
             pieces.append(token_usage(usage))
@@ -148,6 +148,8 @@ class ChatStream:
         reason = choice.get("finish_reason")
         if not reason or self.finish_reason is not None:
             return
+        if not isinstance(reason, str):
+            raise _broken("the stream holds a finish reason that is no word")
         if reason in _BROKEN_REASONS:
             raise stream_failure(choice.get("error") or {"message": f"the provider ended its answer with {reason!r}"})
         found = _REASONS.get(reason, FinishReason.STOP)
@@ -164,17 +166,18 @@ class ChatStream:
         refusal = delta.get("refusal")
         if isinstance(refusal, str) and refusal:
             pieces.append(Text(refusal))
-        for call in delta.get("tool_calls") or ():
+        calls = delta.get("tool_calls")
+        for call in calls if isinstance(calls, list) else ():
             if isinstance(call, dict):
                 pieces.append(self._tool(call))
         self._said = self._said or bool(pieces)
 
     def _tool(self, call: Mapping[str, Any]) -> ToolDelta:
         """One piece of a call. Calls are told apart by index, or by id where a provider sends no index."""
-        function = call.get("function") or {}
+        function = _object(call.get("function"))
         call_id = _string(call.get("id"))
         key: object = call.get("index")
-        if key is None:
+        if not isinstance(key, int):
             key = call_id or self._open_tool
         self._open_tool = key
         first = key not in self._tools
@@ -200,8 +203,7 @@ class ChatStream:
 
 def token_usage(usage: Mapping[str, Any]) -> TokenUsage:
     """Usage as OpenAI, Groq, Mistral, DeepSeek and vLLM report it."""
-    prompt = usage.get("prompt_tokens_details") or {}
-    completion = usage.get("completion_tokens_details") or {}
+    prompt, completion = _object(usage.get("prompt_tokens_details")), _object(usage.get("completion_tokens_details"))
     cached = prompt.get("cached_tokens") or usage.get("prompt_cache_hit_tokens")
     return TokenUsage(
         input_tokens=_count(usage.get("prompt_tokens")),
@@ -220,7 +222,8 @@ def _add_content(content: object, pieces: list[Piece]) -> None:
         if isinstance(part, dict) and part.get("type") == "text":
             pieces.append(Text(_string(part.get("text"))))
         elif isinstance(part, dict) and part.get("type") == "thinking":
-            thoughts = part.get("thinking") or ()
+            thoughts = part.get("thinking")
+            thoughts = thoughts if isinstance(thoughts, list) else ()
             pieces.extend(Reasoning(_string(thought.get("text"))) for thought in thoughts if isinstance(thought, dict))
 
 
@@ -237,6 +240,10 @@ def _broken(said: str) -> ProviderFailure:
 
 def _string(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _count(value: object) -> int:

@@ -156,6 +156,7 @@ def test_a_refusal_is_shown() -> None:
         (delta(content="x"), b'data: {"broken\n\n'),
         (b'{"result": "ok"}',),
         (delta(content="x"), delta("error")),
+        (event(choices=[{"index": 0, "delta": {"content": "x"}, "finish_reason": ["stop"]}]),),
     ],
 )
 def test_what_is_not_a_whole_answer_is_broken(chunks: tuple[bytes, ...]) -> None:
@@ -163,6 +164,24 @@ def test_what_is_not_a_whole_answer_is_broken(chunks: tuple[bytes, ...]) -> None
     with pytest.raises(ProviderFailure) as raised:
         read(*chunks)
     assert raised.value.failure_class in (FailureClass.STREAM_BROKEN, FailureClass.UNAVAILABLE)
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        event(choices=[], usage={"prompt_tokens": "7", "prompt_tokens_details": 7, "completion_tokens_details": "x"}),
+        event(choices=[], x_groq=5),
+        event(choices=[1, None, []]),
+        delta(tool_calls=5),
+        delta(tool_calls=[None, {"index": []}, {"index": 0, "function": "f"}]),
+        delta(content=[{"type": "thinking", "thinking": 5}]),
+    ],
+)
+def test_fields_of_another_shape_do_not_spoil_an_answer(strange: bytes) -> None:
+    """What is beside the text is left out where it cannot be read; the text stands."""
+    pieces = read(delta(content="Yes"), strange, delta("stop"), b"data: [DONE]\n\n")
+    assert Text("Yes") in pieces
+    assert isinstance(pieces[-1], Finish)
 
 
 def test_text_before_an_error_in_one_read_is_not_lost() -> None:
@@ -207,7 +226,7 @@ def test_errors_by_code_status_and_words(status: int, error: dict[str, Any], exp
     assert failure.message == error["message"]
 
 
-@pytest.mark.parametrize("answer", [b"", b"<html>504</html>", b"[]", b'"x"', b"\xff"])
+@pytest.mark.parametrize("answer", [b'{"a":' * 100_000, b"", b"<html>504</html>", b"[]", b'"x"', b"\xff"])
 def test_an_error_in_no_known_shape_is_told_by_its_status(answer: bytes) -> None:
     """A proxy's page of an error is still an unavailable provider, never a crash."""
     failure = response_failure(504, {"content-type": "text/html"}, answer, NOW)
