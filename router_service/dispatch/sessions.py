@@ -168,9 +168,7 @@ class SessionDirectory:
         return sum(
             max(0, session.hello.capacity - len(session.attempts))
             for session in self._by_backend.get(backend, ())
-            if session.serves(model)
-            and session.state is WorkerState.READY
-            and not (session.draining or session.missed)
+            if session.serves(model) and session.state is WorkerState.READY and not (session.draining or session.missed)
         )
 
     def choose(self, order: AttemptOrder) -> WorkerSession | Refusal:
