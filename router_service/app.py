@@ -45,10 +45,11 @@ from router_service.server.router_servicer import SERVICE as ROUTER_SERVICE
 from router_service.server.router_servicer import RouterServicer, router_handlers
 from router_service.server.worker_servicer import RouterIdentity, WorkerServicer
 from router_service.state.answers import RecentAnswers
+from router_service.state.circuit import CircuitSettings
 from router_service.state.cursors import Cursors
 from router_service.state.limits import LimitBook
 from router_service.state.shared_limits import SharingSettings
-from router_service.state.table import Table
+from router_service.state.table import Table, TableSettings
 from router_service.state.token_counter import TokenCounter
 from service_common.clock import Clock, SystemClock
 from service_common.configuration.schema import TracingSection
@@ -134,7 +135,7 @@ class Router:
         self._sessions = sessions = SessionDirectory()
         self._engines = EngineHolder(plugins, clock, counter, running)
         self._clock = clock
-        self.table = Table(running.catalogue, facts, clock, limits=book)
+        self.table = Table(running.catalogue, facts, clock, _table_settings(running), book)
         answers = RecentAnswers(self.table.report_quality)
         self.room = WaitingRoom(clock, self._free_slots, _waiting(running))
         self.hedges = HedgeBudgets()
@@ -164,6 +165,7 @@ class Router:
         self.administration = Administration(store, self.table, journal)
         store.subscribe(self._engines.follow)
         store.subscribe(lambda changed: self.table.apply_catalogue(changed.catalogue))
+        store.subscribe(lambda changed: self.table.follow(_table_settings(changed)))
         store.subscribe(lambda changed: self.room.follow(_waiting(changed)))
 
     async def prepare(self) -> None:
@@ -257,6 +259,14 @@ async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
     if tracing is not None:
         await asyncio.to_thread(tracing.shutdown)
     return 0
+
+
+def _table_settings(running: Running) -> TableSettings:
+    section = running.configuration.circuit
+    circuit = CircuitSettings(
+        section.failures_in_row, section.window, section.failure_share, section.open_for, section.open_for_max
+    )
+    return TableSettings(circuit, section.default_cooldown)
 
 
 def _waiting(running: Running) -> WaitingSettings:

@@ -59,6 +59,13 @@ class CircuitBreaker:
         """When a probe may go through; None: closed, or a probe is under way."""
         return None if self._probing else self._open_until
 
+    def follow(self, settings: CircuitSettings) -> None:
+        """Take other settings; what was counted stays, and an open circuit keeps its time."""
+        if settings.window != self._settings.window:
+            self._outcomes = deque(self._outcomes, maxlen=settings.window)
+        self._settings = settings
+        self._open_for = min(max(self._open_for, settings.open_for), settings.open_for_max)
+
     def state(self, now: float) -> CircuitState:
         """The state at this moment."""
         if self._open_until is None:

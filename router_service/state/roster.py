@@ -83,6 +83,12 @@ class Roster:
         for backend in catalogue.backends:
             self._rebuild(backend)
 
+    def follow_circuit(self, settings: CircuitSettings) -> None:
+        """Take other settings for every circuit."""
+        self._circuit = settings
+        for entry in self._entries.values():
+            entry.circuit.follow(settings)
+
     def switch(self, switches: Switches) -> list[str]:
         """Set every target's switch; returns those that changed."""
         changed = []

@@ -100,6 +100,11 @@ class Table:
         self._roster.apply(catalogue)
         self._relisted()
 
+    def follow(self, settings: TableSettings) -> None:
+        """Take other settings, also for the circuits that there are."""
+        self._settings = settings
+        self._roster.follow_circuit(settings.circuit)
+
     def set_switch(self, name: str, state: TargetState, reason: str = "") -> tuple[str, ...]:
         """Switch a target, or all of a backend's, on (`READY`), off (`DISABLED`) or to `DRAINING`; returns which.
 

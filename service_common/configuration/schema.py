@@ -21,6 +21,7 @@ from service_common.configuration.policies import (
     spell_out_lengths,
 )
 from service_common.configuration.profiles import ProfileSection
+from service_common.configuration.reliability import CircuitSection, ProbesSection
 from service_common.configuration.scalars import (
     Address,
     ComplexityWord,
@@ -83,6 +84,8 @@ class Configuration(Section):
     waiting: WaitingSection = WaitingSection()
     idempotency: IdempotencySection = IdempotencySection()
     shared: SharedSection = SharedSection()
+    circuit: CircuitSection = CircuitSection()
+    probes: ProbesSection = ProbesSection()
     backends: Mapping[Name, BackendSection] = Field(min_length=1)
     models: Mapping[TargetName, ModelSection] = {}
     aliases: Mapping[Name, tuple[str, ...]] = {}

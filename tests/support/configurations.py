@@ -40,9 +40,14 @@ PRICE = {"input": 1, "output": 2}
 
 
 def configuration(
-    targets: tuple[Target, ...], simulated: SimulatedProviders, attempts: Mapping[str, Any] | None = None, **more: Any
+    targets: tuple[Target, ...],
+    simulated: SimulatedProviders,
+    attempts: Mapping[str, Any] | None = None,
+    profile: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> dict[str, Any]:
-    """The targets in falling quality under the profile `ordered`; `more` overrides whole sections."""
+    """The targets in falling quality under the profile `ordered`, which `profile` adds to; `more` overrides whole
+    sections."""
     backends: dict[str, Any] = {}
     models: dict[str, Any] = {}
     for position, target in enumerate(targets):
@@ -55,7 +60,7 @@ def configuration(
         "backends": backends,
         "models": models,
         "default_profile": "ordered",
-        "profiles": {"ordered": {**ORDERED, "attempts": {**QUICK_ATTEMPTS, **(attempts or {})}}},
+        "profiles": {"ordered": {**ORDERED, "attempts": {**QUICK_ATTEMPTS, **(attempts or {})}, **(profile or {})}},
         **more,
     }
 

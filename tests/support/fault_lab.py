@@ -12,9 +12,9 @@ import grpc
 
 from provider_workers.simulated import Behaviour, Fault, ProviderSpec, SimulatedProviders
 from provider_workers.simulated.recorder import RecordedRequest
-from tests.support.caller import CallFailure, Caller, Told, ask, failure_of
+from tests.support.caller import Caller, CallFailure, Told, ask, failure_of
 from tests.support.configurations import FIRST, LOCAL, SECOND, THIRD, Target, configuration, write_configuration
-from tests.support.router_harness import RunningRouter, running_router
+from tests.support.router_harness import RunningRouter, running_router, until
 from trunkline.router.v1 import router_service_pb2 as pb
 from trunkline.types.v1 import attempt_pb2 as attempts
 from trunkline.types.v1 import chat_pb2 as chat
@@ -110,7 +110,7 @@ class Lab:
         request = completion if completion is not None else ask()
         began = time.monotonic()
         result = await (self._stream if mode == STREAM else self._complete)(request, timeout, began)
-        if result.completed is not None or result.failure is not None and result.failure.details:
+        if result.completed is not None or (result.failure is not None and result.failure.details):
             assert [attempt.number for attempt in result.attempts] == list(range(1, len(result.attempts) + 1))
         self.results.append(result)
         return result
@@ -161,4 +161,4 @@ async def fault_lab(
         simulated.clear_requests()
         lab = Lab(first, simulated, router, caller)
         yield lab
-        assert router.in_flight == 0
+        await until(lambda: router.in_flight == 0, "the attempts to settle")

@@ -102,7 +102,8 @@ class ChatStream:
             self._calls += 1
 
     def _last(self, line: Mapping[str, Any], pieces: list[Piece]) -> None:
-        pieces.append(usage(line))
+        if "eval_count" in line or "prompt_eval_count" in line:
+            pieces.append(usage(line))
         reason = FinishReason.LENGTH if line.get("done_reason") == "length" else FinishReason.STOP
         if self._calls and reason is FinishReason.STOP:
             reason = FinishReason.TOOL_CALLS
