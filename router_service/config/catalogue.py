@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from router_service.config.policy import build_policy, expand
 from router_service.contracts.engine import Catalogue
+from router_service.domain.model_facts import abilities_in, mode_in, price_in, runs_in_cloud
 from router_service.domain.profile import AttemptLimits, Profile
 from router_service.domain.target import UNLIMITED, BackendPolicy, Limits, Price, Priors, TargetSpec
 from service_common.configuration.backends import BackendSection, PriorsSection
@@ -11,13 +12,11 @@ from service_common.configuration.capacity import LimitsSection
 from service_common.configuration.models import ModelSection, PriceSection
 from service_common.configuration.profiles import ProfileSection
 from service_common.configuration.schema import Configuration
-from service_common.facts import Ability, FactsTable, Mode, ModelFacts
+from service_common.facts import FactsTable, ModelFacts
 from service_common.vocabulary import Locality, ModelMode, Sensitivity
 
 DEFAULT_QUALITY = 0.5
 
-_OLLAMA = "ollama"
-_ABILITIES = {Ability.PDF: "files"}
 _STREAMING = frozenset({"streaming"})
 _STATEABLE = ("mode", "price", "context_window", "max_output", "abilities", "embedding_dimensions")
 """Fields of a target that its configuration may state and its workers may report."""
@@ -42,13 +41,13 @@ def build_catalogue(configuration: Configuration, facts: FactsTable) -> Catalogu
 
 
 def build_target(name: str, model: ModelSection, configuration: Configuration, facts: FactsTable) -> TargetSpec:
-    """A target of a configured backend. A model that was only discovered has an empty `ModelSection`."""
+    """A configured target; `router_service.state.merge.discovered` makes those that only workers name."""
     backend_name, _, model_name = name.partition("/")
     backend = configuration.backends[backend_name]
     provider = backend.provider or backend_name
     found = facts.lookup(provider, model_name) or ModelFacts(provider, model_name)
-    mode = model.mode or (ModelMode.EMBEDDING if found.mode is Mode.EMBEDDING else ModelMode.CHAT)
-    remote = backend.kind == _OLLAMA and is_ollama_cloud(model_name)
+    mode = model.mode or mode_in(found)
+    remote = runs_in_cloud(backend.kind, model_name)
     return TargetSpec(
         name=name,
         backend=backend_name,
@@ -84,30 +83,16 @@ def _configured(model: ModelSection) -> frozenset[str]:
     return frozenset(name for name in _STATEABLE if getattr(model, name) is not None)
 
 
-def is_ollama_cloud(model: str) -> bool:
-    """Whether a model of a local Ollama runs in Ollama's cloud: tags `cloud` and `...-cloud`."""
-    return model.partition(":")[2].endswith("cloud") or model.endswith("-cloud")
-
-
 def _price(section: PriceSection | None, facts: ModelFacts) -> Price | None:
-    if section is not None:
-        return Price(section.input, section.output, _or(section.cached_input, section.input))
-    if facts.input_price is None:
-        return None
-    output = 0 if facts.output_price is None and facts.mode is Mode.EMBEDDING else facts.output_price
-    return (
-        None if output is None else Price(facts.input_price, output, _or(facts.cached_input_price, facts.input_price))
-    )
-
-
-def _or(value: int | None, otherwise: int) -> int:
-    return otherwise if value is None else value
+    if section is None:
+        return price_in(facts)
+    return Price(section.input, section.output, section.input if section.cached_input is None else section.cached_input)
 
 
 def _abilities(model: ModelSection, facts: ModelFacts, mode: ModelMode) -> frozenset[str]:
     if model.abilities is not None:
         return frozenset(model.abilities)
-    named = frozenset(_ABILITIES.get(ability, ability.value) for ability in facts.abilities)
+    named = abilities_in(facts)
     return named | _STREAMING if mode is ModelMode.CHAT else named
 
 

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from router_service.domain.target import FREE, BackendPolicy, Price, TargetSpec
+from router_service.domain.model_facts import abilities_in, mode_in, price_in, runs_in_cloud
+from router_service.domain.target import FREE, BackendPolicy, TargetSpec
 from router_service.domain.worker import ModelReport
 from router_service.state.reports import SessionReport
-from service_common.facts.model import Ability, Mode, ModelFacts
+from service_common.facts.model import ModelFacts
 from service_common.vocabulary import Locality, ModelMode, Sensitivity
 
 LOCAL = (Locality.HOST, Locality.PRIVATE)
-ABILITY_NAMES = {Ability.PDF: "files"}
-"""Where the table of facts names an ability otherwise than the router does."""
 
 
 def discovered(policy: BackendPolicy, report: ModelReport, facts: ModelFacts | None) -> TargetSpec:
@@ -30,16 +29,16 @@ def discovered(policy: BackendPolicy, report: ModelReport, facts: ModelFacts | N
     )
     if facts is None:
         return spec
-    names = {ABILITY_NAMES.get(ability, ability.value) for ability in facts.abilities}
     return replace(
         spec,
-        mode=report.mode or (ModelMode.EMBEDDING if facts.mode is Mode.EMBEDDING else ModelMode.CHAT),
+        mode=report.mode or mode_in(facts),
         context_window=facts.context_window,
         max_output=facts.max_output,
-        abilities=spec.abilities | names,
-        price=_price(facts),
+        abilities=spec.abilities | abilities_in(facts),
+        price=price_in(facts),
         embedding_dimensions=facts.dimensions,
-        retires_on=facts.deprecated_on,
+        # A provider's own date of retirement means nothing to what only stands in for it.
+        retires_on=None if policy.simulated else facts.deprecated_on,
     )
 
 
@@ -50,7 +49,7 @@ def merged(spec: TargetSpec, policy: BackendPolicy, sessions: Sequence[SessionRe
     changes: dict[str, Any] = {}
     for report in reports:
         changes |= _reported(report)
-    remote = spec.remote or any(report.remote for report in reports) or _is_ollama_cloud(policy, spec.model)
+    remote = spec.remote or any(report.remote for report in reports) or runs_in_cloud(policy.kind, spec.model)
     changes["remote"] = remote
     changes["abilities"] = spec.abilities | frozenset(ability for report in reports for ability in report.abilities)
     locality = max((session.hello.locality for session in reporting), default=spec.locality)
@@ -62,7 +61,7 @@ def merged(spec: TargetSpec, policy: BackendPolicy, sessions: Sequence[SessionRe
         spec,
         **changes,
         locality=locality,
-        clearance=_clearance(spec, policy, reporting, local=local and locality in LOCAL, remote=remote),
+        clearance=_clearance(policy, reporting, local=local and locality in LOCAL, remote=remote),
         region=spec.region or policy.region or next((s.hello.region for s in reporting if s.hello.region), ""),
         simulated=spec.simulated or policy.simulated or any(session.hello.simulated for session in reporting),
         enabled=spec.enabled and policy.enabled,
@@ -81,9 +80,7 @@ def _reported(report: ModelReport) -> dict[str, Any]:
     return {name: value for name, value in known.items() if value is not None}
 
 
-def _clearance(
-    spec: TargetSpec, policy: BackendPolicy, reporting: Sequence[SessionReport], *, local: bool, remote: bool
-) -> Sensitivity:
+def _clearance(policy: BackendPolicy, reporting: Sequence[SessionReport], *, local: bool, remote: bool) -> Sensitivity:
     """What the configuration allows, or its default; never more than any worker lets through.
 
     A model that runs in the provider's cloud although its backend is a local server never sees confidential data.
@@ -94,19 +91,4 @@ def _clearance(
         allowed = policy.clearance
     if remote:
         allowed = min(allowed, Sensitivity.INTERNAL)
-    if "clearance" in spec.configured:
-        allowed = min(allowed, spec.clearance)
     return min([allowed, *(session.hello.clearance for session in reporting)])
-
-
-def _is_ollama_cloud(policy: BackendPolicy, model: str) -> bool:
-    """Ollama's own names for what it runs in its cloud, in case a worker does not say so."""
-    return policy.kind == "ollama" and (model.endswith("-cloud") or model.partition(":")[2].endswith("cloud"))
-
-
-def _price(facts: ModelFacts) -> Price | None:
-    output = 0 if facts.output_price is None and facts.mode is Mode.EMBEDDING else facts.output_price
-    if facts.input_price is None or output is None:
-        return None
-    cached = facts.input_price if facts.cached_input_price is None else facts.cached_input_price
-    return Price(facts.input_price, output, cached)

@@ -1,5 +1,8 @@
 """What is known of a target: configuration over workers over facts, and the clearance that both sides allow."""
 
+from dataclasses import replace
+from datetime import date
+
 import pytest
 
 from router_service.domain.target import FREE, BackendPolicy, Price
@@ -51,6 +54,14 @@ def test_a_discovered_model_takes_the_facts() -> None:
     assert (target.name, target.mode, target.context_window) == ("a/m", ModelMode.EMBEDDING, 100)
     assert target.price == Price(5, 7, 5)
     assert target.abilities == {"files", "tools", "streaming"}
+
+
+def test_what_stands_in_for_a_retired_model_stays() -> None:
+    """The real model's end is not that of a simulated provider's, also where its worker found the model by itself."""
+    gone = date(2026, 1, 31)
+    facts = ModelFacts("openai", "m", deprecated_on=gone)
+    assert discovered(PLAIN, ModelReport("m"), facts).retires_on == gone
+    assert discovered(replace(PLAIN, simulated=True), ModelReport("m"), facts).retires_on is None
 
 
 @pytest.mark.parametrize(
