@@ -114,12 +114,14 @@ class Deployment:
         self.address = f"127.0.0.1:{(await process.said(SERVING))[1]}"
         return process
 
-    async def worker(self, backend: str, worker_id: str = "", routers: str = "") -> RunningProcess:
+    async def worker(
+        self, backend: str, worker_id: str = "", routers: str = "", patience: float = PATIENCE
+    ) -> RunningProcess:
         """A worker that is attached."""
         arguments = ["provider_workers", "--config", str(self.config), "--backend", backend]
         arguments += ["--router", routers or self.address, "--worker-id", worker_id or f"{backend}-1"]
         process = await self._start(arguments)
-        await process.said(re.compile("attached to the router"))
+        await process.said(re.compile("attached to the router"), patience)
         return process
 
     async def caller(self) -> Caller:

@@ -49,7 +49,7 @@ def completion_arguments(work: Work, settings: BackendSettings) -> Arguments:
     body: Arguments = with_texts(chat_body(work, settings, Dialect(top_k=True, prefill=prefill)))
     if settings.provider in _CONTINUING and body.get("response_format") == {"type": "json_object"}:
         body["response_format"] = _ANY_OBJECT  # litellm drops the plain JSON format for Claude without a word
-    return {**body, **_connection(settings)}
+    return {**body, **_connection(settings, "chat")}
 
 
 def embedding_arguments(work: EmbedWork, settings: BackendSettings) -> Arguments:
@@ -63,7 +63,7 @@ def embedding_arguments(work: EmbedWork, settings: BackendSettings) -> Arguments
         arguments["dimensions"] = work.request.dimensions
     options = passed_through(work.request.provider_options, settings.name)
     _check_options(options, settings.name)
-    return {**arguments, **options, **_connection(settings)}
+    return {**arguments, **options, **_connection(settings, "embed")}
 
 
 def _check_options(options: Arguments, backend: str) -> None:
@@ -74,7 +74,7 @@ def _check_options(options: Arguments, backend: str) -> None:
         raise ProviderFailure(FailureClass.INVALID_REQUEST, said)
 
 
-def _connection(settings: BackendSettings) -> Arguments:
+def _connection(settings: BackendSettings, use: str) -> Arguments:
     """Where to and with which key; litellm's own retries are off, as the router retries."""
     connection: Arguments = {
         "custom_llm_provider": settings.provider,
@@ -84,7 +84,9 @@ def _connection(settings: BackendSettings) -> Arguments:
         "_skip_mcp_handler": True,  # else a request with tools needs the package `mcp`
     }
     if settings.base_url:
-        connection["api_base"] = settings.base_url
+        # of Cohere, litellm wants the whole address of each endpoint
+        whole = settings.provider == "cohere" and "/v2" not in settings.base_url
+        connection["api_base"] = f"{settings.base_url}/v2/{use}" if whole else settings.base_url
     if settings.api_key:
         connection["api_key"] = settings.api_key
     if settings.headers:

@@ -64,7 +64,9 @@ class OllamaBackend:
             names, missing = announced(self._settings.models, listed, discover=self._settings.discover)
             models = [await self._described(name, listed[same_name(name)]) for name in names]
         except ProviderFailure as failure:
-            return self._ailing(f"{failure.failure_class.label}: {failure.message}")
+            strange = failure.http_status == 404 and "base_url" not in failure.message
+            hint = ": is base_url an Ollama's address?" if strange else ""
+            return self._ailing(f"{failure.failure_class.label}: {failure.message}{hint}")
         except ValueError as error:
             return self._ailing(f"{error}: is base_url an Ollama's address?")
         self._models = {same_name(model.model): model for model in models}

@@ -33,7 +33,7 @@ def failing(settings: BackendSettings, locality: Locality, failure: ProviderFail
     """The backend whose list of models could not be had. A server without such a list is not unhealthy for that."""
     models = configured(settings)
     if failure.http_status in (404, 405) and models:
-        said = f"the provider lists no models ({failure.message})"
+        said = f"the provider lists no models ({failure.message}): is base_url right?"
         doubted = tuple(_unlisted(model.model, said) for model in models)
         return BackendDescription(doubted, WorkerState.READY, said, locality=locality)
     if failure.failure_class in (FailureClass.RATE_LIMITED, FailureClass.OVERLOADED):

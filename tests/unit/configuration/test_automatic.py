@@ -55,8 +55,8 @@ def test_no_value_of_a_variable_gets_into_the_text() -> None:
 def test_each_worker_is_given_its_own_variables_alone(facts: FactsTable) -> None:
     """What a backend names is what its worker gets: no key of another provider."""
     backends = loaded(automatic_configuration(EVERYTHING, None, {}), facts).backends
-    assert backends["groq"].variables() == ("GROQ_API_KEY",)
-    assert backends["gemini"].variables() == ("GEMINI_API_KEY",)
+    assert backends["groq"].variables() == ("GROQ_API_KEY", "GROQ_BASE_URL")
+    assert backends["gemini"].variables() == ("GEMINI_API_KEY", "GEMINI_BASE_URL")
     assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"} <= set(backends["bedrock"].variables())
     assert backends["azure"].variables() == ("AZURE_API_BASE", "AZURE_API_KEY", "AZURE_API_VERSION")
 
