@@ -1,5 +1,7 @@
 """Profiles side by side."""
 
+import pytest
+
 from tests.support.decisions import candidate, decision, shown, words
 from trunkline.cli.comparison import Comparison
 from trunkline.cli.rendering.comparison import comparison_json, comparison_screen
@@ -30,6 +32,20 @@ def test_a_profile_under_which_nothing_fits() -> None:
     lines = words(shown(comparison_screen(Comparison({"strict": NONE}, {}))))
     assert "strict nothing fits ask less" in lines
     assert "removed by all: a/big" in lines
+
+
+@pytest.mark.parametrize("width", [100, 60, 40])
+def test_everything_is_there_on_narrow_screens(width: int) -> None:
+    """No line is wider than the screen, and nothing is cut off."""
+    target = "groq/llama-3.3-70b-versatile"
+    made = decision((candidate(target, 0.9),), (), (target,))
+    profiles = ("least_recently_failed", "weighted_by_health", "balanced")
+    lines = shown(comparison_screen(Comparison(dict.fromkeys(profiles, made), {target: 0.74})), width)
+    assert max(map(len, lines)) <= width
+    text = " ".join(words(lines))
+    assert "…" not in text
+    for part in (*profiles, target, "0.90 #1", "$0.0002", "0.74"):
+        assert part in text
 
 
 def test_as_json() -> None:

@@ -105,3 +105,17 @@ def test_summaries_as_table_and_json() -> None:
     assert "strict nobody" in lines
     assert summary_json(served)["total_cost_usd"] == 0.0008
     assert (summary_json(nobody)["latency_ms"], summary_json(nobody)["spread"]) == (None, {})
+
+
+@pytest.mark.parametrize("width", [100, 60, 40])
+def test_everything_is_there_on_narrow_screens(width: int) -> None:
+    """No line is wider than the screen, and nothing is cut off."""
+    sample = Sample("groq/llama-3.3-70b-versatile", True, 0.9, 0.95, 200_000, 2.1, 0.8)
+    lines = shown(
+        strategies_screen([summarise("least_recently_failed", [sample, Sample("", False)])], executed=True), width
+    )
+    assert max(map(len, lines)) <= width
+    text = " ".join(words(lines))
+    assert "…" not in text
+    for part in ("least_recently_failed", "success", "47.5%", "$0.0001", "p95", "0.80", "nothing fits"):
+        assert part in text

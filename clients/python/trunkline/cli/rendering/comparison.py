@@ -3,6 +3,7 @@
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -10,6 +11,7 @@ from trunkline.cli.comparison import Comparison
 from trunkline.cli.rendering import formats
 from trunkline.cli.rendering.as_json import decision_json, milliseconds
 from trunkline.cli.rendering.decision import classification_line
+from trunkline.cli.rendering.fitting import Fitting
 from trunkline.cli.rendering.marks import simulated_line
 
 
@@ -20,7 +22,7 @@ def comparison_screen(comparison: Comparison) -> RenderableType:
     simulated = [entry.target for entry in found if entry is not None and entry.simulated]
     parts: list[RenderableType] = [classification_line(first.classification), Text()]
     if comparison.targets:
-        parts += [_scores(comparison), Text()]
+        parts += [Fitting(_scores(comparison), _scores_folded(comparison)), Text()]
     parts.append(_choices(comparison))
     if comparison.rejected_by_all:
         parts.append(Text(f"removed by all: {', '.join(comparison.rejected_by_all)}", "dim"))
@@ -41,6 +43,23 @@ def _scores(comparison: Comparison) -> Table:
     for target in comparison.targets:
         cells = (cell for profile in comparison.decisions for cell in _score(comparison, profile, target))
         grid.add_row(target, *cells, *_expected(comparison, target))
+    return grid
+
+
+def _scores_folded(comparison: Comparison) -> Table:
+    """The same for narrow screens: the scores stand below each target."""
+    grid = Table.grid()
+    grid.add_column(overflow="fold")
+    for target in comparison.targets:
+        quality, cost, latency = _expected(comparison, target)
+        grid.add_row(Text.assemble((target, "bold"), f"  {cost}, {latency}, quality {quality}"))
+        cells = (
+            Text(f"{profile} ").append_text(
+                Text(" ").join(cell for cell in _score(comparison, profile, target) if cell)
+            )
+            for profile in comparison.decisions
+        )
+        grid.add_row(Padding(Text(", ").join(cells), (0, 0, 0, 2)))
     return grid
 
 
@@ -68,8 +87,8 @@ def _expected(comparison: Comparison, target: str) -> tuple[Text, Text, Text]:
 def _choices(comparison: Comparison) -> Table:
     """A line per profile: whom it chooses, and what that costs."""
     grid = Table.grid(padding=(0, 2))
-    for _ in range(2):
-        grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
     grid.add_column()
     for profile, decision in comparison.decisions.items():
         choice = comparison.choice(profile)

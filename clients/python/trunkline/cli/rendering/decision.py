@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.measure import Measurement
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from trunkline.cli.rendering import formats
+from trunkline.cli.rendering.fitting import Fitting
 from trunkline.cli.rendering.funnel import funnel
 from trunkline.cli.rendering.marks import simulated_line
 from trunkline.decisions import Candidate, Classification, Decision, Rejection
@@ -22,23 +22,6 @@ _FLAGS = {
     "max_output_tokens": "--max-tokens",
 }
 _LIMIT = re.compile(rf"\b({'|'.join(_FLAGS)})\b(?= \d)")
-
-
-class _Fitting:
-    """The first of several forms that fits the width; the last where none does."""
-
-    def __init__(self, *forms: RenderableType) -> None:
-        """Take the forms, the widest first."""
-        self._forms = forms
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Show it; how Rich asks for it."""
-        *wider, narrowest = self._forms
-        for form in wider:
-            if Measurement.get(console, options.update(width=10_000), form).maximum <= options.max_width:
-                yield form
-                return
-        yield narrowest
 
 
 def decision_summary(decision: Decision) -> RenderableType:
@@ -62,9 +45,9 @@ def decision_explained(decision: Decision) -> RenderableType:
     targets = [entry.target for entry in decision.candidates] + [entry.target for entry in decision.rejections]
     width = max(map(len, targets), default=0)
     if decision.candidates:
-        parts.append(_Fitting(_candidates(decision, width), _candidates_folded(decision)))
+        parts.append(Fitting(_candidates(decision, width), _candidates_folded(decision)))
     if decision.rejections:
-        parts.append(_Fitting(_rejections(decision.rejections, width), _rejections_folded(decision.rejections)))
+        parts.append(Fitting(_rejections(decision.rejections, width), _rejections_folded(decision.rejections)))
     if not decision.plan:  # then the warnings name the nearest relaxation: the last thing to read
         parts += [Text(), *_warnings(decision)]
     return Group(*parts, *_simulated(decision))

@@ -4,34 +4,57 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from trunkline.cli.rendering import formats
 from trunkline.cli.rendering.as_json import milliseconds
+from trunkline.cli.rendering.fitting import Fitting
 from trunkline.cli.strategies.summary import Summary
 from trunkline.money import to_dollars
 
 
 def strategies_screen(summaries: Sequence[Summary], *, executed: bool) -> RenderableType:
     """A row per profile with its figures, and below whom each chooses."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("profile")
-    for head in ("success", "first try", "cost", "time", "p95", "quality", "nothing fits"):
-        table.add_column(head, justify="right", no_wrap=True)
-    best = _best(summaries)
-    for summary in summaries:
-        table.add_row(*(Text(cell, "green" if (summary.profile, head) in best else "") for head, cell in _row(summary)))
     spread = Table.grid(padding=(0, 2))
     spread.add_column(no_wrap=True)
-    spread.add_column()
+    spread.add_column(overflow="fold")
     for summary in summaries:
         shares = (f"{target} {share:.0%}" for target, share in summary.spread.items())
         spread.add_row(summary.profile, Text(", ".join(shares) or "nobody", "dim"))
     words = "answered by" if executed else "chosen first"
     kind = "measured" if executed else "expected; nothing was sent"
     note = Text(f"{kind}; cost is the mean of a request, success counts the plan's fallbacks", "dim")
-    return Group(table, Text(), Text(words, "dim"), spread, Text(), note)
+    return Group(Fitting(_table(summaries), _folded(summaries)), Text(), Text(words, "dim"), spread, Text(), note)
+
+
+def _table(summaries: Sequence[Summary]) -> Table:
+    """A row per profile."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("profile")
+    for head, _ in _row(summaries[0])[1:]:
+        table.add_column(head, justify="right", no_wrap=True)
+    best = _best(summaries)
+    for summary in summaries:
+        table.add_row(*(Text(cell, "green" if (summary.profile, head) in best else "") for head, cell in _row(summary)))
+    return table
+
+
+def _folded(summaries: Sequence[Summary]) -> Table:
+    """The same for narrow screens: the figures stand below each profile."""
+    grid = Table.grid()
+    grid.add_column()
+    best = _best(summaries)
+    for summary in summaries:
+        figures = [
+            Text(f"{head} {cell}", "green" if (summary.profile, head) in best else "")
+            for head, cell in _row(summary)[1:]
+            if cell
+        ]
+        grid.add_row(Text(summary.profile, "bold"))
+        grid.add_row(Padding(Text(", ").join(figures), (0, 0, 0, 2)))
+    return grid
 
 
 def _row(summary: Summary) -> list[tuple[str, str]]:
