@@ -62,7 +62,7 @@ class AttemptMachine:
     _running: dict[int, _Running] = field(default_factory=dict)
     _scheduled: tuple[float, Start] | None = None
     _number: int = 0
-    _spent: int = 0
+    _made: int = 0
     _winner: int | None = None
     _shown: bool = False
     _tool_call_shown: bool = False
@@ -97,9 +97,9 @@ class AttemptMachine:
         running = self._running[number]
         target = self._targets[running.start.target]
         target.attempts += 1
-        self._spent += 1
+        self._made += 1
         running.first_token_by = now + self._first_token_share(target.planned, now)
-        if self.limits.hedge and target.planned.hedge_after is not None and self._spent == 1:
+        if self.limits.hedge and target.planned.hedge_after is not None and self._made == 1:
             running.hedge_at = now + target.planned.hedge_after
 
     def refused(self, number: int, now: float, retry_after: float | None = None) -> list[Instruction]:
@@ -191,12 +191,15 @@ class AttemptMachine:
     def _first_token_share(self, target: PlannedTarget, now: float) -> float:
         """Seconds until the first token: the target's own limit, but while another is left at most half the time.
 
-        Halving leaves half of the remaining time to those that follow, so that a fallback always has time. An answer
+        Halving leaves half of the remaining time to those that follow, so that a fallback always has time. Where none
+        follows, a limit that was only learned would give up for nothing: the profile's own limits count. An answer
         that flows is under the idle limit and the call's deadline alone.
         """
         left = max(0.0, self.deadline - now)
-        share = left / 2 if self._candidates() else left
-        return min(target.first_token_limit, self.limits.per_attempt_timeout, share)
+        if self._candidates():
+            return min(target.first_token_limit, self.limits.per_attempt_timeout, left / 2)
+        configured = self.limits.first_token_timeout
+        return min(left, self.limits.per_attempt_timeout, left if configured is None else configured)
 
     # ------------------------------------------------------------------------------------------ after a failure
 
@@ -220,7 +223,7 @@ class AttemptMachine:
             return
         if not policy.costs_attempt:
             target.attempts -= 1
-            self._spent -= 1
+            self._made -= 1
             return
         self._last_failure = failure
         if failure.retry_after is not None:
@@ -238,7 +241,7 @@ class AttemptMachine:
         else:
             allowed = policy.retry
             wait = max(wait, self._backoff(target.attempts, failure.failure_class))
-        within_limits = target.attempts <= self.limits.retries_per_target and self._spent < self.limits.total
+        within_limits = target.attempts <= self.limits.retries_per_target and self._made < self.limits.total
         if not allowed or not within_limits or now + wait >= self.deadline:
             return []
         return self._schedule(now, wait, Start(0, start.target, AttemptKind.RETRY, failure, start.prefill))
@@ -292,7 +295,7 @@ class AttemptMachine:
             return []
         target = self._choose()
         if target is not None:
-            kind = AttemptKind.FALLBACK if self._spent else AttemptKind.FIRST
+            kind = AttemptKind.FALLBACK if self._made else AttemptKind.FIRST
             return [self._launch(Start(0, target.name, kind, failure, self._continuing))]
         if self._continuing:
             return self._cannot_continue(now, failure)
@@ -304,7 +307,7 @@ class AttemptMachine:
     def _candidates(self) -> list[PlannedTarget]:
         """Targets that may be tried next, in plan order."""
         tried = sum(1 for target in self._targets.values() if target.attempts)
-        within_limits = self._spent < self.limits.total and tried < self.limits.targets
+        within_limits = self._made < self.limits.total and tried < self.limits.targets
         return [
             target.planned
             for target in self._targets.values()
@@ -317,7 +320,7 @@ class AttemptMachine:
     def _sit_out(self, now: float, failure: Failure | None) -> list[Instruction]:
         """No other target is left: wait for the one that may be used soonest, if limits and deadline allow."""
         waiting = [(t.available_at, t.planned.name) for t in self._targets.values() if t.available_at is not None]
-        if not waiting or self._spent >= self.limits.total or min(waiting)[0] >= self.deadline:
+        if not waiting or self._made >= self.limits.total or min(waiting)[0] >= self.deadline:
             return self._fail(failure)
         at, name = min(waiting)
         self._targets[name].available_at = None
@@ -357,5 +360,5 @@ class AttemptMachine:
         self._done = True
         final = self._last_failure or failure
         times = [target.available_at for target in self._targets.values() if target.available_at is not None]
-        reason = FailReason.FAILED if self._spent else FailReason.NOTHING_STARTED
+        reason = FailReason.FAILED if self._made else FailReason.NOTHING_STARTED
         return [*self._cancel_running(CALL_OVER), FailCall(reason, final, min(times, default=None))]

@@ -210,6 +210,15 @@ def test_the_time_to_the_first_token_leaves_time_for_a_fallback() -> None:
     assert m.wake_at == pytest.approx(5.0)
 
 
+def test_a_learned_limit_counts_only_where_another_target_follows() -> None:
+    """Giving up a slow target early is for the sake of a fallback; the last one gets the time that is left."""
+    slow = PlannedTarget("a/m", "a", first_token_limit=2.0)
+    alone, followed = machine((slow,), deadline=50.0), machine((slow, B), deadline=50.0)
+    for m, limit in ((alone, 50.0), (followed, 2.0)):
+        m.started(start_of(m.begin(0.0)).number, 0.0)
+        assert m.wake_at == pytest.approx(limit)
+
+
 def test_an_answer_that_flows_is_not_cut() -> None:
     """Once tokens come, only the idle limit and the call's deadline count."""
     m = machine(limits=AttemptLimits(per_attempt_timeout=3.0, idle_timeout=10.0))
