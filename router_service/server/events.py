@@ -62,6 +62,7 @@ def completed_message(event: events.Completed) -> router_pb.Completed:
 def embedding_response(event: events.Completed) -> router_pb.EmbedResponse:
     """The worker's vectors with how the call went."""
     response = router_pb.EmbedResponse.FromString(event.body)
+    response.ClearField("attempts")
     response.target = event.target
     response.usage.CopyFrom(usage_message(event.usage))
     response.cost_nanodollars = event.cost

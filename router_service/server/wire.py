@@ -28,3 +28,8 @@ def timestamp(moment: datetime) -> Timestamp:
 def optional_timestamp(moment: datetime | None) -> Timestamp | None:
     """As `timestamp`; None stays None."""
     return None if moment is None else timestamp(moment)
+
+
+def shortened(text: str, most: int) -> str:
+    """`text` with at most `most` characters, and a mark where some were cut off."""
+    return text if len(text) <= most else text[: most - 3] + "..."

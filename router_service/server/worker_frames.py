@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError
 
 from router_service.contracts.dispatch import AttemptOrder
 from router_service.domain.attempt import Answer, Failure, Usage
@@ -15,6 +16,7 @@ from router_service.server.wire import NANO, duration
 from service_common.clock import Clock
 from service_common.failures import FailureClass
 from service_common.vocabulary import FinishReason, Locality, ModelMode, Operation, Sensitivity, WorkerState
+from trunkline.router.v1 import router_service_pb2 as router_pb
 from trunkline.types.v1 import chat_pb2, target_pb2
 from trunkline.worker.v1 import worker_service_pb2 as pb
 
@@ -23,6 +25,13 @@ LARGEST_INLINE_BODY = 60 * 1024
 """Bytes of a request's body that still travel in the dispatch; larger ones are fetched beside the link."""
 LONGEST_MESSAGE = 1_000
 """Characters of a failure's message."""
+MOST_TOKENS = 2**31
+"""Tokens of one attempt. Like the two bounds below: who says more is taken to mean this, so that no sum, cost or time
+grows beyond what a message can hold."""
+MOST_NANODOLLARS = 10**14
+"""For 1,000,000 tokens."""
+LONGEST_WAIT = 7 * 24 * 3600.0
+"""Seconds."""
 BODY_OPERATIONS = frozenset({Operation.COMPLETE, Operation.EMBED})
 
 
@@ -103,9 +112,24 @@ def heartbeat_of(heartbeat: pb.Heartbeat) -> WorkerHeartbeat:
     )
 
 
-def seconds_of(value: Duration) -> float:
-    """A Duration in seconds."""
-    return value.seconds + value.nanos / NANO
+def wait_of(value: Duration) -> float:
+    """How long to wait in seconds: 0 to `LONGEST_WAIT`."""
+    return min(max(0.0, value.seconds + value.nanos / NANO), LONGEST_WAIT)
+
+
+def checked_result(order: AttemptOrder, finished: Finished) -> Finished | Failed:
+    """`finished`; a failure where vectors were asked for and it does not hold one for each input."""
+    if order.operation is not Operation.EMBED:
+        return finished
+    wanted = len(router_pb.EmbedRequest.FromString(order.body).inputs)
+    try:
+        found = len(router_pb.EmbedResponse.FromString(finished.body).embeddings)
+    except DecodeError:
+        return Failed(Failure(FailureClass.STREAM_BROKEN, "the worker's result cannot be read"), finished.usage)
+    if found == wanted:
+        return finished
+    said = f"the worker sent {found} vectors for {wanted} texts"
+    return Failed(Failure(FailureClass.STREAM_BROKEN, said), finished.usage)
 
 
 def signal_of(event: pb.AttemptEvent) -> AttemptSignal | UploadedResult | None:
@@ -145,7 +169,8 @@ def _model_of(fact: target_pb2.ModelFacts) -> ModelReport:
         cached = fact.input_price_nanodollars
         if fact.HasField("cached_input_price_nanodollars"):
             cached = fact.cached_input_price_nanodollars
-        price = Price(fact.input_price_nanodollars, fact.output_price_nanodollars, cached)
+        stated = (fact.input_price_nanodollars, fact.output_price_nanodollars, cached)
+        price = Price(*(min(max(0, one), MOST_NANODOLLARS) for one in stated))
     return ModelReport(
         model=fact.model,
         mode=_word(ModelMode, fact.mode, None),
@@ -168,20 +193,24 @@ def _rate_limit_of(status: pb.RateLimitStatus) -> RateLimitStatus:
         remaining_tokens=known("remaining_tokens"),
         limit_requests=known("limit_requests"),
         limit_tokens=known("limit_tokens"),
-        requests_reset=seconds_of(status.requests_reset) if status.HasField("requests_reset") else None,
-        tokens_reset=seconds_of(status.tokens_reset) if status.HasField("tokens_reset") else None,
+        requests_reset=wait_of(status.requests_reset) if status.HasField("requests_reset") else None,
+        tokens_reset=wait_of(status.tokens_reset) if status.HasField("tokens_reset") else None,
     )
 
 
 def _usage_of(usage: chat_pb2.Usage) -> Usage:
-    """Tokens as the worker counts them; below 0 is 0."""
+    """Tokens as the worker counts them, each 0 to `MOST_TOKENS`."""
     return Usage(
-        max(0, usage.input_tokens),
-        max(0, usage.output_tokens),
-        max(0, usage.cached_input_tokens),
-        max(0, usage.reasoning_tokens),
+        _tokens(usage.input_tokens),
+        _tokens(usage.output_tokens),
+        _tokens(usage.cached_input_tokens),
+        _tokens(usage.reasoning_tokens),
         usage.estimated,
     )
+
+
+def _tokens(count: int) -> int:
+    return min(max(0, count), MOST_TOKENS)
 
 
 def _tool_call_of(delta: chat_pb2.ToolCallDelta) -> ToolCallDelta:
@@ -203,7 +232,7 @@ def _failed_of(failed: pb.Failed) -> Failed:
         failure_class=_word(FailureClass, failed.failure_class, FailureClass.UNAVAILABLE),
         message=failed.message[:LONGEST_MESSAGE],
         http_status=failed.http_status,
-        retry_after=max(0.0, seconds_of(failed.retry_after)) if failed.HasField("retry_after") else None,
+        retry_after=wait_of(failed.retry_after) if failed.HasField("retry_after") else None,
         backend_wide=failed.backend_wide,
     )
     return Failed(failure, _usage_of(failed.usage) if failed.HasField("usage") else None)

@@ -8,20 +8,23 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from router_service.dispatch.bodies import UploadTooLarge
 from router_service.dispatch.link import UnknownBackend, WorkerLink, WrongSequence
 from router_service.dispatch.registry import UnknownAttempt
 from router_service.dispatch.sessions import StaleHello, WorkerSession
-from router_service.server.wire import duration
+from router_service.domain.signals import Finished
+from router_service.server.wire import duration, shortened
 from router_service.server.worker_frames import (
     BadFrame,
     UploadedResult,
+    checked_result,
     heartbeat_of,
     hello_of,
     models_of,
-    seconds_of,
     signal_of,
+    wait_of,
 )
 from router_service.server.worker_outbox import WorkerOutbox
 from service_common.clock import Clock
@@ -34,10 +37,14 @@ CHUNK = 64 * 1024
 HELLO_TIMEOUT = 10.0
 """Seconds in which a worker that opened a stream must have said hello."""
 
+LONGEST_REFUSAL = 1_000
+"""Characters; a status travels in headers, of which many clients accept 8 KiB."""
+
 Context = grpc.aio.ServicerContext[Any, Any]
 
 STATUS: dict[type[Exception], grpc.StatusCode] = {
     BadFrame: grpc.StatusCode.INVALID_ARGUMENT,
+    DecodeError: grpc.StatusCode.INVALID_ARGUMENT,
     WrongSequence: grpc.StatusCode.INVALID_ARGUMENT,
     UnknownBackend: grpc.StatusCode.FAILED_PRECONDITION,
     StaleHello: grpc.StatusCode.ABORTED,
@@ -84,7 +91,7 @@ class WorkerServicer(pb_grpc.WorkerServiceServicer):
             await asyncio.gather(reader, return_exceptions=True)
         if outbox.failure is not None:
             status = STATUS.get(type(outbox.failure), grpc.StatusCode.INTERNAL)
-            await context.abort(status, str(outbox.failure))
+            await context.abort(status, shortened(str(outbox.failure), LONGEST_REFUSAL))
 
     async def FetchBody(self, request: pb.FetchBodyRequest, context: Context) -> AsyncIterator[pb.FetchBodyResponse]:
         """The body of a dispatch, in pieces."""
@@ -186,7 +193,7 @@ class WorkerServicer(pb_grpc.WorkerServiceServicer):
             self._link.models_changed(session, models_of(frame.targets_changed.models))
         elif kind == "cooldown":
             cooldown = frame.cooldown
-            self._link.cool_down(session, cooldown.model, max(0.0, seconds_of(cooldown.duration)), cooldown.reason)
+            self._link.cool_down(session, cooldown.model, wait_of(cooldown.duration), cooldown.reason)
         elif kind == "hello":
             raise BadFrame("hello came again: only the first frame of a stream may be hello")
 
@@ -195,5 +202,8 @@ class WorkerServicer(pb_grpc.WorkerServiceServicer):
         if isinstance(signal, UploadedResult):
             body = self._link.deliver_uploaded(session, event.attempt_id)
             signal = None if body is None else replace(signal.finished, body=body)
+        if isinstance(signal, Finished):
+            attempt = session.attempts.get(event.attempt_id)
+            signal = signal if attempt is None else checked_result(attempt.order, signal)
         if signal is not None:
             self._link.deliver(session, event.attempt_id, signal)

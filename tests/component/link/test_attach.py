@@ -76,6 +76,33 @@ async def test_a_model_that_is_not_configured_is_not_routed_to(router: LinkServe
         assert list(router.table.snapshot().targets) == ["a/m", "a/n"]
 
 
+async def test_bytes_that_are_no_frame_end_the_session_as_the_workers_mistake(
+    router: LinkServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """INVALID_ARGUMENT, its attempts fail over, and the log holds no traceback."""
+    async with scripted_worker(router.address) as worker:
+        attach: Any = worker.channel.stream_stream("/trunkline.worker.v1.WorkerService/Attach")
+        worker.call = call = attach(metadata=worker.metadata)
+        await call.write(pb.AttachRequest(frames=[pb.WorkerFrame(hello=hello_frame())]).SerializeToString())
+        await until(lambda: len(router.link.sessions) == 1)
+        attempt = router.start("a/m")
+        await call.write(b"\xff" * 9)
+        (last,) = await attempt.read()
+        assert isinstance(last, Failed)
+        assert (await worker.status())[0] is grpc.StatusCode.INVALID_ARGUMENT
+        assert not router.link.sessions
+        assert "Traceback" not in caplog.text
+
+
+async def test_a_refusal_fits_the_headers_that_carry_it(router: LinkServer) -> None:
+    """However long the name that is wrong: a status over 8 KiB would arrive as RESOURCE_EXHAUSTED."""
+    async with scripted_worker(router.address) as worker:
+        await worker.send(pb.WorkerFrame(hello=hello_frame(backend="b" * 30_000)))
+        code, details = await worker.status()
+        assert code is grpc.StatusCode.FAILED_PRECONDITION
+        assert details.startswith("the configuration has no backend")
+
+
 async def test_the_first_frame_must_be_hello(router: LinkServer) -> None:
     """A stream that begins otherwise is ended with INVALID_ARGUMENT."""
     async with scripted_worker(router.address) as worker:

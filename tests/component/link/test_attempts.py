@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from router_service.domain.attempt import Failure, Usage
 from router_service.domain.events import ReasoningDelta, TextDelta, ToolCallDelta
 from router_service.domain.signals import Failed, Finished, Responded
+from router_service.server.decisions import attempt_message
+from router_service.server.worker_frames import LONGEST_WAIT
 from service_common.deadline import Deadline
 from service_common.failures import FailureClass
 from service_common.vocabulary import Operation, TargetState
@@ -22,6 +26,7 @@ from tests.support.scripted_worker import (
     scripted_worker,
     until,
 )
+from trunkline.router.v1.router_service_pb2 import Embedding, EmbedRequest, EmbedResponse
 from trunkline.types.v1 import attempt_pb2, chat_pb2
 from trunkline.worker.v1 import worker_service_pb2 as pb
 
@@ -212,21 +217,74 @@ async def test_a_body_is_given_to_nobody_else(router: LinkServer, worker: Script
     assert await fetch(worker.session_id, worker.metadata) is grpc.StatusCode.NOT_FOUND
 
 
+def embedding_of(*texts: str) -> dict[str, Any]:
+    """An order for the vectors of these texts."""
+    return {"operation": Operation.EMBED, "body": EmbedRequest(inputs=texts).SerializeToString()}
+
+
+def vectors(*dimensions: int) -> bytes:
+    """A result with one vector of each length."""
+    return EmbedResponse(embeddings=[Embedding(values=[1.0] * length) for length in dimensions]).SerializeToString()
+
+
 async def test_a_large_result_is_uploaded_beside_the_link(router: LinkServer, worker: ScriptedWorker) -> None:
     """An embedding of 1 MiB comes by UploadBody and is part of the last signal."""
-    attempt = router.start("a/m", operation=Operation.EMBED)
-    chunk = bytes(64 * 1024)
+    attempt = router.start("a/m", **embedding_of("text"))
+    body = vectors(MIB // 4)
 
     def pieces() -> list[pb.UploadBodyRequest]:
-        head = pb.UploadBodyRequest(session_id=worker.session_id, attempt_id=attempt.attempt_id, chunk=chunk)
-        return [head, *(pb.UploadBodyRequest(chunk=chunk) for _ in range(15))]
+        chunks = [body[start : start + 64 * 1024] for start in range(0, len(body), 64 * 1024)]
+        head = pb.UploadBodyRequest(session_id=worker.session_id, attempt_id=attempt.attempt_id, chunk=chunks[0])
+        return [head, *(pb.UploadBodyRequest(chunk=chunk) for chunk in chunks[1:])]
 
     uploaded = await worker.stub.UploadBody(iter(pieces()), metadata=worker.metadata)
-    assert uploaded.size == MIB
+    assert uploaded.size == len(body) > MIB
     await worker.report(attempt.attempt_id, finished=pb.Finished(body_uploaded=True))
     (last,) = await attempt.read()
     assert isinstance(last, Finished)
-    assert last.body == bytes(MIB)
+    assert last.body == body
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\xff", vectors(3), vectors(3, 3, 3)])
+async def test_vectors_that_do_not_fit_the_texts_are_no_answer(
+    router: LinkServer, worker: ScriptedWorker, body: bytes
+) -> None:
+    """None, too few, too many and garbage fail the attempt, so that another target may serve; the session goes on."""
+    attempt = router.start("a/m", **embedding_of("one", "two"))
+    await worker.report(attempt.attempt_id, finished=pb.Finished(body=body))
+    (last,) = await attempt.read()
+    assert isinstance(last, Failed)
+    assert last.failure.failure_class is FailureClass.STREAM_BROKEN
+    assert [session.lost for session in router.link.sessions] == [False]
+
+
+BEYOND = 2**63 - 1
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        {
+            "finished": pb.Finished(
+                usage=chat_pb2.Usage(input_tokens=BEYOND, output_tokens=BEYOND, cached_input_tokens=BEYOND)
+            )
+        },
+        {"failed": pb.Failed(retry_after=Duration(seconds=BEYOND), usage=chat_pb2.Usage(input_tokens=BEYOND))},
+        {"failed": pb.Failed(retry_after=Duration(seconds=-BEYOND), backend_wide=True)},
+    ],
+)
+async def test_a_worker_that_exaggerates_does_no_harm(
+    router: LinkServer, worker: ScriptedWorker, last: dict[str, Any]
+) -> None:
+    """Costs and waits beyond all bounds would fit no message, and no table could be shown any more."""
+    attempt = router.start("a/m")
+    await worker.report(attempt.attempt_id, **last)
+    await attempt.read()
+    assert attempt.record is not None
+    assert attempt_message(attempt.record).ByteSize()
+    assert 0 <= attempt.record.outcome.cost < 10**15
+    failure = attempt.record.outcome.failure
+    assert failure is None or 0 <= (failure.retry_after or 0) <= LONGEST_WAIT
 
 
 async def test_a_result_that_never_came_is_a_broken_stream(router: LinkServer, worker: ScriptedWorker) -> None:
