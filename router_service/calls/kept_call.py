@@ -147,8 +147,7 @@ def _merged(events: Iterable[CallEvent]) -> Iterable[CallEvent]:
     pieces: list[str] = []
     head: TextDelta | ReasoningDelta | None = None
     for event in events:
-        if head is not None and type(event) is type(head):
-            assert isinstance(event, TextDelta | ReasoningDelta)
+        if isinstance(event, TextDelta | ReasoningDelta) and type(event) is type(head):
             pieces.append(event.text)
             continue
         if head is not None:

@@ -28,9 +28,9 @@ RETIREMENT_NOTICE = timedelta(days=30)
 """How long before a model's retirement decisions warn of it."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Question:
-    """Everything that one decision is made of; nothing changes it."""
+    """Everything that one decision is made of."""
 
     request: Request
     classification: Classification

@@ -30,9 +30,8 @@ class Ballot:
 def count(ballots: Sequence[Ballot]) -> tuple[list[Candidate], tuple[Rejection, ...], tuple[Vote, ...]]:
     """The common order, the targets that no profile admits, and each profile's vote.
 
-    The target with the most weight of first choices leads; the rest follow by their weighted Borda count
-    (see `_points`). A
-    candidate's score is that count, 0..1, and its scorers are the profiles.
+    The target with the most weight of first choices leads; the rest follow by their weighted Borda count (see
+    `_points`). A candidate's score is that count, 0..1, and its scorers are the profiles.
     """
     votes = tuple(Vote(ballot.profile, ballot.weight, ballot.ordered[0].target) for ballot in ballots if ballot.ordered)
     first: dict[str, float] = {}

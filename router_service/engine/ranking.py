@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import repeat
+from math import isnan
 from operator import add, itemgetter
 from typing import Any
 
@@ -56,9 +57,9 @@ def rank(
 
 def _check_numbers(totals: list[float], columns: Sequence[Sequence[float]], profile: ReadyProfile) -> None:
     """Cut what rounding put above 1, and refuse values that are no numbers: they spread into the totals."""
-    if sum(totals) != sum(totals):
+    if isnan(sum(totals)):
         for scorer, values in zip(profile.scorers, columns, strict=True):
-            if any(value != value for value in values):
+            if any(map(isnan, values)):
                 raise PluginMistake(f'the scorer "{scorer.name}" gave a value that is not a number')
     if totals and max(totals) > 1.0:
         totals[:] = [min(1.0, total) for total in totals]

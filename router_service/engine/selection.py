@@ -42,7 +42,7 @@ class Selector:
         """The targets that the request is about; with nothing asked for, all that are for its use."""
         model = request.options.model
         if not model:
-            return self._every(request, snapshot, last_resort)
+            return self._every(request, snapshot)
         names, chain = self._named(model, snapshot)
         warnings: list[str] = []
         for name in names:
@@ -72,7 +72,7 @@ class Selector:
             return names, (model, *(name for name in chain if name != model))
         return names, chain
 
-    def _every(self, request: Request, snapshot: TableSnapshot, last_resort: str) -> Selection:
+    def _every(self, request: Request, snapshot: TableSnapshot) -> Selection:
         mode = ModelMode.EMBEDDING if request.operation is Operation.EMBED else ModelMode.CHAT
         catalogue = self._catalogue
         configured = catalogue.targets

@@ -88,11 +88,6 @@ class PluginRegistry:
         """
         return self.entry(kind, name).settings_model
 
-    def kind_of(self, name: str) -> PluginKind | None:
-        """The kind of the plugin that has this name; None: there is none."""
-        found = self._entries.get(name)
-        return None if found is None else found.kind
-
     def classifier(self, name: str, settings: Mapping[str, Any]) -> Classifier:
         """A classifier with its settings, found by name in `settings`."""
         return cast(Classifier, self._build(PluginKind.CLASSIFIER, name, settings))

@@ -20,8 +20,6 @@ MEASURED = frozenset({Operation.COMPLETE, Operation.EMBED})
 
 OFFLINE = "offline: true, and it is neither on its worker's host nor in a private network"
 
-OPEN_CIRCUITS = (CircuitState.OPEN, CircuitState.PROBING)
-
 
 @dataclass(frozen=True, slots=True)
 class Standing:
