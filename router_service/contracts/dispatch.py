@@ -11,6 +11,9 @@ from router_service.domain.target import TargetSpec
 from service_common.deadline import Deadline
 from service_common.vocabulary import AttemptKind, Operation, Sensitivity
 
+LONGEST_PREFILL = 60 * 1024
+"""Bytes of an answer that can still be continued: more does not fit into the message that begins an attempt."""
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptOrder:
@@ -20,7 +23,7 @@ class AttemptOrder:
         body: the caller's serialised request, as it came.
         deadline: end of the attempt.
         first_token_timeout, idle_timeout: seconds.
-        prefill: text of the answer so far, to be continued; empty: from the start.
+        prefill: text of the answer so far, to be continued, at most LONGEST_PREFILL; empty: from the start.
         input_tokens: estimate, for the usage of attempts that report none; `output_tokens`: as expected.
         replaced: why the previous attempt failed.
         circuit_waived: it is made although the target's circuit is open, because every one is.

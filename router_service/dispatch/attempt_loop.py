@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequen
 from dataclasses import dataclass, field
 from random import Random
 
-from router_service.contracts.dispatch import AttemptOrder, Dispatcher, Refusal, RunningAttempt
+from router_service.contracts.dispatch import LONGEST_PREFILL, AttemptOrder, Dispatcher, Refusal, RunningAttempt
 from router_service.contracts.engine import Hop
 from router_service.contracts.recording import AttemptRecording, CallRecording
 from router_service.dispatch.attempt_machine import AttemptMachine
@@ -91,6 +91,7 @@ class AttemptLoop:
     _at_capacity: bool = False
     _answer: tuple[AttemptRecord, Finished] | None = None
     _shown: list[str] = field(default_factory=list)
+    _shown_bytes: int = 0
     _seam: SeamCleaner | None = None
     _error: RouterError | None = None
 
@@ -191,8 +192,15 @@ class AttemptLoop:
             pieces = self._seam.clean(delta)
         for piece in pieces:
             if self.call.recovery in CONTINUING and isinstance(piece, TextDelta):
-                self._shown.append(piece.text)
+                self._keep(piece.text)
             yield piece
+
+    def _keep(self, text: str) -> None:
+        """Keep what was shown until it is too long to be continued."""
+        self._shown.append(text)
+        self._shown_bytes += len(text.encode("utf-8", "replace"))
+        if self._shown_bytes > LONGEST_PREFILL:
+            self._machine.outgrown()
 
     def _settled(self, attempt: RunningAttempt) -> AttemptRecord:
         record = attempt.record
@@ -290,6 +298,7 @@ class AttemptLoop:
     def _reset(self, failed_target: str, *, restart: bool) -> StreamReset:
         if restart:
             self._shown.clear()
+            self._shown_bytes = 0
             self._seam = None
         return StreamReset(restart, failed_target, sum(map(len, self._shown)))
 

@@ -65,7 +65,7 @@ class AttemptMachine:
     _made: int = 0
     _winner: int | None = None
     _shown: bool = False
-    _tool_call_shown: bool = False
+    _not_to_continue: bool = False
     _continuing: bool = False
     _failed_target: str = ""
     _min_context: int = 0
@@ -122,11 +122,15 @@ class AttemptMachine:
         running.first_token_by = running.hedge_at = None
         running.silent_by = now + self.limits.idle_timeout
         self._shown = True
-        self._tool_call_shown = self._tool_call_shown or tool_call
+        self._not_to_continue = self._not_to_continue or tool_call
         if self._winner == number:
             return []
         self._winner = number
         return self._cancel_running(SUPERSEDED, but=number)
+
+    def outgrown(self) -> None:
+        """More was shown than a target can be given to continue."""
+        self._not_to_continue = True
 
     def resumed(self, now: float) -> None:
         """The caller reads again after a pause in which nothing could arrive: silence counts from now."""
@@ -259,7 +263,7 @@ class AttemptMachine:
         self._failed_target = start.target
         if self.recovery is StreamRecovery.FAIL or not POLICIES[failure.failure_class].fall_back:
             return self._fail(failure)
-        if self.recovery is StreamRecovery.RESET or self._tool_call_shown:
+        if self.recovery is StreamRecovery.RESET or self._not_to_continue:
             if self.recovery is StreamRecovery.CONTINUE:
                 return self._fail(failure)
             return self._restart(now, failure, retry=start)
@@ -278,7 +282,7 @@ class AttemptMachine:
 
     def _restart(self, now: float, failure: Failure | None, retry: Start | None = None) -> list[Instruction]:
         """Void what was shown and begin anew, on the next target or once more on the same."""
-        self._shown = self._tool_call_shown = self._continuing = False
+        self._shown = self._not_to_continue = self._continuing = False
         again = Start(0, retry.target, AttemptKind.RETRY, failure, prefill=False) if retry else None
         following = self._retry(again, failure, now) if again and failure else []
         if not following and self._scheduled is None:

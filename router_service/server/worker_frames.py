@@ -143,7 +143,7 @@ def signal_of(event: pb.AttemptEvent) -> AttemptSignal | UploadedResult | None:
 def dispatch_frame(attempt_id: int, order: AttemptOrder, credit: int, clock: Clock) -> pb.RouterFrame:
     """The frame that gives a worker an attempt, with the time that is left now."""
     body = order.body if order.operation in BODY_OPERATIONS else b""
-    inline = len(body) + len(order.prefill) <= LARGEST_INLINE_BODY
+    inline = len(body) + len(order.prefill.encode()) <= LARGEST_INLINE_BODY
     return pb.RouterFrame(
         dispatch=pb.Dispatch(
             attempt_id=attempt_id,

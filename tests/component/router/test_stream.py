@@ -142,6 +142,27 @@ async def test_continue_or_reset_begins_anew_where_nobody_can_continue(
     assert told.text == "A whole new answer."
 
 
+@pytest.mark.parametrize(
+    ("recovery", "reset"), [(chat.STREAM_RECOVERY_CONTINUE, False), (chat.STREAM_RECOVERY_CONTINUE_OR_RESET, True)]
+)
+async def test_a_very_long_text_is_not_continued(
+    start: Start, simulated: SimulatedProviders, recovery: chat.StreamRecovery, reset: bool
+) -> None:
+    """More than 60 KiB do not fit into a dispatch: nobody is asked to continue, and only a reset begins anew."""
+    text = "word " * 20_000
+    simulated.set_behaviour("openai", Behaviour(answer_text=text, faults=(Fault("cut", after_tokens=19_000),)))
+    simulated.set_behaviour("mistral", Behaviour(answer_text="A whole new answer."))
+    async with start(FIRST, continuing(THIRD)) as (_, caller):
+        if reset:
+            told = await caller.stream(routed(stream_recovery=recovery))
+            assert [each.mode for each in told.all("stream_reset")] == [pb.STREAM_RESET_MODE_RESTART]
+            assert told.text == "A whole new answer."
+        else:
+            failure = await caller.failed_stream(routed(stream_recovery=recovery))
+            assert len(failure.told.text) > 60_000
+            assert sent(simulated, "mistral") == []
+
+
 async def test_a_target_that_refuses_to_continue_is_passed_over(start: Start, simulated: SimulatedProviders) -> None:
     """A refused prefill is no failure of the call: the next that can continue does."""
     simulated.set_behaviour("openai", CUT)

@@ -335,7 +335,7 @@ const (
 	StreamRecovery_STREAM_RECOVERY_FAIL StreamRecovery = 1
 	// A stream-reset event, then a whole new answer of the next target.
 	StreamRecovery_STREAM_RECOVERY_RESET StreamRecovery = 2
-	// The next target continues from the text already shown; otherwise the call fails.
+	// The next target continues from the text already shown; otherwise, and after more than 60 KiB, the call fails.
 	StreamRecovery_STREAM_RECOVERY_CONTINUE StreamRecovery = 3
 	// As continue; where no target can continue, as reset.
 	StreamRecovery_STREAM_RECOVERY_CONTINUE_OR_RESET StreamRecovery = 4

@@ -190,7 +190,7 @@ class _StreamRecoveryEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Stream
     STREAM_RECOVERY_RESET: _StreamRecovery.ValueType  # 2
     """A stream-reset event, then a whole new answer of the next target."""
     STREAM_RECOVERY_CONTINUE: _StreamRecovery.ValueType  # 3
-    """The next target continues from the text already shown; otherwise the call fails."""
+    """The next target continues from the text already shown; otherwise, and after more than 60 KiB, the call fails."""
     STREAM_RECOVERY_CONTINUE_OR_RESET: _StreamRecovery.ValueType  # 4
     """As continue; where no target can continue, as reset."""
 
@@ -204,7 +204,7 @@ STREAM_RECOVERY_FAIL: StreamRecovery.ValueType  # 1
 STREAM_RECOVERY_RESET: StreamRecovery.ValueType  # 2
 """A stream-reset event, then a whole new answer of the next target."""
 STREAM_RECOVERY_CONTINUE: StreamRecovery.ValueType  # 3
-"""The next target continues from the text already shown; otherwise the call fails."""
+"""The next target continues from the text already shown; otherwise, and after more than 60 KiB, the call fails."""
 STREAM_RECOVERY_CONTINUE_OR_RESET: StreamRecovery.ValueType  # 4
 """As continue; where no target can continue, as reset."""
 Global___StreamRecovery: _TypeAlias = StreamRecovery  # noqa: Y015
