@@ -78,17 +78,22 @@ class RouterServicer:
             counts = self._calls.count_tokens(completion_request(received.message.completion, received.body))
             return pb.CountTokensResponse(counts=[pb.TokenCount(**asdict(count)) for count in counts])
 
-    async def report_outcome(self, request: pb.ReportOutcomeRequest, context: Context) -> pb.ReportOutcomeResponse:
+    async def report_outcome(
+        self, received: Received[pb.ReportOutcomeRequest], context: Context
+    ) -> pb.ReportOutcomeResponse:
         """A caller's judgement of an earlier answer, which counts for the quality of the target that gave it."""
         async with self._boundary.recorded(f"{SERVICE}/ReportOutcome", context):
-            check_outcome(request)
-            target = self._calls.judgements.report(request.decision_id, request.quality)
+            report = received.message
+            check_outcome(report)
+            target = self._calls.judgements.report(report.decision_id, report.quality)
             return pb.ReportOutcomeResponse(target=target)
 
-    async def list_models(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
+    async def list_models(self, received: Received[pb.ListModelsRequest], context: Context) -> pb.ListModelsResponse:
         """The targets with facts, prices and state."""
         async with self._boundary.recorded(f"{SERVICE}/ListModels", context):
-            return models_response(self._calls.engine().catalogue, self._calls.table.snapshot(), request.backend)
+            return models_response(
+                self._calls.engine().catalogue, self._calls.table.snapshot(), received.message.backend
+            )
 
 
 def router_handlers(servicer: RouterServicer) -> grpc.GenericRpcHandler:
@@ -105,7 +110,7 @@ def router_handlers(servicer: RouterServicer) -> grpc.GenericRpcHandler:
         ),
         "Embed": unary(servicer.embed, receive(pb.EmbedRequest), serialise),
         "CountTokens": unary(servicer.count_tokens, receive(pb.CountTokensRequest), serialise),
-        "ReportOutcome": unary(servicer.report_outcome, pb.ReportOutcomeRequest.FromString, serialise),
-        "ListModels": unary(servicer.list_models, pb.ListModelsRequest.FromString, serialise),
+        "ReportOutcome": unary(servicer.report_outcome, receive(pb.ReportOutcomeRequest), serialise),
+        "ListModels": unary(servicer.list_models, receive(pb.ListModelsRequest), serialise),
     }
     return grpc.method_handlers_generic_handler(SERVICE, handlers)

@@ -1,6 +1,6 @@
 """A failed call as a gRPC status with google.rpc details and the attempt log: the one place that maps errors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import grpc
@@ -12,7 +12,7 @@ from grpc_status import rpc_status
 
 from router_service.domain import errors
 from router_service.server.decisions import attempt_message
-from router_service.server.wire import duration
+from router_service.server.wire import duration, shortened
 from service_common.failures import FailureClass
 from trunkline.types.v1 import attempt_pb2 as attempt_pb
 
@@ -23,6 +23,10 @@ MAX_STATUS_MESSAGE = 600
 MAX_FAILURE_MESSAGE = 160
 MAX_ATTEMPTS = 12
 MAX_VIOLATIONS = 12
+MAX_FIELD = 100
+MAX_DESCRIPTION = 300
+MAX_VIOLATION_BYTES = 1_500
+"""Of all violations together; they travel twice, and a status that is too large arrives as another one."""
 
 STATUSES: Mapping[type[errors.RouterError], grpc.StatusCode] = MappingProxyType(
     {
@@ -75,7 +79,7 @@ def error_reason(error: errors.RouterError) -> str:
 
 def error_status(error: errors.RouterError, trace_id: str) -> grpc.Status:
     """The status that a servicer aborts with: code, message, details."""
-    message = error.message if len(error.message) <= MAX_STATUS_MESSAGE else error.message[:MAX_STATUS_MESSAGE] + "..."
+    message = shortened(error.message, MAX_STATUS_MESSAGE)
     status = Status(code=status_code(error).value[0], message=message)
     for detail in _details(error, trace_id, message):
         packed = Any()
@@ -97,7 +101,7 @@ def _details(error: errors.RouterError, trace_id: str, message: str) -> list[Mes
     if isinstance(error, errors.Exhausted):
         violation = QuotaFailure.Violation(subject="router", description=message)
         details.append(QuotaFailure(violations=[violation]))
-    violations = error.violations[:MAX_VIOLATIONS] if isinstance(error, errors.InvalidRequest) else ()
+    violations = _fitting(error.violations) if isinstance(error, errors.InvalidRequest) else []
     if violations:
         fields = [BadRequest.FieldViolation(field=v.field, description=v.description) for v in violations]
         details.append(BadRequest(field_violations=fields))
@@ -116,3 +120,17 @@ def _details(error: errors.RouterError, trace_id: str, message: str) -> list[Mes
         call_error.retry_after.CopyFrom(duration(error.retry_after))
     details.append(call_error)
     return details
+
+
+def _fitting(violations: Sequence[errors.Violation]) -> list[errors.Violation]:
+    """As many of the violations as fit into a status, each shortened; the first always."""
+    fitting: list[errors.Violation] = []
+    size = 0
+    for violation in violations[:MAX_VIOLATIONS]:
+        field = shortened(violation.field, MAX_FIELD)
+        description = shortened(violation.description, MAX_DESCRIPTION)
+        size += len(field.encode()) + len(description.encode())
+        if fitting and size > MAX_VIOLATION_BYTES:
+            break
+        fitting.append(errors.Violation(field, description))
+    return fitting

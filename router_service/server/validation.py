@@ -16,12 +16,15 @@ from trunkline.types.v1 import chat_pb2 as chat_pb
 from trunkline.types.v1 import classification_pb2 as classification_pb
 
 TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+HALF_A_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 MAX_STOPS = 16
 MAX_LABELS = 32
 MAX_LABEL_KEY_BYTES = 64
 MAX_LABEL_VALUE_BYTES = 256
 MAX_IDENTIFIER_CHARACTERS = 256
 MAX_INPUTS = 2048
+MAX_NAMES = 256
+"""Targets or capabilities in one list; each that is unknown is compared with all that are known."""
 MAX_OUTPUT_TOKENS = 10_000_000
 MAX_COST_NANODOLLARS = 10**15
 MAX_LATENCY_SECONDS = 365 * 24 * 3600
@@ -77,8 +80,7 @@ def _completion(completion: chat_pb.CompletionRequest) -> Iterator[Violation]:
     for backend, options in completion.provider_options.items():
         yield from _json_object(f"provider_options[{backend}]", options)
     for name, value in (("request_id", completion.request_id), ("idempotency_key", completion.idempotency_key)):
-        if len(value) > MAX_IDENTIFIER_CHARACTERS:
-            yield Violation(name, f"has {len(value)} characters; at most {MAX_IDENTIFIER_CHARACTERS} are allowed")
+        yield from _length(name, value)
 
 
 def _message(path: str, message: chat_pb.Message) -> Iterator[Violation]:
@@ -109,6 +111,8 @@ def _part(path: str, part: chat_pb.ContentPart) -> Iterator[Violation]:
 
 
 def _image(path: str, image: chat_pb.Image) -> Iterator[Violation]:
+    if image.detail not in chat_pb.ImageDetail.values():
+        yield Violation(f"{path}.detail", f"{image.detail} is no known value")
     source = image.WhichOneof("source")
     if source is None or not (image.url or image.data):
         yield Violation(path, "has neither a URL nor bytes; set url or data")
@@ -134,6 +138,8 @@ def _tools(completion: chat_pb.CompletionRequest) -> Iterator[Violation]:
     chosen = completion.tool_choice
     if chosen.WhichOneof("choice") == "tool_name" and chosen.tool_name not in names:
         yield Violation("tool_choice.tool_name", f'"{chosen.tool_name}" is not among the tools')
+    if chosen.mode not in chat_pb.ToolChoiceMode.values():
+        yield Violation("tool_choice.mode", f"{chosen.mode} is no known value")
     if chosen.mode == chat_pb.TOOL_CHOICE_MODE_REQUIRED and not completion.tools:
         yield Violation("tool_choice.mode", "a call is required, but there are no tools")
 
@@ -174,14 +180,34 @@ def _routing(routing: chat_pb.RoutingOptions) -> Iterator[Violation]:
     yield from _between("routing.min_context_tokens", routing, 0, 2**40)
     if routing.HasField("max_latency"):
         yield from _latency("routing.max_latency", routing.max_latency)
+    yield from _names(routing)
+    if routing.region_required and not routing.region:
+        yield Violation("routing.region", "is empty, but region_required is set; name the region")
+
+
+def _names(routing: chat_pb.RoutingOptions) -> Iterator[Violation]:
+    for field in ("model", "profile", "domain", "region", "affinity_key"):
+        yield from _length(f"routing.{field}", getattr(routing, field))
+    for field in ("exclude", "allow", "required_capabilities", "preferred_capabilities"):
+        if len(getattr(routing, field)) > MAX_NAMES:
+            said = f"there are {len(getattr(routing, field))}; at most {MAX_NAMES} are allowed"
+            yield Violation(f"routing.{field}", said)
+            return  # their names are not looked at one by one
+    for field in ("exclude", "allow"):
+        for index, name in enumerate(getattr(routing, field)):
+            yield from _length(f"routing.{field}[{index}]", name)
     for field in ("required_capabilities", "preferred_capabilities"):
         for index, capability in enumerate(getattr(routing, field)):
             path = f"routing.{field}[{index}]"
             if not capability.name:
                 yield Violation(f"{path}.name", "is empty")
+            yield from _length(f"{path}.name", capability.name)
             yield from _between(f"{path}.min_rating", capability, 1, 10)
-    if routing.region_required and not routing.region:
-        yield Violation("routing.region", "is empty, but region_required is set; name the region")
+
+
+def _length(path: str, text: str) -> Iterator[Violation]:
+    if len(text) > MAX_IDENTIFIER_CHARACTERS:
+        yield Violation(path, f"has {len(text)} characters; at most {MAX_IDENTIFIER_CHARACTERS} are allowed")
 
 
 def _latency(path: str, latency: Duration) -> Iterator[Violation]:
@@ -203,6 +229,7 @@ def _embedding(embed: router_pb.EmbedRequest) -> Iterator[Violation]:
             yield Violation(f"inputs[{index}]", "is empty")
     if not embed.model:
         yield Violation("model", "is empty; name a target, an alias or a model: vectors of two models do not compare")
+    yield from _length("model", embed.model)
     yield from _between("dimensions", embed, 1, 100_000)
     if embed.sensitivity not in classification_pb.Sensitivity.values():
         yield Violation("sensitivity", f"{embed.sensitivity} is no known value")
@@ -253,9 +280,24 @@ def _labels(labels: Iterable[tuple[str, str]]) -> Iterator[Violation]:
 
 def _json_object(path: str, text: str) -> Iterator[Violation]:
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_refuse_constant)
+        if HALF_A_CHARACTER.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        yield Violation(path, "holds half of a character (a lone \\ud800 to \\udfff), which no UTF-8 text can hold")
     except ValueError as mistake:
         yield Violation(path, f"is no JSON: {mistake}")
-        return
-    if not isinstance(value, dict):
-        yield Violation(path, f"is a JSON {type(value).__name__}; an object is needed")
+    except RecursionError:
+        yield Violation(path, "is nested too deeply")
+    else:
+        if not isinstance(value, dict):
+            yield Violation(path, f"is a JSON {type(value).__name__}; an object is needed")
+
+
+def _refuse_constant(name: str) -> None:
+    """Python reads NaN and Infinity, which no JSON has.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(f"{name} is no number in JSON")

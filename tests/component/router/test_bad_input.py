@@ -1,7 +1,7 @@
 """Bad requests over real gRPC: each names its field, says what would be right, and reaches no provider."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -139,6 +139,34 @@ BAD = {
         "provider_options[openai]",
         "no JSON",
     ),
+    "a tool choice of a later version": (
+        ask(tool_choice=chat.ToolChoice(mode=cast(Any, 55))),
+        "tool_choice.mode",
+        "no known value",
+    ),
+    "an image detail of a later version": (
+        said(Part(image=chat.Image(url="https://x/y", detail=cast(Any, 66)))),
+        "messages[0].content[0].image.detail",
+        "no known value",
+    ),
+    "a schema without a bottom": (
+        ask(tools=[chat.Tool(name="a", parameters_json_schema='{"a":' * 100_000)]),
+        "tools[0].parameters_json_schema",
+        "too deeply",
+    ),
+    "provider options with what is no number": (
+        ask(provider_options={"openai": '{"top_p": NaN}'}),
+        "provider_options[openai]",
+        "NaN",
+    ),
+    "provider options with half a character": (
+        ask(provider_options={"openai": '{"user": "\\ud83d"}'}),
+        "provider_options[openai]",
+        "half of a character",
+    ),
+    "an endless name": (routed(model="m" * 1_000_000), "routing.model", "at most 256"),
+    "an endless name in a list": (routed(allow=["openai", "m" * 300]), "routing.allow[1]", "at most 256"),
+    "an endless list of names": (routed(exclude=["x"] * 10_000), "routing.exclude", "at most 256"),
     "a request id that is too long": (ask(request_id="x" * 257), "request_id", "256"),
 }
 
@@ -182,9 +210,28 @@ async def test_all_mistakes_are_named_at_once(caller: Caller) -> None:
     assert set(failure.fields) == {"tools[0].name", "parameters.temperature", "parameters.max_output_tokens"}
 
 
+@pytest.mark.parametrize(
+    "completion",
+    [
+        ask(labels={"k" * 100_000: "v"}),
+        ask(provider_options={"b" * 100_000: "nope"}),
+        ask(tools=[chat.Tool(name="a b" * 100_000)]),
+        routed(exclude=[f"{'ä' * 200}{index}" for index in range(200)]),
+        chat.CompletionRequest(messages=[chat.Message()] * 10_000),
+    ],
+    ids=["label", "backend", "tool", "names", "messages"],
+)
+async def test_a_status_is_never_too_large_to_arrive(caller: Caller, completion: chat.CompletionRequest) -> None:
+    """However much is wrong, the caller learns its mistake: a status over the limit arrives as RESOURCE_EXHAUSTED."""
+    failure = await failure_of(caller.complete(completion))
+    assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert failure.fields
+    assert failure.error.message == failure.message
+
+
 async def test_a_request_that_is_no_request_at_all_is_refused(caller: Caller, simulated: SimulatedProviders) -> None:
     """Bytes that cannot be read are the caller's mistake, not a failure of the router."""
-    for method in ("Complete", "Route", "StreamComplete"):
+    for method in ("Complete", "Route", "StreamComplete", "Embed", "CountTokens", "ReportOutcome", "ListModels"):
         path = f"/trunkline.router.v1.RouterService/{method}"
         failure = await failure_of(caller.raw(path, b"\xff\xff\xff\xff"))
         assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
