@@ -18,7 +18,7 @@ from router_service.contracts.link import Claim
 from router_service.domain.attempt import AttemptRecord, Failure
 from router_service.domain.errors import NotFound
 from router_service.domain.statistics import TargetStatistics
-from router_service.domain.switches import NONE, Switch, Switches, switched
+from router_service.domain.switches import NONE, Switches
 from router_service.domain.target import TableSnapshot, TargetView
 from router_service.domain.worker import ModelReport, WorkerHeartbeat, WorkerHello
 from router_service.state.circuit import CircuitSettings, CircuitState
@@ -104,17 +104,6 @@ class Table:
         """Take other settings, also for the circuits that there are."""
         self._settings = settings
         self._roster.follow_circuit(settings.circuit)
-
-    def set_switch(self, name: str, state: TargetState, reason: str = "") -> tuple[str, ...]:
-        """Switch a target, or all of a backend's, on (`READY`), off (`DISABLED`) or to `DRAINING`; returns which.
-
-        Raises:
-            NotFound: there is no such target or backend.
-            ValueError: `state` is none of the three.
-        """
-        names = self.targets_named(name)
-        self.apply_switches(switched(self._switches, name, Switch(state, reason)))
-        return names
 
     @property
     def switches(self) -> Switches:

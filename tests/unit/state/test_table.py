@@ -11,6 +11,7 @@ from router_service.domain.attempt import Answer, Failure, Usage
 from router_service.domain.errors import NotFound
 from router_service.domain.events import TextDelta
 from router_service.domain.signals import Failed, Finished
+from router_service.domain.switches import Switch, switched
 from router_service.domain.target import BackendPolicy, TargetView
 from router_service.domain.worker import ModelReport, RateLimitStatus, WorkerHeartbeat
 from service_common.failures import FailureClass
@@ -46,6 +47,11 @@ def failing(parts: Parts, failure_class: FailureClass, times: int = 1, **more: o
     for _ in range(times):
         failure = replace(Failure(failure_class, "went wrong"), **more)  # type: ignore[arg-type]
         end(parts, parts.start("a/m"), Failed(failure, None))
+
+
+def switch(parts: Parts, name: str, state: TargetState, reason: str = "") -> None:
+    """What an operator does."""
+    parts.table.apply_switches(switched(parts.table.switches, name, Switch(state, reason)))
 
 
 def refused(parts: Parts, target: str = "a/m", **changes: object) -> Refusal:
@@ -165,7 +171,7 @@ def test_what_was_measured_survives_a_reload() -> None:
     found = parts()
     end(found, found.start("a/m"))
     failing(found, FailureClass.OVERLOADED, times=5)
-    found.table.set_switch("a/n", TargetState.DISABLED, "too dear")
+    switch(found, "a/n", TargetState.DISABLED, "too dear")
     found.table.apply_catalogue(catalogue(spec("b/m"), version="2"))
     assert list(found.table.snapshot().targets) == ["b/m"]
     found.table.apply_catalogue(found.catalogue)
@@ -206,9 +212,10 @@ def test_confidential_work_is_refused_below_its_clearance() -> None:
 def test_an_operator_switches_a_target_or_a_backend(state: TargetState) -> None:
     """It takes nothing new; switched on again it does."""
     found = parts()
-    assert found.table.set_switch("a", state) == ("a/m", "a/n")
+    assert found.table.targets_named("a") == ("a/m", "a/n")
+    switch(found, "a", state)
     assert refused(found).reason == f"a/m is {state.label}: {state.label} by an operator"
-    found.table.set_switch("a/m", TargetState.READY)
+    switch(found, "a/m", TargetState.READY)
     found.start("a/m")
     assert row(found, "a/n").state is state
 
@@ -216,7 +223,7 @@ def test_an_operator_switches_a_target_or_a_backend(state: TargetState) -> None:
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     """Switches and reports name what there is."""
     with pytest.raises(NotFound, match=r'no target or backend "a/k"; did you mean .*a/m'):
-        parts().table.set_switch("a/k", TargetState.DISABLED)
+        parts().table.targets_named("a/k")
     with pytest.raises(NotFound):
         parts().table.report_quality("a/k", 0.5)
     with pytest.raises(ValueError, match="between 0 and 1"):
