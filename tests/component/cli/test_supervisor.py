@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,35 @@ async def test_problems_are_shown_once_all_is_up(tmp_path: Path) -> None:
     await until(lambda: "fine" in child.log.read_text())
     assert [notice.text for notice in notices] == ["ERROR late"]
     await supervisor.stop_all([])
+
+
+async def test_a_full_disk_does_not_stop_a_process(tmp_path: Path) -> None:
+    """What cannot be logged is still read, else the process would wait for ever; and the person is told once."""
+    notices: list[Notice] = []
+    supervisor = Supervisor(notices.append)
+    chatty = "import sys; [print('x' * 1000) for _ in range(500)]; print('ready', flush=True); sys.stdin.read()"
+    full = replace(spec(tmp_path, chatty), log=Path("/dev/full"))
+    supervisor.show_problems()
+    assert await supervisor.start_and_read(full, "ready") == "ready"
+    assert [notice.name for notice in notices] == ["child"]
+    assert "No space left" in notices[0].text
+    await supervisor.stop_all([])
+    assert supervisor.restarts() == 0
+
+
+async def test_a_process_that_cannot_be_started_again_is_tried_until_it_can(tmp_path: Path) -> None:
+    """Where starting fails for a while (no memory, no program, no place for the log), the person is told each time."""
+    notices: list[Notice] = []
+    supervisor = Supervisor(notices.append, RestartPolicy(first=0.02))
+    good = spec(tmp_path, UNTIL_STDIN_ENDS)
+    first = await supervisor.start(good)
+    supervisor.restart_as(replace(good, command=[str(tmp_path / "no-such-program")]))
+    os.kill(first.pid, signal.SIGKILL)
+    await until(lambda: any("cannot be started" in notice.text for notice in notices))
+    supervisor.restart_as(good)
+    await until(lambda: supervisor.pid("child") not in (None, first.pid))
+    await supervisor.stop_all([])
+    assert notices[-1].text.startswith("started again")
 
 
 async def test_a_stopped_process_is_not_started_again(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
-from typing import TextIO
 
 _CHUNK = 65_536
 _REMEMBERED_LINES = 8
@@ -34,13 +34,16 @@ class ChildSpec:
 class Child:
     """A running process."""
 
-    def __init__(self, spec: ChildSpec, process: asyncio.subprocess.Process, on_line: Callable[[str], None]) -> None:
-        """Watch `process`; `on_line` sees every line of its output."""
+    def __init__(
+        self, spec: ChildSpec, process: asyncio.subprocess.Process, log: FileIO, on_line: Callable[[str], None]
+    ) -> None:
+        """Watch `process`; `on_line` sees every line of its output, `log` is closed at its end."""
         self.spec = spec
         self.last_lines: deque[str] = deque(maxlen=_REMEMBERED_LINES)
         self._process = process
         self._on_line = on_line
-        self._log: TextIO = spec.log.open("a", encoding="utf-8", errors="replace")
+        self._log = log
+        self._log_lost = False
         self._reading = asyncio.create_task(self._read(), name=f"output of {spec.name}")
 
     @classmethod
@@ -53,15 +56,20 @@ class Child:
         Raises:
             OSError: it cannot be started.
         """
-        process = await asyncio.create_subprocess_exec(
-            *spec.command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env=dict(spec.environment),
-            start_new_session=True,
-        )
-        return cls(spec, process, on_line)
+        log = FileIO(spec.log, "a")
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *spec.command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                env=dict(spec.environment),
+                start_new_session=True,
+            )
+        except BaseException:
+            log.close()
+            raise
+        return cls(spec, process, log, on_line)
 
     @property
     def pid(self) -> int:
@@ -118,12 +126,20 @@ class Child:
 
     def _take(self, lines: Sequence[bytes]) -> None:
         """Log whole lines and show them to whoever watches."""
-        for raw in lines:
-            line = raw.decode("utf-8", "replace").rstrip()
-            self._log.write(f"{line}\n")
-            self.last_lines.append(line)
-            self._on_line(line)
-        self._log.flush()
+        texts = [raw.decode("utf-8", "replace").rstrip() for raw in lines]
+        self._add_to_log("".join(f"{text}\n" for text in texts))
+        for text in texts:
+            self.last_lines.append(text)
+            self._on_line(text)
+
+    def _add_to_log(self, text: str) -> None:
+        """Write to the log; where the disk is full the output is read all the same, else the process would hang."""
+        try:
+            self._log.write(text.encode())
+        except OSError as error:
+            if not self._log_lost:
+                self._log_lost = True
+                self._on_line(f"WARNING {self.spec.log} cannot be written and lacks lines now: {error.strerror}")
 
 
 def is_problem(line: str) -> bool:

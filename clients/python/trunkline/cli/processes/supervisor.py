@@ -156,8 +156,20 @@ class Supervisor:
             said = _tail(child) if code > 0 else ""  # what ended it from outside, it cannot know
             self._notify(Notice(child.spec.name, f"{_ending(code)}; starts again in {wait:.1f} s{said}"))
             await asyncio.sleep(wait)
-            child = await self._spawn(self._specs[child.spec.name], on_line)
+            child = await self._spawn_again(child.spec.name, on_line)
             self._notify(Notice(child.spec.name, f"started again (pid {child.pid})", bad=False))
+
+    async def _spawn_again(self, name: str, on_line: Callable[[str], None] | None) -> Child:
+        """Start the process; again and again where that fails, since memory or files may be short for a while only."""
+        failures = 0
+        while True:
+            try:
+                return await self._spawn(self._specs[name], on_line)
+            except OSError as error:
+                failures += 1
+                wait = self._policy.wait(failures, self._random)
+                self._notify(Notice(name, f"cannot be started ({error}); tries again in {wait:.1f} s"))
+                await asyncio.sleep(wait)
 
 
 def _ending(code: int) -> str:
