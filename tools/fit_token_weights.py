@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help=f"write {OUTPUT.relative_to(ROOT)}")
     arguments = parser.parse_args()
     texts = read_texts(arguments.texts)
-    counters = {Family.OPENAI.value: _o200k()}
+    counters = {Family.OPENAI.value: o200k()}
     counters |= {path.stem: load_tokenizer(path) for path in sorted(arguments.tokenizers.glob("*.json"))}
     features = {kind: feature_rows(samples) for kind, samples in texts.items()}
     counts = {
@@ -143,7 +143,8 @@ def main() -> None:
         OUTPUT.write_text(render(weights), encoding="utf-8")
 
 
-def _o200k() -> Counter:
+def o200k() -> Counter:
+    """OpenAI's tokenizer."""
     encoding = tiktoken.get_encoding("o200k_base")
     return lambda text: len(encoding.encode(text, disallowed_special=()))
 

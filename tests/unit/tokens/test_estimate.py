@@ -1,9 +1,6 @@
 """Token estimates: against real tokenizers where they are at hand, and in their properties."""
 
-import os
-from collections.abc import Callable
-from importlib import metadata
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 import pytest
 from hypothesis import given
@@ -12,44 +9,23 @@ from hypothesis import strategies as st
 from service_common.tokens import Family, estimate_image, estimate_message_overhead, estimate_text, family_of
 from service_common.tokens.features import NAMES, count_features
 from service_common.tokens.weights import WEIGHTS
+from tests.unit.tokens.real_tokenizers import real_tokenizers
 from tests.unit.tokens.texts import CHINESE, ENGLISH, GERMAN, JSON, PYTHON
 
 TEXTS = {"english": ENGLISH, "german": GERMAN, "chinese": CHINESE, "python": PYTHON, "json": JSON}
-O200K_FILE = "fb374d419588a4632f3f557e76b4b70aebbca790"
 families = st.sampled_from(list(Family))
 
 
-def tokenizer_folder() -> Path:
-    """Where litellm keeps the tokenizers that it ships."""
-    try:
-        folder = metadata.distribution("litellm").locate_file("litellm/litellm_core_utils/tokenizers")
-    except metadata.PackageNotFoundError:
-        pytest.skip("no tokenizer to compare with: pip install 'trunkline[litellm]'")
-    return Path(str(folder))
-
-
 @pytest.fixture(scope="module")
-def real_counts() -> dict[Family, Callable[[str], int]]:
+def real_counts() -> Mapping[Family, Callable[[str], int]]:
     """Real tokenizers by family."""
-    folder = tokenizer_folder()
-    if not (folder / O200K_FILE).exists():
-        pytest.skip("this litellm does not ship o200k_base")
-    tiktoken = pytest.importorskip("tiktoken")
-    tokenizers = pytest.importorskip("tokenizers")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TIKTOKEN_CACHE_DIR", os.fspath(folder))
-        openai = tiktoken.get_encoding("o200k_base")
-    claude = tokenizers.Tokenizer.from_file(os.fspath(folder / "anthropic_tokenizer.json"))
-    return {
-        Family.OPENAI: lambda text: len(openai.encode(text)),
-        Family.CLAUDE: lambda text: len(claude.encode(text, add_special_tokens=False).ids),
-    }
+    return real_tokenizers()
 
 
 @pytest.mark.parametrize("family", [Family.OPENAI, Family.CLAUDE])
 @pytest.mark.parametrize("kind", TEXTS)
 def test_estimates_begin_within_15_percent(
-    real_counts: dict[Family, Callable[[str], int]], family: Family, kind: str
+    real_counts: Mapping[Family, Callable[[str], int]], family: Family, kind: str
 ) -> None:
     """Before any correction, the usual kinds of text are at most 15 % off."""
     real = real_counts[family](TEXTS[kind])
