@@ -116,9 +116,9 @@ def order(dispatch: wire.Dispatch) -> Order:
     Raises:
         ValueError: an operation or a sensitivity that this version does not know.
     """
-    time_left = _seconds(dispatch.time_left) if dispatch.HasField("time_left") else LONGEST_ATTEMPT
-    first = _seconds(dispatch.first_token_timeout) if dispatch.HasField("first_token_timeout") else time_left
-    idle = _seconds(dispatch.idle_timeout) if dispatch.HasField("idle_timeout") else time_left
+    time_left = seconds(dispatch.time_left) if dispatch.HasField("time_left") else LONGEST_ATTEMPT
+    first = seconds(dispatch.first_token_timeout) if dispatch.HasField("first_token_timeout") else time_left
+    idle = seconds(dispatch.idle_timeout) if dispatch.HasField("idle_timeout") else time_left
     return Order(
         attempt_id=dispatch.attempt_id,
         operation=Operation(dispatch.operation),
@@ -214,5 +214,6 @@ def _duration(seconds: float) -> Duration:
     return Duration(seconds=nanoseconds // _NANOSECONDS, nanos=nanoseconds % _NANOSECONDS)
 
 
-def _seconds(duration: Duration) -> float:
+def seconds(duration: Duration) -> float:
+    """A Duration in seconds."""
     return duration.seconds + duration.nanos / _NANOSECONDS

@@ -158,7 +158,7 @@ class Session:
         first, *others = message.frames
         self._welcome = first.welcome
         interval = first.welcome.heartbeat_interval
-        self._spawn(self._beat(interval.seconds + interval.nanos / 1e9 or DEFAULT_HEARTBEAT))
+        self._spawn(self._beat(frames.seconds(interval) or DEFAULT_HEARTBEAT))
         self._on_welcome(self, first.welcome)
         for frame in others:
             self._take(frame)
@@ -174,7 +174,7 @@ class Session:
                 attempts.cancel(self, frame.cancel.attempt_id)
             case "drain":
                 self._draining = frame.drain.reason or "the router lets this worker go"
-                self._spawn(self._drain(frame.drain.grace.seconds + frame.drain.grace.nanos / 1e9))
+                self._spawn(self._drain(frames.seconds(frame.drain.grace)))
             case unknown:
                 _LOG.warning("the router sent a frame that this version does not know: %s", unknown)
 

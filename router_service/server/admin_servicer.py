@@ -14,7 +14,7 @@ from router_service.server.admin_requests import check_target, form_of, imported
 from router_service.server.admin_statistics import statistics_response
 from router_service.server.catalogue import row_message
 from router_service.server.handling import CallBoundary, Context, serialise
-from router_service.server.wire import NANO, optional_timestamp, timestamp
+from router_service.server.wire import optional_timestamp, seconds, timestamp
 from router_service.state.table import Table
 from service_common.clock import Clock
 from trunkline.admin.v1 import admin_service_pb2 as pb
@@ -55,7 +55,7 @@ class AdminServicer:
         """The table now, after every change, and at least every few seconds, since time alone changes figures too."""
         interval = DEFAULT_INTERVAL
         if request.HasField("min_interval"):
-            asked = request.min_interval.seconds + request.min_interval.nanos / NANO
+            asked = seconds(request.min_interval)
             interval = min(max(SHORTEST_INTERVAL, asked), LONGEST_INTERVAL)
         with self._table.watch() as changes:
             while True:

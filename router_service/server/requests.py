@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 
 from router_service.domain.request import CapabilityRequirement, PromptMessage, Request, RoutingOptions
+from router_service.server.wire import seconds
 from service_common.vocabulary import Complexity, Operation, Sensitivity, StreamRecovery, Task
 from trunkline.router.v1 import router_service_pb2 as router_pb
 from trunkline.types.v1 import chat_pb2 as chat_pb
@@ -101,7 +102,7 @@ def routing_options(options: chat_pb.RoutingOptions, recovery: StreamRecovery | 
         domain=options.domain,
         max_cost=options.max_cost_nanodollars if has("max_cost_nanodollars") else None,
         max_cost_per_1k=options.max_cost_per_1k_nanodollars if has("max_cost_per_1k_nanodollars") else None,
-        max_latency=options.max_latency.ToTimedelta().total_seconds() if has("max_latency") else None,
+        max_latency=seconds(options.max_latency) if has("max_latency") else None,
         required_quality=options.required_quality if has("required_quality") else None,
         required_capabilities=_capabilities(options.required_capabilities),
         preferred_capabilities=_capabilities(options.preferred_capabilities),

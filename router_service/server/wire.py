@@ -9,15 +9,20 @@ from google.protobuf.timestamp_pb2 import Timestamp
 NANO = 1_000_000_000
 
 
-def duration(seconds: float) -> Duration:
+def duration(length: float) -> Duration:
     """Seconds as a Duration; negative ones (a clock cannot have run backwards) as 0."""
-    whole, nanos = divmod(max(0, round(seconds * NANO)), NANO)
+    whole, nanos = divmod(max(0, round(length * NANO)), NANO)
     return Duration(seconds=whole, nanos=nanos)
 
 
-def optional_duration(seconds: float | None) -> Duration | None:
+def seconds(value: Duration) -> float:
+    """A Duration in seconds."""
+    return value.seconds + value.nanos / NANO
+
+
+def optional_duration(length: float | None) -> Duration | None:
     """As `duration`; None stays None."""
-    return None if seconds is None else duration(seconds)
+    return None if length is None else duration(length)
 
 
 def timestamp(moment: datetime) -> Timestamp:

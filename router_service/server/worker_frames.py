@@ -12,7 +12,7 @@ from router_service.domain.events import ReasoningDelta, TextDelta, ToolCallDelt
 from router_service.domain.signals import AttemptSignal, Failed, Finished, PullProgressed, Responded
 from router_service.domain.target import Price
 from router_service.domain.worker import ModelReport, RateLimitStatus, WorkerHeartbeat, WorkerHello
-from router_service.server.wire import NANO, duration
+from router_service.server.wire import duration, seconds
 from service_common.clock import Clock
 from service_common.failures import FailureClass
 from service_common.vocabulary import FinishReason, Locality, ModelMode, Operation, Sensitivity, WorkerState
@@ -114,7 +114,7 @@ def heartbeat_of(heartbeat: pb.Heartbeat) -> WorkerHeartbeat:
 
 def wait_of(value: Duration) -> float:
     """How long to wait in seconds: 0 to `LONGEST_WAIT`."""
-    return min(max(0.0, value.seconds + value.nanos / NANO), LONGEST_WAIT)
+    return min(max(0.0, seconds(value)), LONGEST_WAIT)
 
 
 def checked_result(order: AttemptOrder, finished: Finished) -> Finished | Failed:
