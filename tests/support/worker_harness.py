@@ -194,11 +194,12 @@ class Attached:
 class ScriptedRouter(WorkerServiceServicer):
     """Accepts workers and does nothing by itself. Use it as an async context manager."""
 
-    def __init__(self, *, token: str = "", heartbeat: float = 0.2, port: int = 0) -> None:
+    def __init__(self, *, token: str = "", heartbeat: float = 0.2, port: int = 0, host: str = "127.0.0.1") -> None:
         """Listen on a free port of the loopback unless `port` is given; an empty token accepts all."""
         self._token = token
         self._heartbeat = heartbeat
         self._port = port
+        self._host = host
         self._server: grpc.aio.Server | None = None
         self._arrived = asyncio.Event()
         self.refusal: tuple[grpc.StatusCode, str] | None = None
@@ -209,7 +210,7 @@ class ScriptedRouter(WorkerServiceServicer):
         """Listen."""
         self._server = grpc.aio.server()
         add_WorkerServiceServicer_to_server(self, self._server)
-        self.address = f"127.0.0.1:{self._server.add_insecure_port(f'127.0.0.1:{self._port}')}"
+        self.address = f"{self._host}:{self._server.add_insecure_port(f'{self._host}:{self._port}')}"
         await self._server.start()
         return self
 

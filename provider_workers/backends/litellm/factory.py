@@ -26,7 +26,7 @@ def create(settings: BackendSettings, locality: Locality, clock: Clock) -> Backe
     """
     os.environ.update(_QUIET)  # before the import: litellm reads them while it is imported
     if not settings.proxied:
-        os.environ["NO_PROXY"] = "*"
+        os.environ.update({"NO_PROXY": "*", "no_proxy": "*"})
     try:
         adapter = import_module("provider_workers.backends.litellm.adapter")
     except ModuleNotFoundError as error:

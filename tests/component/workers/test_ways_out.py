@@ -1,0 +1,124 @@
+"""How a worker reaches its provider: proxies of the environment, certificate authorities of one's own."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from provider_workers.simulated import ProviderSpec, SimulatedProviders
+from tests.support.ways import Address, behind_tls, certificate_for, forward_proxy
+from tests.support.worker_harness import ScriptedRouter
+from tests.support.worker_processes import complete_body, worker_process
+from trunkline.worker.v1 import worker_service_pb2 as wire
+
+MODELS = {"openai": "gpt-4o-mini", "anthropic": "claude-haiku-4-5"}
+KINDS = {"openai": "openai_wire", "anthropic": "litellm"}
+ELSEWHERE = "provider.invalid"
+"""A name that nobody can look up: only a proxy gets there."""
+
+DEAD = "http://127.0.0.1:9"
+both = pytest.mark.parametrize("provider", MODELS)
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[SimulatedProviders]:
+    """Providers for either kind of worker."""
+    async with SimulatedProviders([ProviderSpec(name) for name in MODELS]) as providers:
+        yield providers
+
+
+def address(sim: SimulatedProviders, provider: str) -> Address:
+    """Where a provider listens."""
+    found = urlsplit(sim.base_url(provider))
+    assert found.hostname
+    assert found.port
+    return found.hostname, found.port
+
+
+def arguments(provider: str, base_url: str, router: str) -> list[str]:
+    """The command line of a worker."""
+    known = ["--backend", provider, "--kind", KINDS[provider], "--base-url", base_url]
+    return [*known, "--model", MODELS[provider], "--router", router]
+
+
+def at(scheme: str, host: str, sim: SimulatedProviders, provider: str) -> str:
+    """A provider's base URL under another scheme and host."""
+    return f"{scheme}://{host}{urlsplit(sim.base_url(provider)).path}"
+
+
+def environment(**more: str) -> dict[str, str]:
+    """A key, and no proxy but those given."""
+    none = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"), "")
+    return {**none, "TRUNKLINE_BACKEND_API_KEY": "sk-1234567890", **more}
+
+
+async def answered(router: ScriptedRouter, provider: str) -> None:
+    """The worker is ready, and an attempt is answered."""
+    worker = await router.worker()
+    assert worker.hello.state == wire.WORKER_STATE_READY, worker.hello.state_reason
+    await worker.dispatch(complete_body(), MODELS[provider]).finished()
+
+
+@both
+async def test_a_proxy_of_the_environment_is_used(sim: SimulatedProviders, provider: str) -> None:
+    """HTTP_PROXY leads to a provider whose address only the proxy knows."""
+    async with forward_proxy(address(sim, provider)) as proxy, ScriptedRouter() as router:
+        command = arguments(provider, at("http", ELSEWHERE, sim, provider), router.address)
+        async with worker_process(command, environment(HTTP_PROXY=proxy.url, http_proxy=proxy.url)):
+            await answered(router, provider)
+        assert set(proxy.asked) == {ELSEWHERE}
+
+
+@both
+async def test_a_provider_on_this_host_needs_no_proxy(sim: SimulatedProviders, provider: str) -> None:
+    """A proxy of the environment that is dead stops no worker whose provider is on its host."""
+    async with ScriptedRouter() as router:
+        command = arguments(provider, sim.base_url(provider), router.address)
+        async with worker_process(command, environment(HTTP_PROXY=DEAD, http_proxy=DEAD)):
+            await answered(router, provider)
+
+
+@both
+async def test_tls_through_a_tunnel_under_a_private_authority(
+    sim: SimulatedProviders, provider: str, tmp_path: Path
+) -> None:
+    """HTTPS_PROXY tunnels, and the authority of REQUESTS_CA_BUNDLE is trusted."""
+    certificate, key = await certificate_for(ELSEWHERE, tmp_path)
+    async with (
+        behind_tls(address(sim, provider), certificate, key) as secured,
+        forward_proxy(secured) as proxy,
+        ScriptedRouter() as router,
+    ):
+        command = arguments(provider, at("https", ELSEWHERE, sim, provider), router.address)
+        more = {"HTTPS_PROXY": proxy.url, "https_proxy": proxy.url, "REQUESTS_CA_BUNDLE": str(certificate)}
+        async with worker_process(command, environment(**more)):
+            await answered(router, provider)
+        assert set(proxy.asked) == {f"{ELSEWHERE}:443"}
+
+
+async def test_the_file_names_an_authority(sim: SimulatedProviders, tmp_path: Path) -> None:
+    """`ca_file` of the backend is trusted, for a provider on this host too."""
+    certificate, key = await certificate_for("localhost", tmp_path)
+    async with behind_tls(address(sim, "openai"), certificate, key) as (_, port), ScriptedRouter() as router:
+        file = tmp_path / "trunkline.yaml"
+        file.write_text(
+            f"backends:\n  openai:\n    kind: openai_wire\n    base_url: https://localhost:{port}/v1\n"
+            f"    ca_file: {certificate}\nmodels:\n  openai/gpt-4o-mini: {{quality: 0.5}}\n",
+            encoding="utf-8",
+        )
+        command = ["--config", str(file), "--backend", "openai", "--router", router.address]
+        async with worker_process(command, environment()):
+            await answered(router, "openai")
+
+
+async def test_an_unknown_authority_is_named(sim: SimulatedProviders, tmp_path: Path) -> None:
+    """Without it the worker says at start that TLS failed, and where to write the authority."""
+    certificate, key = await certificate_for("localhost", tmp_path)
+    async with behind_tls(address(sim, "openai"), certificate, key) as (_, port), ScriptedRouter() as router:
+        command = arguments("openai", f"https://localhost:{port}/v1", router.address)
+        async with worker_process(command, environment()):
+            worker = await router.worker()
+            assert worker.hello.state == wire.WORKER_STATE_UNHEALTHY
+            assert "ca_file" in worker.hello.state_reason
+            assert "ca_file" in (await worker.dispatch(complete_body(), "gpt-4o-mini").failed()).message
