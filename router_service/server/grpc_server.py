@@ -33,6 +33,7 @@ def new_server(max_message_bytes: int) -> grpc.aio.Server:
             ("grpc.max_send_message_length", max_message_bytes),
             ("grpc.keepalive_time_ms", KEEPALIVE_MILLISECONDS),
             ("grpc.keepalive_timeout_ms", KEEPALIVE_MILLISECONDS),
+            ("grpc.http2.ping_timeout_ms", KEEPALIVE_MILLISECONDS),  # else a lost caller is noticed after 60 s more
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.min_ping_interval_without_data_ms", SHORTEST_PING_MILLISECONDS),
             ("grpc.http2.max_pings_without_data", 0),
