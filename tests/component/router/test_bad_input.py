@@ -249,16 +249,13 @@ async def test_a_message_over_the_limit_is_refused(start: Start, simulated: Simu
         assert (await caller.complete(ask())).completed.target == "openai/gpt-4o"
 
 
-async def test_a_deadline_that_nobody_can_keep_is_refused_at_once(
-    caller: Caller, simulated: SimulatedProviders
-) -> None:
-    """The answer says what would do; one of a century does no harm."""
-    failure = await failure_of(caller.complete(ask(), timeout=0.3))
-    assert (failure.code, failure.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "NO_TARGET")
-    assert "deadline" in failure.message
-    assert simulated.requests() == []
+async def test_a_deadline_that_nobody_should_keep_is_tried_on_the_fastest(caller: Caller) -> None:
+    """An estimate may be wrong: where all are too long, one target is asked, with a warning; a century is fine."""
+    answer = await caller.complete(ask(), timeout=0.7)
+    assert "every target typically takes longer than" in answer.decision.warnings[0]
     answer = await caller.complete(ask(), timeout=3e9)
     assert answer.completed.target == "openai/gpt-4o"
+    assert not any("takes longer" in warning for warning in answer.decision.warnings)
 
 
 async def test_what_is_not_there_says_so(caller: Caller) -> None:
