@@ -244,7 +244,7 @@ class AttemptMachine:
             allowed = failure.retry_after is not None and wait <= self.limits.wait_for_retry_after
         else:
             allowed = policy.retry
-            wait = max(wait, self._backoff(target.attempts, failure.failure_class))
+        wait = max(wait, self._backoff(target.attempts, failure.failure_class))
         within_limits = target.attempts <= self.limits.retries_per_target and self._made < self.limits.total
         if not allowed or not within_limits or now + wait >= self.deadline:
             return []
@@ -324,10 +324,15 @@ class AttemptMachine:
     def _sit_out(self, now: float, failure: Failure | None) -> list[Instruction]:
         """No other target is left: wait for the one that may be used soonest, if limits and deadline allow."""
         waiting = [(t.available_at, t.planned.name) for t in self._targets.values() if t.available_at is not None]
-        if not waiting or self._made >= self.limits.total or min(waiting)[0] >= self.deadline:
+        if not waiting or self._made >= self.limits.total:
             return self._fail(failure)
         at, name = min(waiting)
-        self._targets[name].available_at = None
+        target = self._targets[name]
+        if failure is not None:  # a provider that names no time, or one in the past, is not hammered
+            at = max(at, now + self._backoff(target.attempts, failure.failure_class))
+        if at >= self.deadline:
+            return self._fail(failure)
+        target.available_at = None
         return self._schedule(now, at - now, Start(0, name, AttemptKind.RETRY, failure, prefill=False))
 
     def _hedge(self, slow: Start) -> list[Instruction]:

@@ -1,49 +1,22 @@
 """The attempt machine: which target is tried when, without I/O and without waiting."""
 
-from collections.abc import Sequence
-from random import Random
+from itertools import pairwise
 
 import pytest
 
-from router_service.dispatch.attempt_machine import AttemptMachine
 from router_service.dispatch.attempt_plan import (
     Cancel,
     FailCall,
     FailReason,
     Finish,
-    Instruction,
     PlannedTarget,
     Reset,
     Start,
 )
-from router_service.domain.attempt import Failure
 from router_service.domain.profile import AttemptLimits
 from service_common.failures import FailureClass
 from service_common.vocabulary import AttemptKind, StreamRecovery
-
-A, B, C = (PlannedTarget(f"{name}/m", name, 1000, can_continue=name != "b") for name in "abc")
-
-
-def machine(
-    plan: Sequence[PlannedTarget] = (A, B, C),
-    *,
-    limits: AttemptLimits | None = None,
-    deadline: float = 100.0,
-    recovery: StreamRecovery = StreamRecovery.FAIL,
-) -> AttemptMachine:
-    """A machine at time 0 with a fixed seed."""
-    return AttemptMachine(plan, limits or AttemptLimits(), deadline, recovery, Random(1))
-
-
-def start_of(instructions: Sequence[Instruction]) -> Start:
-    """The one start among the instructions."""
-    [start] = [i for i in instructions if isinstance(i, Start)]
-    return start
-
-
-def failure(failure_class: FailureClass, retry_after: float | None = None) -> Failure:
-    """A failure of that class."""
-    return Failure(failure_class, failure_class.label, retry_after=retry_after)
+from tests.support.attempt_machines import A, B, C, failure, machine, start_of
 
 
 def test_the_first_target_of_the_plan_is_tried_first() -> None:
@@ -121,6 +94,22 @@ def test_where_no_other_target_is_left_the_wait_is_sat_out() -> None:
     m.started(first.number, 0.0)
     assert m.failed(first.number, failure(FailureClass.RATE_LIMITED, retry_after=20.0), 0.0) == []
     assert start_of(m.tick(20.0)).kind is AttemptKind.RETRY
+
+
+@pytest.mark.parametrize("limits", [AttemptLimits(retries_per_target=0), AttemptLimits(retries_per_target=5)])
+def test_a_provider_that_says_retry_at_once_is_not_hammered(limits: AttemptLimits) -> None:
+    """A Retry-After of 0, or of a date in the past, still backs off: each attempt comes later than the one before."""
+    m = machine((A,), limits=limits)
+    instructions = m.begin(0.0)
+    times = [0.0]
+    while not isinstance(instructions[0], FailCall):
+        m.started(start_of(instructions).number, times[-1])
+        instructions = m.failed(start_of(instructions).number, failure(FailureClass.RATE_LIMITED, 0.0), times[-1])
+        if not instructions:
+            times.append(m.wake_at)
+            instructions = m.tick(m.wake_at)
+    assert len(times) == limits.total
+    assert all(later > earlier for earlier, later in pairwise(times))
 
 
 def test_a_wait_beyond_the_deadline_fails_the_call_and_says_when() -> None:
