@@ -93,3 +93,56 @@ def test_attempts_from_before_do_not_move_an_open_circuit() -> None:
     assert circuit.open_until == 10
     circuit.succeeded(probe=False)
     assert circuit.state(9) is CircuitState.OPEN
+
+
+def test_a_circuit_that_closed_has_forgotten_what_was() -> None:
+    """After a successful probe it takes five failures again, and the first wait is the short one again."""
+    circuit = CircuitBreaker(CircuitSettings())
+    for _ in range(5):
+        circuit.failed(0.0, probe=False)
+    assert circuit.claim_probe(10.0)
+    circuit.failed(10.0, probe=True)
+    assert circuit.open_until == 30.0
+    assert circuit.claim_probe(30.0)
+    circuit.succeeded(probe=True)
+    assert (circuit.state(30.0), circuit.failures_in_row) == (CircuitState.CLOSED, 0)
+    for _ in range(4):
+        circuit.failed(31.0, probe=False)
+    assert circuit.state(31.0) is CircuitState.CLOSED
+    circuit.failed(31.0, probe=False)
+    assert circuit.open_until == 41.0
+
+
+def test_successes_count_in_the_window() -> None:
+    """Ten failures among twenty outcomes open it; nine do not."""
+    for failures, state in ((9, CircuitState.CLOSED), (10, CircuitState.OPEN)):
+        circuit = CircuitBreaker(CircuitSettings(failures_in_row=100))
+        for _ in range(20 - failures):
+            circuit.succeeded(probe=False)
+        for _ in range(failures):
+            circuit.failed(0.0, probe=False)
+        assert circuit.state(0.0) is state
+
+
+def test_an_abandoned_attempt_that_was_no_probe_changes_nothing() -> None:
+    """A probe under way stays the only one."""
+    circuit = CircuitBreaker(CircuitSettings(failures_in_row=1))
+    circuit.failed(0.0, probe=False)
+    assert circuit.claim_probe(10.0)
+    circuit.abandoned(probe=False)
+    assert circuit.state(10.0) is CircuitState.PROBING
+    assert circuit.open_until is None
+    assert not circuit.claim_probe(10.0)
+
+
+def test_other_settings_keep_what_was_counted() -> None:
+    """A shorter window keeps the newest outcomes; an open circuit keeps its time, and its next wait obeys the bound."""
+    circuit = CircuitBreaker(CircuitSettings(failures_in_row=100, window=4))
+    for outcome in (True, True, False, False):
+        circuit.failed(0.0, probe=False) if not outcome else circuit.succeeded(probe=False)
+    assert circuit.open_until == 10.0
+    circuit.follow(CircuitSettings(failures_in_row=100, window=2, open_for_max=12.0))
+    assert circuit.open_until == 10.0
+    assert circuit.claim_probe(10.0)
+    circuit.failed(10.0, probe=True)
+    assert circuit.open_until == 22.0
