@@ -63,6 +63,7 @@ class RunningAttempt:
         self._began = clock.now()
         self._first_token: float | None = None
         self._usage: TokenUsage | None = None
+        self._usage_untold = False
         self._timer = MovingTimeout()
         self._timeout_class = FailureClass.TIMEOUT_TOTAL
         self._ends_at = 0.0
@@ -83,8 +84,12 @@ class RunningAttempt:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         self._ends_at = loop.time() + self.order.time_left
+        if self.order.operation is Operation.COMPLETE:
+            self._wait_for(FailureClass.TIMEOUT_FIRST_TOKEN, self.order.first_token_timeout)
+        else:
+            self._wait_for(FailureClass.TIMEOUT_TOTAL, self.order.time_left)
         try:
-            async with self._timer.until(self._ends_at):
+            async with self._timer:
                 await self._carry_out()
         except ProviderFailure as failure:
             self._fail(failure)
@@ -122,7 +127,6 @@ class RunningAttempt:
                 self._answer(Finish(FinishReason.STOP))
 
     async def _complete(self) -> None:
-        self._wait_for(FailureClass.TIMEOUT_FIRST_TOKEN, self.order.first_token_timeout)
         request = await self._request(CompleteRequest())
         work = Work(self.order.model, request.completion, self.order.prefill, self.order.trace)
         async with aclosing(self._backend.complete(work)) as batches:  # type: ignore[type-var]
@@ -155,18 +159,25 @@ class RunningAttempt:
 
     async def _pass_on(self, batch: Sequence[Piece]) -> None:
         for piece in _joined(batch):
+            if self._usage_untold and not isinstance(piece, TokenUsage | Finish):
+                self._tell_usage()
             match piece:
                 case Text() | Reasoning():
                     await self._pass_on_text(piece)
                 case ToolDelta():
                     await self._pass_on_tool(piece)
                 case TokenUsage():
-                    self._usage = piece
-                    self.sink.report(self.order.attempt_id, piece)
+                    self._usage, self._usage_untold = piece, True
                 case Finish():
                     self._answer(piece)
                 case _:
                     self.sink.report(self.order.attempt_id, piece)
+
+    def _tell_usage(self) -> None:
+        """Say what was used so far where the answer goes on; the end of an attempt says it anyway."""
+        if self._usage is not None:
+            self.sink.report(self.order.attempt_id, self._usage)
+        self._usage_untold = False
 
     async def _pass_on_text(self, piece: Text | Reasoning) -> None:
         self._token_came()

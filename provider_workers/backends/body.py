@@ -57,7 +57,7 @@ class JsonBody:
     def __init__(self, body: Mapping[str, Any]) -> None:
         """Encode everything but the large files."""
         self._files: list[LargeFile] = []
-        self._mark = secrets.token_hex(16)
+        self._mark = ""
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=self._stand_in)
         self._texts = [part.encode() for part in text.split(self._mark)] if self._files else [text.encode()]
         self.size = sum(map(len, self._texts)) + sum(file.size for file in self._files)
@@ -84,5 +84,6 @@ class JsonBody:
         """What stands in the JSON text for a large file: a mark that no request can hold by chance."""
         if not isinstance(value, LargeFile):
             raise TypeError(f"{type(value).__name__} does not belong into a request")
+        self._mark = self._mark or secrets.token_hex(16)
         self._files.append(value)
         return self._mark

@@ -12,11 +12,12 @@ from typing import Any
 import aiohttp
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry.trace import Span, StatusCode
 from yarl import URL
 
 from provider_workers.backends.base import ProviderFailure
 from provider_workers.backends.body import JsonBody
+from provider_workers.backends.client_span import client_span
 from provider_workers.settings import BackendSettings
 from service_common.failures import FailureClass
 
@@ -112,12 +113,7 @@ class ProviderHttp:
         return self._urls[path]
 
     def _span(self, method: str, url: URL, trace_context: Context | None) -> Span:
-        span = _TRACER.start_span(
-            method,
-            context=trace_context,
-            kind=SpanKind.CLIENT,
-            attributes={"http.request.method": method, **self._where},
-        )
+        span = client_span(_TRACER, method, trace_context, {"http.request.method": method, **self._where})
         if span.is_recording():
             span.set_attribute("url.full", str(url.with_user(None).with_query(None)))
         return span

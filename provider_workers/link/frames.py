@@ -1,6 +1,7 @@
 """Between the worker's values and the frames of `trunkline.worker.v1`."""
 
 from google.protobuf.duration_pb2 import Duration
+from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -27,6 +28,10 @@ LONGEST_ATTEMPT = 3600.0
 
 MOST_TOKENS = 2**31
 """Tokens of one attempt; a provider that counts more is taken to mean this, so that sums and costs stay integers."""
+
+_NOT_SAMPLED = "-00"
+_UNRECORDED = trace.set_span_in_context(trace.NonRecordingSpan(trace.SpanContext(1, 1, is_remote=True)), Context())
+"""What stands above the spans of a call that is not recorded: it says only that, since nobody asks for more."""
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 _NANOSECONDS = 1_000_000_000
@@ -206,6 +211,8 @@ def _rate_limit(left: RateLimitLeft) -> wire.RateLimitStatus:
 def _trace_context(dispatch: wire.Dispatch) -> Context | None:
     if not dispatch.traceparent:
         return None
+    if dispatch.traceparent.endswith(_NOT_SAMPLED):
+        return _UNRECORDED
     return _PROPAGATOR.extract({"traceparent": dispatch.traceparent, "tracestate": dispatch.tracestate})
 
 

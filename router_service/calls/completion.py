@@ -21,7 +21,7 @@ from router_service.domain.errors import Exhausted, NoTarget, RouterError
 from router_service.domain.events import CallEvent, Completed, DecisionMade, TextDelta
 from router_service.domain.profile import Profile
 from router_service.domain.request import Request
-from router_service.domain.target import TargetSpec
+from router_service.domain.target import TargetSpec, TargetView
 from service_common.clock import Clock
 from service_common.deadline import Deadline
 from service_common.vocabulary import Operation, StreamRecovery
@@ -182,7 +182,11 @@ class Calls:
 
         def check(target: str, hop: Hop) -> Rejection | None:
             # The rules are those of this moment: what was disabled or lost clearance meanwhile is dropped.
-            return self.engine().recheck(request, decision, target, self.table.snapshot(), hop)
+            rules, snapshot = self.engine(), self.table.snapshot()
+            first = not (hop.tried or hop.spent or decision.votes)
+            if first and rules is engine and _decided_on(decision, target) is snapshot.targets.get(target):
+                return None  # nothing has changed since the filters let it pass
+            return rules.recheck(request, decision, target, snapshot, hop)
 
         return PlannedCall(
             request=request,
@@ -203,6 +207,11 @@ class Calls:
         catalogue = engine.catalogue
         name = request.options.profile or catalogue.default_profile
         return catalogue.profiles.get(name) or catalogue.profiles[catalogue.default_profile]
+
+
+def _decided_on(decision: Decision, target: str) -> TargetView | None:
+    """The target as it was when it was decided on."""
+    return next((candidate.view for candidate in decision.candidates if candidate.target == target), None)
 
 
 def _recovery(request: Request) -> StreamRecovery:

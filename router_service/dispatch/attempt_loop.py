@@ -90,6 +90,7 @@ class AttemptLoop:
     _retry_after: float | None = None
     _at_capacity: bool = False
     _answer: tuple[AttemptRecord, Finished] | None = None
+    _usage_told: Usage | None = None
     _shown: list[str] = field(default_factory=list)
     _shown_bytes: int = 0
     _seam: SeamCleaner | None = None
@@ -173,14 +174,18 @@ class AttemptLoop:
                     yield from self._carry_out(instructions)
                 yield from self._show(signal)
             case Usage():
+                self._usage_told = signal
                 yield UsageReported(signal)
             case Finished():
                 attempt = self._running.pop(number)
                 if self._seam is not None:
                     yield from self._seam.rest()
+                if signal.usage is not None and signal.usage != self._usage_told:
+                    yield UsageReported(signal.usage)
                 self._answer = (self._settled(attempt), signal)
                 yield from self._carry_out(self._machine.succeeded(number))
             case Failed():
+                self._usage_told = None
                 attempt = self._running.pop(number)
                 yield AttemptFailed(self._settled(attempt))
                 yield from self._carry_out(self._machine.failed(number, signal.failure, now))

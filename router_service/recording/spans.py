@@ -7,7 +7,9 @@ OpenTelemetry's limit of 128 attributes, however many targets there are.
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote
 
 from opentelemetry import trace
@@ -104,7 +106,9 @@ class CallSpans:
     def attempt_started(
         self, decision: Decision, number: int, spec: TargetSpec, kind: AttemptKind, replaced: Failure | None
     ) -> AttemptRecording:
-        """Open the client span of one attempt."""
+        """Open the client span of one attempt; below a call that is not recorded there is none."""
+        if not self._span.is_recording():
+            return AttemptSpan(self._span, self._span)
         attributes: dict[str, AttributeValue] = {
             gen_ai.GEN_AI_OPERATION_NAME: self._operation,
             gen_ai.GEN_AI_PROVIDER_NAME: spec.provider,
@@ -188,7 +192,8 @@ class AttemptSpan:
         self.call.add_event("target skipped", {"trunkline.target": target, "trunkline.reason": reason})
 
 
-def _peer_attributes(peer: str) -> dict[str, AttributeValue]:
+@lru_cache(maxsize=1024)
+def _peer_attributes(peer: str) -> Mapping[str, AttributeValue]:
     """The caller as the conventions have it. gRPC says `ipv4:127.0.0.1:5000`, `ipv6:%5B::1%5D:5000` or `unix:PATH`."""
     kind, _, address = unquote(peer).partition(":")
     if kind not in ("ipv4", "ipv6"):

@@ -101,37 +101,39 @@ class CallBoundary:
         self._active += 1
         self._idle.clear()
         try:
-            async with _with_status(
-                self._recorder.call_started(_origin(method, context)), method, context
-            ) as recording:
+            recording = self._recorder.call_started(_origin(method, context))
+            try:
                 yield recording
+            except (Exception, asyncio.CancelledError) as error:
+                await _end_with(error, recording, method, context)
+            else:
+                recording.ended(grpc.StatusCode.OK.name)
         finally:
             self._active -= 1
             if not self._active:
                 self._idle.set()
 
 
-@asynccontextmanager
-async def _with_status(recording: CallRecording, method: str, context: Context) -> AsyncIterator[CallRecording]:
-    try:
-        yield recording
-    except RouterError as error:
-        status = error_status(error, recording.trace_id)
-        recording.ended(status.code.name, error.message)
-        await context.abort(status.code, status.details, tuple(status.trailing_metadata or ()))
-    except asyncio.CancelledError:
-        recording.ended(grpc.StatusCode.CANCELLED.name, CALLER_LEFT)
-        raise
-    except grpc.aio.InternalError:
-        # What gRPC raises where an event was being written when the caller went away; there is nobody left to tell.
-        recording.ended(grpc.StatusCode.CANCELLED.name, CALLER_LEFT)
-    except Exception:
-        log.exception("%s failed in a way that was not foreseen", method)
-        message = "the router failed in a way that was not foreseen; its log says more"
-        recording.ended(grpc.StatusCode.INTERNAL.name, message)
-        await context.abort(grpc.StatusCode.INTERNAL, message)
-    else:
-        recording.ended(grpc.StatusCode.OK.name)
+async def _end_with(
+    error: Exception | asyncio.CancelledError, recording: CallRecording, method: str, context: Context
+) -> None:
+    """Record what ended a call and make it the call's status."""
+    match error:
+        case RouterError():
+            status = error_status(error, recording.trace_id)
+            recording.ended(status.code.name, error.message)
+            await context.abort(status.code, status.details, tuple(status.trailing_metadata or ()))
+        case asyncio.CancelledError():
+            recording.ended(grpc.StatusCode.CANCELLED.name, CALLER_LEFT)
+            raise error
+        case grpc.aio.InternalError():
+            # What gRPC raises where an event was being written when the caller left; there is nobody left to tell.
+            recording.ended(grpc.StatusCode.CANCELLED.name, CALLER_LEFT)
+        case _:
+            log.error("%s failed in a way that was not foreseen", method, exc_info=error)
+            message = "the router failed in a way that was not foreseen; its log says more"
+            recording.ended(grpc.StatusCode.INTERNAL.name, message)
+            await context.abort(grpc.StatusCode.INTERNAL, message)
 
 
 def _origin(method: str, context: Context) -> CallOrigin:

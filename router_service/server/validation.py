@@ -28,6 +28,7 @@ MAX_NAMES = 256
 MAX_OUTPUT_TOKENS = 10_000_000
 MAX_COST_NANODOLLARS = 10**15
 MAX_LATENCY_SECONDS = 365 * 24 * 3600
+ROLES = frozenset(chat_pb.Role.values()) - {chat_pb.ROLE_UNSPECIFIED}
 IMAGE_SCHEMES = ("http://", "https://", "data:")
 
 
@@ -84,7 +85,7 @@ def _completion(completion: chat_pb.CompletionRequest) -> Iterator[Violation]:
 
 
 def _message(path: str, message: chat_pb.Message) -> Iterator[Violation]:
-    if message.role not in chat_pb.Role.values() or message.role == chat_pb.ROLE_UNSPECIFIED:
+    if message.role not in ROLES:
         yield Violation(f"{path}.role", "is not set; use system, developer, user, assistant or tool")
     if not message.content and not message.tool_calls:
         yield Violation(f"{path}.content", "is empty; give it at least one part")

@@ -10,7 +10,7 @@ import litellm
 from litellm.llms.custom_httpx.async_client_cleanup import close_litellm_async_clients
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry.trace import Span, StatusCode
 from yarl import URL
 
 from provider_workers.backends.base import (
@@ -24,6 +24,7 @@ from provider_workers.backends.base import (
     Vectors,
     Work,
 )
+from provider_workers.backends.client_span import client_span
 from provider_workers.backends.content import may_be_empty, unsupported
 from provider_workers.backends.litellm.errors import failure
 from provider_workers.backends.litellm.listing import is_listed, model_list
@@ -171,7 +172,7 @@ class LiteLLMBackend:
         }
         if address is not None and address.port:
             attributes["server.port"] = address.port
-        return _TRACER.start_span("POST", context=context, kind=SpanKind.CLIENT, attributes=attributes)
+        return client_span(_TRACER, "POST", context, attributes)
 
 
 def _failed(span: Span, error_type: str) -> None:
