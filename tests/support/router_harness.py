@@ -20,7 +20,7 @@ from router_service.recording.untraced import UntracedRecorder
 from router_service.server.grpc_server import Lifecycle, listen, new_server
 from router_service.server.handling import CallBoundary
 from router_service.server.worker_servicer import RouterIdentity
-from service_common.clock import SystemClock
+from service_common.clock import Clock, SystemClock
 from service_common.configuration.database import NO_DATABASE
 from service_common.facts import FactsTable
 from tests.support.caller import Caller, caller_of
@@ -35,9 +35,10 @@ PATIENCE = 10.0
 class RunningRouter:
     """A router that serves, and the workers that are attached to it."""
 
-    def __init__(self, config: Path, database: str = NO_DATABASE) -> None:
-        """Build what `python -m router_service serve` builds; `start` serves."""
-        clock, facts, plugins = SystemClock(), FactsTable.load(), built_in_plugins()
+    def __init__(self, config: Path, database: str = NO_DATABASE, clock: Clock | None = None) -> None:
+        """Build what `python -m router_service serve` builds; `start` serves. `clock`: of router and workers."""
+        self.clock = clock = clock or SystemClock()
+        facts, plugins = FactsTable.load(), built_in_plugins()
         self.config = config
         self.store = ConfigurationStore(Sources(config, {"TRUNKLINE_WORKER_TOKEN": TOKEN}, plugins, facts, clock))
         redis = self.store.current.configuration.shared.redis
@@ -77,7 +78,7 @@ class RunningRouter:
         arguments = ["--config", str(self.config), "--backend", backend, "--router", self.address]
         arguments += ["--worker-id", worker_id or f"{backend}-1"]
         settings = parse(arguments, {"TRUNKLINE_WORKER_TOKEN": TOKEN, **KEY}).worker
-        clock = SystemClock()
+        clock = self.clock
         locality = await locality_of(settings.backend.base_url)
         worker = Worker(settings, create_backend(settings.backend, locality, clock), locality, clock)
         await worker.refresh()
@@ -95,10 +96,10 @@ class RunningRouter:
 
 @asynccontextmanager
 async def running_router(
-    config: Path, *, workers: bool = True, database: str = NO_DATABASE
+    config: Path, *, workers: bool = True, database: str = NO_DATABASE, clock: Clock | None = None
 ) -> AsyncIterator[tuple[RunningRouter, Caller]]:
     """A router with one worker for each backend of `config`, and a caller of it."""
-    router = RunningRouter(config, database)
+    router = RunningRouter(config, database, clock)
     await router.start()
     try:
         async with AsyncExitStack() as stack:
