@@ -14,7 +14,9 @@ PARENT = "b7ad6b7169203331"
 @pytest.mark.parametrize(("flags", "recorded"), [("01", True), ("00", False)])
 def test_a_call_that_is_not_recorded_has_no_span_below(flags: str, recorded: bool) -> None:
     """The worker asks no sampler of its own: what the router decided holds."""
-    dispatch = wire.Dispatch(attempt_id=1, operation=wire.OPERATION_COMPLETE, traceparent=f"00-{TRACE}-{PARENT}-{flags}")
+    dispatch = wire.Dispatch(
+        attempt_id=1, operation=wire.OPERATION_COMPLETE, traceparent=f"00-{TRACE}-{PARENT}-{flags}"
+    )
     tracer = TracerProvider(shutdown_on_exit=False).get_tracer("test")
     span = client_span(tracer, "POST", order(dispatch).trace, {})
     assert span.is_recording() is recorded
