@@ -64,11 +64,11 @@ def read_text(path: FilePath) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigurationErrors((_unreadable(path, "there is no such file."),)) from None
+        raise ConfigurationErrors((_missing(path),)) from None
     except UnicodeDecodeError:
-        raise ConfigurationErrors((_unreadable(path, "this is not a text file in UTF-8."),)) from None
+        raise ConfigurationErrors((Mistake(str(path), 0, "", "this is not a text file in UTF-8."),)) from None
     except OSError as error:
-        raise ConfigurationErrors((_unreadable(path, f"it cannot be read: {error.strerror}."),)) from None
+        raise ConfigurationErrors((Mistake(str(path), 0, "", f"it cannot be read: {error.strerror}."),)) from None
 
 
 def parse_configuration(
@@ -143,6 +143,6 @@ def _mistakes(document: Document, file: str) -> tuple[Mistake, ...]:
     return tuple(sorted(found, key=lambda mistake: (mistake.line, mistake.path, mistake.message)))
 
 
-def _unreadable(path: FilePath, message: str) -> Mistake:
+def _missing(path: FilePath) -> Mistake:
     near = suggest(path.name, (other.name for other in path.parent.glob("*.y*ml"))) if path.parent.is_dir() else ""
-    return Mistake(str(path), 0, "", message, near)
+    return Mistake(str(path), 0, "", "there is no such file.", near)

@@ -3,6 +3,8 @@
 import errno
 import socket
 
+LARGEST_PORT = 65_535
+
 
 class AddressError(Exception):
     """The address cannot be used; the message says why and what to do."""
@@ -15,7 +17,7 @@ def claim(listen: str) -> str:
         AddressError: it is taken, or no address of this host.
     """
     host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdecimal() or int(port) > LARGEST_PORT:  # a larger one would wrap around unnoticed
         raise AddressError(f'"{listen}" is not HOST:PORT, such as 127.0.0.1:50051')
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
