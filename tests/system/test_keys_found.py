@@ -1,7 +1,6 @@
 """Keys in the environment or `.env` become backends whose workers start and answer; all addresses are overridden."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -14,9 +13,12 @@ from tests.support.up_process import up_process
 
 pytestmark = pytest.mark.timeout(240)
 
+LITELLM_LOADS = 90.0
 KEY = "key-of-{}-1234567890"
 OPENAI_WIRE = ("openai", "groq", "mistral", "deepseek", "openrouter")
 LITELLM = ("anthropic", "gemini")
+AZURE = "azure"
+"""OpenAI's wire, but for the addresses and the header of the key."""
 
 
 def key(provider: str) -> str:
@@ -27,9 +29,13 @@ def key(provider: str) -> str:
 @pytest.fixture
 async def simulated() -> AsyncIterator[SimulatedProviders]:
     """Each provider on its own wire, opened by its own key alone, with whatever model is asked of it."""
-    names = (*OPENAI_WIRE, *LITELLM)
+    names = (*OPENAI_WIRE, *LITELLM, AZURE)
     specs = [
-        ProviderSpec(name, models=MODELS[name], behaviour=Behaviour(api_key=key(name), answer_tokens=5))
+        ProviderSpec(
+            name,
+            models=MODELS[name],
+            behaviour=Behaviour(api_key=None if name == AZURE else key(name), answer_tokens=5),
+        )
         for name in names
     ]
     async with SimulatedProviders(specs) as providers:
@@ -44,6 +50,7 @@ MODELS = {
     "openrouter": ("openai/gpt-4o-mini",),
     "anthropic": ("claude-haiku-4-5",),
     "gemini": ("gemini-2.5-flash",),
+    AZURE: ("gpt-4o-mini",),
 }
 
 
@@ -54,6 +61,15 @@ async def running(folder: Path, environment: Mapping[str, str]) -> AsyncIterator
         up = up_process(folder, more=environment)
         yield await asyncio.to_thread(stack.enter_context, up)
         await asyncio.to_thread(stack.close)
+
+
+async def states_of(address: str) -> dict[str, tuple[str, str]]:
+    """State and reason by target once every worker is attached: litellm takes seconds to load."""
+    async with asyncio.timeout(LITELLM_LOADS):
+        while True:
+            rows = (await trunkline("table", "--json", "--router", address)).json
+            if all(row["state"] != "detached" for row in rows):
+                return {row["target"]: (row["state"], row["state_reason"]) for row in rows}
 
 
 def logged(folder: Path) -> str:
@@ -67,14 +83,15 @@ async def test_every_key_becomes_a_backend_that_answers(simulated: SimulatedProv
     for name in (*OPENAI_WIRE, *LITELLM):
         variables[f"{name.upper()}_API_KEY"] = key(name)
         variables[f"{name.upper()}_BASE_URL"] = simulated.base_url(name)
+    variables |= {"AZURE_API_KEY": key(AZURE), "AZURE_API_BASE": simulated.base_url(AZURE).removesuffix("/v1")}
+    variables |= {"AZURE_API_VERSION": "2024-10-21"}
     variables |= {"COHERE_API_KEY": key("cohere"), "COHERE_BASE_URL": "http://127.0.0.1:9"}
     environment = dict(list(variables.items())[::2])
     lines = [f"{name}={value}" for name, value in variables.items() if name not in environment]
     (tmp_path / ".env").write_text("\n".join(lines), encoding="utf-8")
     async with running(tmp_path, environment) as address:
-        rows = json.loads((await trunkline("table", "--json", "--router", address)).out)
-        states = {row["target"]: (row["state"], row["state_reason"]) for row in rows}
-        assert {target.partition("/")[0] for target in states} == {*OPENAI_WIRE, *LITELLM, "cohere"}
+        states = await states_of(address)
+        assert {target.partition("/")[0] for target in states} == {*MODELS, "cohere"}
         for name, (model,) in MODELS.items():
             target = f"{name}/{model}"
             assert states[target] == ("ready", "")
