@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test check format protos facts components clients bench chaos soak clean
+.PHONY: help venv run test check format protos facts components clients bench chaos soak mutation clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ chaos: $(STAMP) ## random faults over thousands of calls with real processes (a 
 
 soak: $(STAMP) ## 200,000 short calls, a fifth cancelled; memory must stay flat (tens of minutes)
 	@$(BIN)/python -m tests.chaos soak
+
+mutation: $(STAMP) ## change each rule of the attempt machine and the circuit; the tests must notice (a few minutes)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[mutation]'
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/mutmut run
 
 clean: ## remove the virtual environment and all caches
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache
