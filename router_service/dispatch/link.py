@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import secrets
 from dataclasses import dataclass
 
 from router_service.contracts.link import SessionLink, SessionObserver
@@ -84,12 +85,16 @@ class WorkerLink:
         if fenced is not None:
             self.detach(fenced, "the worker attached again")
             fenced.link.close("the worker attached again")
-        session = WorkerSession(f"s{next(self._ids)}", hello, link, peer, self._clock.now())
+        session = WorkerSession(self._new_session_id(), hello, link, peer, self._clock.now())
         session.attached_at = self._clock.wall()
         self._sessions.add(session)
         self._table.session_attached(session.session_id, hello)
         logger.info("worker %s attached for backend %s from %s", hello.worker_id, hello.backend, peer)
         return session
+
+    def _new_session_id(self) -> str:
+        """Counted for people, random at its end: who knows it may fetch the bodies of its attempts."""
+        return f"s{next(self._ids)}-{secrets.token_urlsafe(16)}"
 
     def detach(self, session: WorkerSession, reason: str) -> None:
         """End a session: its attempts fail over at once. Without effect the second time."""
