@@ -27,7 +27,7 @@ _LISTEN_SECONDS = 15.0
 _ATTACH_SECONDS = 10.0
 _STOP_SECONDS = [(ROUTER_NAME, 35.0), (WORKER_PREFIX, 5.0), (SIMULATED_NAME, 2.0)]
 _FIRST_PROMPT_SECONDS = 60.0
-_FIRST_PROMPT = "Say in one sentence what a telephone exchange does."
+_FIRST_PROMPT = "Why do stars twinkle? Answer in one sentence."
 
 
 def run_up(config: Path | None, listen: str | None, *, first_prompt: bool) -> None:

@@ -1,5 +1,8 @@
 """The one screen of `trunkline up`: what is up, what is simulated and why, and how to call it."""
 
+import shlex
+import shutil
+import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -79,15 +82,25 @@ def _simulated_note(launched: Launched) -> Text:
     return Text(text, "yellow")
 
 
+def command_line(called: str) -> str:
+    """What to type for the program that was called as `called`: its name where PATH leads to it, else the same."""
+    found = shutil.which("trunkline")
+    path = Path(called)
+    if path.name != "trunkline" or (found and path.exists() and path.samefile(found)):
+        return "trunkline"
+    return shlex.quote(called)
+
+
 def _how_to_call(launched: Launched, logs: Path) -> Table:
     """The commands to try, and where things are."""
-    prefix = "" if launched.listen == DEFAULT_ADDRESS else f"{ADDRESS_VARIABLE}={launched.listen} "
+    address = "" if launched.listen == DEFAULT_ADDRESS else f"{ADDRESS_VARIABLE}={launched.listen} "
+    command = f"{address}{command_line(sys.argv[0])}"
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    grid.add_row("ask", f'{prefix}trunkline chat --explain "Why is the sky blue?"')
-    grid.add_row("decide", f'{prefix}trunkline route --explain "Write a Python function"')
-    grid.add_row("watch", f"{prefix}trunkline table --watch")
+    grid.add_row("ask", f'{command} chat --explain "Why is the sky blue?"')
+    grid.add_row("decide", f'{command} route --explain "Write a Python function"')
+    grid.add_row("watch", f"{command} table --watch")
     if launched.simulated_control:
         fault = f'{launched.simulated_control}/providers/groq/behaviour -d \'{{"fault": "503"}}\''
         grid.add_row("fail one", f"curl -X PUT {fault}   (-X DELETE heals it)")
