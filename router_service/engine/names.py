@@ -110,7 +110,7 @@ def _unknown(field: str, kind: str, name: str, known: Collection[str]) -> Violat
     if near:
         hint = "Did you mean " + " or ".join(f'"{one}"' for one in near) + "?"
     else:
-        hint = f"Known: {', '.join(sorted(known)[:8])}{', ...' if len(known) > 8 else ''}."
+        hint = f"Known: {', '.join(sorted(known)[:8])}{', ...' if len(known) > 8 else '.'}"
     return Violation(f"{_FIELD}.{field}", f'no {kind} of the name "{name}". {hint}')
 
 

@@ -265,7 +265,12 @@ def _between(
     value = getattr(message, field)
     if not (low < value if above else low <= value) or not value <= high:
         bound = "above" if above else "at least"
-        yield Violation(path, f"{value:g} is out of range: {bound} {low:g}, at most {high:g}")
+        yield Violation(path, f"{_figure(value)} is out of range: {bound} {_figure(low)}, at most {_figure(high)}")
+
+
+def _figure(value: float) -> str:
+    """A number as people write it: whole ones in full."""
+    return f"{int(value):,}" if abs(value) < 1e16 and value == int(value) else f"{value:g}"
 
 
 def _labels(labels: Iterable[tuple[str, str]]) -> Iterator[Violation]:

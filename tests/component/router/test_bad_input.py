@@ -85,6 +85,11 @@ BAD = {
     "a temperature above 2": (tuned(temperature=2.01), "parameters.temperature", "at most 2"),
     "a temperature below 0": (tuned(temperature=-0.1), "parameters.temperature", "at least 0"),
     "a temperature that is no number": (tuned(temperature=float("nan")), "parameters.temperature", "out of range"),
+    "an answer beyond every limit": (
+        tuned(max_output_tokens=20_000_000),
+        "parameters.max_output_tokens",
+        "20,000,000 is out of range: at least 1, at most 10,000,000",
+    ),
     "a top_p of 0": (tuned(top_p=0), "parameters.top_p", "above 0"),
     "a top_k of 0": (tuned(top_k=0), "parameters.top_k", "at least 1"),
     "a penalty above 2": (tuned(presence_penalty=3), "parameters.presence_penalty", "at most 2"),

@@ -73,3 +73,9 @@ def test_tools_in_both_usual_forms(tmp_path: Path) -> None:
         wrong.write_text(text)
         with pytest.raises(typer.BadParameter, match="JSON list of objects"):
             tool_list(wrong)
+
+
+def test_an_amount_below_zero_is_wrong_usage() -> None:
+    """A negative amount is refused where it is written, in dollars."""
+    with pytest.raises(typer.BadParameter, match='"-1" is below 0'):
+        dollars("-1")

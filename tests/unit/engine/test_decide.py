@@ -136,6 +136,14 @@ def test_unknown_names_are_refused_with_the_nearest(options: dict[str, Any], fie
     assert hint in caught.value.violations[0].description
 
 
+def test_a_list_of_known_names_that_is_cut_says_so() -> None:
+    """Where no name is near, the first known ones are listed, and three dots stand for the others."""
+    views = tuple(view(f"openai/model-{number}") for number in range(9))
+    with pytest.raises(InvalidRequest) as caught:
+        engine_for(views).decide(ask(model="zzz"), snapshot(*views), 60.0)
+    assert caught.value.violations[0].description.endswith("openai/model-7, ...")
+
+
 def test_every_wrong_name_is_reported_at_once() -> None:
     """Two mistakes give two violations."""
     views = (view("openai/a"),)

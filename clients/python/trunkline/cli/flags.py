@@ -93,7 +93,7 @@ class RequestFlags:
             ]
             parts += [File.from_path(path) for path in self.file or ()]
         except OSError as error:
-            raise typer.BadParameter(str(error)) from error
+            raise typer.BadParameter(f"{error.filename} cannot be read: {error.strerror}") from error
         return Message("user", parts)
 
     def options(self) -> CompletionOptions:

@@ -39,12 +39,14 @@ def dollars(text: str) -> str:
     """An amount of dollars, as it was written.
 
     Raises:
-        typer.BadParameter: it is none.
+        typer.BadParameter: it is none, or below 0.
     """
     try:
-        to_nanodollars(text)
+        amount = to_nanodollars(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+    if amount < 0:
+        raise typer.BadParameter(f'"{text}" is below 0')
     return text
 
 
