@@ -22,7 +22,7 @@ from provider_workers.link.resolve import AddressError, split_address
 from provider_workers.worker import Worker
 from service_common.clock import SystemClock
 from service_common.configuration import ConfigurationErrors
-from service_common.loops import LOOP_FACTORY
+from service_common.loops import LOOP_FACTORY, collect_seldom
 from service_common.parent import parent_gone
 from service_common.tracing import configure_tracing, trace_endpoint
 from service_common.vocabulary import Locality, WorkerState
@@ -50,6 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     tracing = _tracing(settings)
     try:
+        collect_seldom()
         with asyncio.Runner(loop_factory=LOOP_FACTORY) as runner:
             return runner.run(serve(settings))
     finally:

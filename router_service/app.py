@@ -18,7 +18,9 @@ import grpc
 from opentelemetry.sdk.trace import TracerProvider
 
 from router_service.calls.completion import Calls
+from router_service.calls.errands import Errands
 from router_service.calls.idempotency import IdempotencySettings, IdempotentCalls
+from router_service.calls.upkeep import Upkeep, UpkeepSettings
 from router_service.calls.waiting import WaitingRoom, WaitingSettings
 from router_service.config.administration import Administration
 from router_service.config.store import ConfigurationStore, Running, Sources
@@ -41,6 +43,7 @@ from router_service.server.admin_servicer import SERVICE as ADMIN_SERVICE
 from router_service.server.admin_servicer import AdminServicer, admin_handlers
 from router_service.server.grpc_server import Lifecycle, listen, new_server
 from router_service.server.handling import CallBoundary
+from router_service.server.requests import probe_prompt
 from router_service.server.router_servicer import SERVICE as ROUTER_SERVICE
 from router_service.server.router_servicer import RouterServicer, router_handlers
 from router_service.server.worker_servicer import RouterIdentity, WorkerServicer
@@ -54,7 +57,7 @@ from router_service.state.token_counter import TokenCounter
 from service_common.clock import Clock, SystemClock
 from service_common.configuration.schema import TracingSection
 from service_common.facts import FactsTable
-from service_common.loops import LOOP_FACTORY
+from service_common.loops import LOOP_FACTORY, collect_seldom
 from service_common.parent import parent_gone
 from service_common.tracing import configure_tracing, trace_endpoint
 from trunkline.worker.v1 import worker_service_pb2, worker_service_pb2_grpc
@@ -163,6 +166,9 @@ class Router:
             journal = DatabaseJournal(database, clock)
             self._keeper = MeasurementKeeper(database, {"target": self.table, "tokens": counter}, clock)
         self.administration = Administration(store, self.table, journal)
+        self.errands = Errands(registry, clock)
+        self._upkeep = Upkeep(self.errands, self.table, clock, Random(), _upkeep(running))
+        store.subscribe(lambda changed: self._upkeep.follow(_upkeep(changed)))
         store.subscribe(self._engines.follow)
         store.subscribe(lambda changed: self.table.apply_catalogue(changed.catalogue))
         store.subscribe(lambda changed: self.table.follow(_table_settings(changed)))
@@ -178,6 +184,7 @@ class Router:
         """What goes on beside the calls, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.link.run())
+            tasks.create_task(self._upkeep.run())
             if self._keeper is not None:
                 tasks.create_task(self._keeper.run())
                 tasks.create_task(self.administration.run())
@@ -218,6 +225,7 @@ def run(options: ServeOptions) -> int:
         PortInUse: the address cannot be had.
         ValueError: there is no worker token.
     """
+    collect_seldom()
     with asyncio.Runner(loop_factory=LOOP_FACTORY) as runner:
         return runner.run(_serve(options, os.environ))
 
@@ -267,6 +275,12 @@ def _table_settings(running: Running) -> TableSettings:
         section.failures_in_row, section.window, section.failure_share, section.open_for, section.open_for_max
     )
     return TableSettings(circuit, section.default_cooldown)
+
+
+def _upkeep(running: Running) -> UpkeepSettings:
+    section = running.configuration.probes
+    warm_up = {name: backend.warm_up for name, backend in running.catalogue.backends.items()}
+    return UpkeepSettings(section.interval, section.timeout, section.paid, probe_prompt(), warm_up)
 
 
 def _waiting(running: Running) -> WaitingSettings:
