@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.text import Text
 
 from trunkline.cli.rendering import formats
-from trunkline.cli.rendering.tables import below, grid
+from trunkline.cli.rendering.tables import Listing
 from trunkline.operations import LatencySummary, TargetStatistics
 
 FIGURES = ("calls", "ok", "first p50", "p95", "total p50", "p95", "tok/s", "tokens in", "out", "spent", "quality")
@@ -17,13 +17,11 @@ def statistics_table(found: Sequence[TargetStatistics]) -> RenderableType:
     """One row per target; below it, how its attempts failed."""
     if not found:
         return Text("no targets: no worker is attached and the configuration names no model", "yellow")
-    table = grid(["target"], FIGURES)
+    table = Listing(["target"], FIGURES)
     for each in found:
-        table.add_row(*(Text(cell) for cell in _cells(each)))
-        if each.failures:
-            failures = sorted(each.failures.items(), key=lambda item: -item[1])
-            table.add_row(below(", ".join(f"{name} {count}" for name, count in failures)))
-    return Group(table)
+        failures = sorted(each.failures.items(), key=lambda item: -item[1])
+        table.add([Text(cell) for cell in _cells(each)], ", ".join(f"{name} {count}" for name, count in failures))
+    return table
 
 
 def _cells(each: TargetStatistics) -> list[str]:

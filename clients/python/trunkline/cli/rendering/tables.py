@@ -1,15 +1,20 @@
 """The health and load table, and the models, for people."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
+from rich.segment import Segment
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
 from trunkline.cli.rendering import formats
 from trunkline.cli.rendering.marks import simulated_line
 from trunkline.targets import Model, Models, TargetRow
+
+_ROW = "row"
+"""Where a cell's style says which row it is of."""
 
 _COLOURS = {
     "ready": "green",
@@ -31,28 +36,47 @@ def health_table(rows: Sequence[TargetRow]) -> RenderableType:
     """Every target: state, load, times and success; below a row, what is wrong with it."""
     if not rows:
         return Text("no targets: no worker is attached and the configuration names no model", "yellow")
-    table = grid(["target", "state"], ["busy", "first", "total", "tok/s", "ok", "calls", "spent"])
-    remarks = [_remark(row) for row in rows]
-    for row, remark in zip(rows, remarks, strict=True):
-        table.add_row(*_row_cells(row))
-        if remark:
-            table.add_row(below(remark))
+    table = Listing(["target", "state"], ["busy", "first", "total", "tok/s", "ok", "calls", "spent"])
+    for row in rows:
+        table.add(_row_cells(row), _remark(row))
     return Group(table, *simulated_line(row.target for row in rows if row.simulated))
 
 
-def grid(words: Sequence[str], figures: Sequence[str]) -> Table:
-    """A table without lines: words to the left, figures to the right, heads dim."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for head in words:
-        table.add_column(head, no_wrap=head != "target")
-    for head in figures:
-        table.add_column(head, justify="right", no_wrap=True)
-    return table
+class Listing:
+    """A table without lines: words to the left, figures to the right, heads dim. What is said of a row stands below it,
+    as wide as the screen, whatever the columns take.
+    """
 
+    def __init__(self, words: Sequence[str], figures: Sequence[str]) -> None:
+        self._table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+        self._remarks: list[str] = []
+        for head in words:
+            self._table.add_column(head, no_wrap=head != "target", overflow="fold")
+        for head in figures:
+            self._table.add_column(head, justify="right", no_wrap=True)
 
-def below(text: str) -> Padding:
-    """A line of its own under a row, in its first column."""
-    return Padding(Text(text, "dim"), (0, 0, 0, 2), expand=False)
+    def add(self, cells: Sequence[Text], remark: str) -> None:
+        """Add a row; `remark` may be empty."""
+        for cell in cells:
+            cell.stylize(Style(meta={_ROW: len(self._remarks)}))
+        self._table.add_row(*cells)
+        self._remarks.append(remark)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The table's lines, each row's remark after its last (a long name takes several)."""
+        shown = -1
+        for line in console.render_lines(self._table, options, pad=False):
+            row = max((segment.style.meta.get(_ROW, -1) for segment in line if segment.style), default=-1)
+            if row != shown:
+                yield from self._below(shown)
+                shown = row
+            yield from line
+            yield Segment.line()
+        yield from self._below(shown)
+
+    def _below(self, row: int) -> Iterator[Padding]:
+        if row >= 0 and self._remarks[row]:
+            yield Padding(Text(self._remarks[row], "dim"), (0, 0, 0, 2), expand=False)
 
 
 def _row_cells(row: TargetRow) -> list[Text]:
@@ -80,10 +104,9 @@ def _remark(row: TargetRow) -> str:
 
 def models_table(models: Models) -> RenderableType:
     """Every target with its facts, its abilities below; then aliases and profiles."""
-    table = grid(["target", "state", "sees up to"], ["context", "in $/1M", "out $/1M", "quality"])
+    table = Listing(["target", "state", "sees up to"], ["context", "in $/1M", "out $/1M", "quality"])
     for model in models.models:
-        table.add_row(*_model_cells(model))
-        table.add_row(below(_abilities(model)))
+        table.add(_model_cells(model), _abilities(model))
     parts: list[RenderableType] = [table, Text()]
     parts += simulated_line(model.target for model in models.models if model.simulated)
     listed = Table.grid(padding=(0, 2))
