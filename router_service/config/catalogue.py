@@ -116,6 +116,7 @@ def _backend(name: str, section: BackendSection, *, offline: bool) -> BackendPol
         limits=_limits(section.limits),
         priors=_priors(section.priors, PriorsSection()),
         offline=offline,
+        warm_up=frozenset(section.warm_up),
     )
 
 

@@ -26,6 +26,7 @@ class AttemptOrder:
         prefill: text of the answer so far, to be continued, at most LONGEST_PREFILL; empty: from the start.
         input_tokens: estimate, for the usage of attempts that report none; `output_tokens`: as expected.
         replaced: why the previous attempt failed.
+        upkeep: the router makes it for the target's sake, outside of any call: in every state, and counted nowhere.
         circuit_waived: it is made although the target's circuit is open, because every one is.
         recording: told once, when the attempt settles.
     """
@@ -48,6 +49,7 @@ class AttemptOrder:
     task: str = "default"
     replaced: Failure | None = None
     circuit_waived: bool = False
+    upkeep: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ class Claim:
     Attributes:
         probe: it is the one attempt that a half-open circuit lets through.
         waived: it was let through although the circuit is open: its success closes it, its failure tells nothing new.
+        upkeep: made for the target's sake: its outcome says nothing of how it serves callers.
         listed: the table has a row of the target; a model that is yet to be pulled has none.
         tokens: counted against limits per minute; None: not counted there.
     """
@@ -48,6 +49,7 @@ class Claim:
     backend: str
     probe: bool = False
     waived: bool = False
+    upkeep: bool = False
     listed: bool = True
     tokens: int | None = None
 

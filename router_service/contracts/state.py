@@ -1,5 +1,6 @@
 """What a call asks of the router's state."""
 
+from collections.abc import Collection
 from typing import Protocol
 
 from router_service.domain.switches import Switches
@@ -11,6 +12,14 @@ class TableReader(Protocol):
 
     def snapshot(self) -> TableSnapshot:
         """The table at this moment, frozen."""
+        ...
+
+
+class Infirmary(TableReader, Protocol):
+    """The table, to be told that targets serve again."""
+
+    def recover(self, targets: Collection[str]) -> None:
+        """Bring back those that are out, and let the next call probe those whose circuit is open."""
         ...
 
 

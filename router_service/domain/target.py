@@ -77,6 +77,7 @@ class BackendPolicy:
         max_concurrency: most attempts at once over all its workers; None: what the workers say.
         limits: per minute, over all its targets; their `concurrency` is part of `max_concurrency`.
         offline: used only if it is on its workers' host or in a private network.
+        warm_up: models to keep in memory.
     """
 
     name: str
@@ -91,6 +92,7 @@ class BackendPolicy:
     limits: Limits = UNLIMITED
     priors: Priors = field(default_factory=Priors)
     offline: bool = False
+    warm_up: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,14 @@ def completion_request(
     )
 
 
+def probe_prompt() -> bytes:
+    """The shortest request there is, for a target that cannot be asked otherwise whether it serves."""
+    message = chat_pb.Message(role=chat_pb.ROLE_USER, content=[chat_pb.ContentPart(text="ping")])
+    parameters = chat_pb.GenerationParameters(max_output_tokens=1)
+    completion = chat_pb.CompletionRequest(messages=[message], parameters=parameters)
+    return router_pb.CompleteRequest(completion=completion).SerializeToString()
+
+
 def fingerprint(completion: chat_pb.CompletionRequest) -> bytes:
     """What two requests have in common that ask the same: everything but the caller's own identifier of the request."""
     same = chat_pb.CompletionRequest()

@@ -20,7 +20,7 @@ class RecentAnswers:
 
     def attempt_settled(self, record: AttemptRecord) -> None:
         """Remember who answered."""
-        if not record.outcome.succeeded:
+        if not (record.outcome.succeeded and record.decision_id):
             return
         self._answers[record.decision_id] = (record.target, record.task)
         if len(self._answers) > self._most:

@@ -107,6 +107,11 @@ class CircuitBreaker:
         if probe:
             self._probing = False
 
+    def half_open(self, now: float) -> None:
+        """Let the next attempt probe, however long the circuit was to stay open."""
+        if self._open_until is not None:
+            self._open_until = min(self._open_until, now)
+
     def reset(self) -> None:
         """Close, and forget what was."""
         self._outcomes.clear()

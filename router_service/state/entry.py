@@ -97,6 +97,11 @@ class TargetEntry:
             )
             self.metrics.add(sample, now)
 
+    def settle_upkeep(self, record: AttemptRecord) -> None:
+        """Take note of an attempt that the router made for the target's sake."""
+        self.in_flight -= 1
+        self.spent += record.outcome.cost
+
     def standing(self, workers: Together, cooldown: Cooldown | None, now: float) -> Standing:
         """The first that holds: switched off, no worker, out, draining, cooling, circuit; else what its workers say."""
         if not self.spec.enabled:

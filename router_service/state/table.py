@@ -141,6 +141,15 @@ class Table:
         entry.metrics.report_quality(value, task)
         self._touch((target,))
 
+    def recover(self, targets: Collection[str]) -> None:
+        """See `Infirmary.recover`."""
+        now = self._clock.now()
+        found = [entry for entry in map(self._roster.find, targets) if entry is not None]
+        for entry in found:
+            entry.out_reason = ""
+            entry.circuit.half_open(now)
+        self._touch(entry.spec.name for entry in found)
+
     def cool_down(self, name: str, seconds: float, reason: str) -> None:
         """Leave a target, or a whole backend, alone for a while; a shorter time never replaces a longer."""
         if self._cooldowns.add(name, self._clock.now() + seconds, reason):
@@ -202,21 +211,22 @@ class Table:
         now = self._clock.now()
         name, backend = order.spec.name, order.spec.backend
         entry = self._roster.find(name)
-        maintenance = order.operation in MAINTENANCE
-        if entry is None and not maintenance:
+        upkeep = order.upkeep or order.operation in MAINTENANCE
+        if entry is None and not upkeep:
             return Refusal(f"{name} is not in the configuration any more")
-        if entry is not None and not maintenance:
+        probe = waived = False
+        if entry is not None and not upkeep:
             refusal = self._refusal(entry, order, now)
             if refusal is not None:
                 return refusal
-        probe = entry is not None and entry.circuit.claim_probe(now)
-        waived = entry is not None and not probe and entry.circuit.state(now) is not CircuitState.CLOSED
+            probe = entry.circuit.claim_probe(now)
+            waived = not probe and entry.circuit.state(now) is not CircuitState.CLOSED
         if entry is not None:
             entry.in_flight += 1
             self._touch((name,))
         self._backend_in_flight[backend] = self._backend_in_flight.get(backend, 0) + 1
-        tokens = None if maintenance else order.input_tokens + order.output_tokens
-        return Claim(name, backend, probe, waived, listed=entry is not None, tokens=tokens)
+        tokens = None if upkeep else order.input_tokens + order.output_tokens
+        return Claim(name, backend, probe, waived, upkeep, listed=entry is not None, tokens=tokens)
 
     def settle(self, claim: Claim, record: AttemptRecord) -> None:
         """See `AttemptGate.settle`."""
@@ -230,6 +240,10 @@ class Table:
             return
         entry = self._roster.entries[claim.target]
         now = self._clock.now()
+        if claim.upkeep:
+            entry.settle_upkeep(record)
+            self._touch((claim.target,))
+            return
         probe = claim.probe or (claim.waived and record.outcome.failure is None)
         entry.settle(record, now, self._clock.wall(), probe=probe)
         self._touch((claim.target,))

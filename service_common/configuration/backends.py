@@ -70,7 +70,7 @@ class BackendSection(Section):
         environment: further variables that the worker needs (those referred to are handed to it anyway).
         options: of the provider's library or wire, handed to the worker as they are.
         keep_alive: how long Ollama keeps a model in memory after use; `pull`: missing models may be fetched;
-            `warm_up`: models loaded when the worker starts.
+            `warm_up`: models loaded as soon as they can be used, and before they return to service.
     """
 
     kind: Literal["openai_wire", "ollama", "litellm"]
