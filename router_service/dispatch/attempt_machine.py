@@ -236,7 +236,10 @@ class AttemptMachine:
             self._min_context = max(self._min_context, (target.planned.context_window or 0) + 1)
 
     def _retry(self, start: Start, failure: Failure, now: float) -> list[Instruction]:
-        """Another attempt on the same target, where its failure class and the limits allow one; else nothing."""
+        """Another attempt on the same target, where its failure class and the limits allow one; else nothing.
+
+        A retry never takes the attempt that an untried target needs: an answer is likelier there.
+        """
         target = self._targets[start.target]
         policy = POLICIES[failure.failure_class]
         wait = failure.retry_after or 0.0
@@ -245,7 +248,8 @@ class AttemptMachine:
         else:
             allowed = policy.retry
         wait = max(wait, self._backoff(target.attempts, failure.failure_class))
-        within_limits = target.attempts <= self.limits.retries_per_target and self._made < self.limits.total
+        spare = self.limits.total - self._made - self._untried()
+        within_limits = target.attempts <= self.limits.retries_per_target and spare > 0
         if not allowed or not within_limits or now + wait >= self.deadline:
             return []
         return self._schedule(now, wait, Start(0, start.target, AttemptKind.RETRY, failure, start.prefill))
@@ -304,6 +308,12 @@ class AttemptMachine:
         if self._continuing:
             return self._cannot_continue(now, failure)
         return self._sit_out(now, failure)
+
+    def _untried(self) -> int:
+        """How many targets are still to be tried within the limits."""
+        tried = sum(1 for target in self._targets.values() if target.attempts)
+        left = sum(1 for planned in self._candidates() if not planned.last_resort)
+        return min(left, max(0, self.limits.targets - tried))
 
     def _choose(self) -> PlannedTarget | None:
         return next(iter(self._candidates()), None)

@@ -182,6 +182,23 @@ def test_the_total_of_attempts_is_bounded_over_retries_and_fallbacks() -> None:
     assert attempts == 3
 
 
+def test_a_retry_never_takes_the_attempt_of_an_untried_target() -> None:
+    """With three attempts for three targets none is retried, though each may be; with four the first one is."""
+    for total, expected in ((3, ["a/m", "b/m", "c/m"]), (4, ["a/m", "a/m", "b/m", "c/m"])):
+        m = machine((A, B, PlannedTarget("c/m", "c")), limits=AttemptLimits(retries_per_target=1, total=total))
+        tried, now = [], 0.0
+        instructions = m.begin(now)
+        while not isinstance(instructions[-1], FailCall):
+            started = start_of(instructions)
+            m.started(started.number, now)
+            tried.append(started.target)
+            instructions = m.failed(started.number, failure(FailureClass.UNAVAILABLE), now)
+            if not instructions:
+                now = m.wake_at
+                instructions = m.tick(now)
+        assert tried == expected
+
+
 def test_a_last_resort_is_tried_beyond_the_limits() -> None:
     """The named last resort is tried even when the limit of targets is reached."""
     last = PlannedTarget("z/m", "z", last_resort=True)

@@ -163,6 +163,8 @@ def test_a_refused_key_takes_the_target_out_until_something_changes(mend: str) -
         found.link.attach(hello("w1", models=("m",), epoch=2), KeptLink(), "peer")
     else:
         end(found, found.start("a/m", operation=Operation.PROBE))
+        assert row(found).state is TargetState.OUT  # whoever sent it says what its outcome means
+        found.table.recover(("a/m",))
     assert row(found).state is TargetState.READY
 
 
