@@ -18,8 +18,10 @@ import grpc
 from opentelemetry.sdk.trace import TracerProvider
 
 from router_service.calls.completion import Calls
+from router_service.calls.drill import Drills
 from router_service.calls.errands import Errands
 from router_service.calls.idempotency import IdempotencySettings, IdempotentCalls
+from router_service.calls.pulling import Pulls
 from router_service.calls.upkeep import Upkeep, UpkeepSettings
 from router_service.calls.waiting import WaitingRoom, WaitingSettings
 from router_service.config.administration import Administration
@@ -39,6 +41,7 @@ from router_service.recording.journal import DatabaseJournal
 from router_service.recording.measurements import MeasurementKeeper
 from router_service.recording.spans import TraceRecorder
 from router_service.recording.untraced import UntracedRecorder
+from router_service.server.admin_errands import ErrandServicer
 from router_service.server.admin_servicer import SERVICE as ADMIN_SERVICE
 from router_service.server.admin_servicer import AdminServicer, admin_handlers
 from router_service.server.grpc_server import Lifecycle, listen, new_server
@@ -207,9 +210,14 @@ class Router:
     def add_services(self, server: grpc.aio.Server, recorder: Recorder, identity: RouterIdentity) -> CallBoundary:
         """Register the three services; the boundary counts the calls in progress."""
         boundary = CallBoundary(recorder)
-        admin = AdminServicer(self.table, self._sessions, self.administration, boundary, self._clock)
+        drills = Drills(self.calls, recorder, self._clock)
+        pulls = Pulls(self.errands, self._engines.current, self.table)
+        admin = AdminServicer(self.table, self._sessions, self.administration, boundary, drills, self._clock)
         server.add_generic_rpc_handlers(
-            (router_handlers(RouterServicer(self.calls, self.repeats, boundary)), admin_handlers(admin))
+            (
+                router_handlers(RouterServicer(self.calls, self.repeats, boundary)),
+                admin_handlers(admin, ErrandServicer(drills, pulls, boundary)),
+            )
         )
         worker_service_pb2_grpc.add_WorkerServiceServicer_to_server(
             WorkerServicer(self.link, self._clock, identity), server

@@ -7,9 +7,11 @@ from typing import Any
 
 import grpc
 
+from router_service.calls.drill import Drills
 from router_service.config.administration import Administration
 from router_service.dispatch.sessions import WorkerSession
 from router_service.domain.target import TargetView
+from router_service.server.admin_errands import ErrandServicer, drill_results
 from router_service.server.admin_requests import check_target, form_of, imported_text, model_settings, switch_of
 from router_service.server.admin_statistics import statistics_response
 from router_service.server.catalogue import row_message
@@ -36,18 +38,21 @@ class AdminServicer:
         sessions: Iterable[WorkerSession],
         administration: Administration,
         boundary: CallBoundary,
+        drills: Drills,
         clock: Clock,
     ) -> None:
-        """Show `table` and the attached `sessions`; what can fail runs inside `boundary`."""
+        """Show `table`, the attached `sessions` and what `drills` told; what can fail runs inside `boundary`."""
         self._table = table
         self._sessions = sessions
         self._administration = administration
         self._boundary = boundary
+        self._drills = drills
         self._clock = clock
 
     async def get_table(self, request: pb.GetTableRequest, context: Context) -> pb.GetTableResponse:
         """The table now."""
-        return pb.GetTableResponse(rows=self._rows(), read_at=timestamp(self._clock.wall()))
+        drills = drill_results(self._drills.results)
+        return pb.GetTableResponse(rows=self._rows(), read_at=timestamp(self._clock.wall()), drills=drills)
 
     async def watch_table(
         self, request: pb.WatchTableRequest, context: Context
@@ -59,7 +64,8 @@ class AdminServicer:
             interval = min(max(SHORTEST_INTERVAL, asked), LONGEST_INTERVAL)
         with self._table.watch() as changes:
             while True:
-                yield pb.WatchTableResponse(rows=self._rows(), read_at=timestamp(self._clock.wall()))
+                drills = drill_results(self._drills.results)
+                yield pb.WatchTableResponse(rows=self._rows(), read_at=timestamp(self._clock.wall()), drills=drills)
                 await asyncio.sleep(interval)
                 try:
                     async with asyncio.timeout(max(interval, DEFAULT_INTERVAL) * 5):
@@ -151,14 +157,14 @@ def _worker(session: WorkerSession) -> pb.WorkerInfo:
     )
 
 
-def admin_handlers(servicer: AdminServicer) -> grpc.GenericRpcHandler:
+def admin_handlers(servicer: AdminServicer, errands: ErrandServicer) -> grpc.GenericRpcHandler:
     """The service's procedures; one that is not listed answers UNIMPLEMENTED."""
-    unary = grpc.unary_unary_rpc_method_handler
+    unary, streaming = grpc.unary_unary_rpc_method_handler, grpc.unary_stream_rpc_method_handler
     handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         "GetTable": unary(servicer.get_table, pb.GetTableRequest.FromString, serialise),
-        "WatchTable": grpc.unary_stream_rpc_method_handler(
-            servicer.watch_table, pb.WatchTableRequest.FromString, serialise
-        ),
+        "WatchTable": streaming(servicer.watch_table, pb.WatchTableRequest.FromString, serialise),
+        "PullModel": streaming(errands.pull_model, pb.PullModelRequest.FromString, serialise),
+        "RunDrill": streaming(errands.run_drill, pb.RunDrillRequest.FromString, serialise),
         "ListWorkers": unary(servicer.list_workers, pb.ListWorkersRequest.FromString, serialise),
         "GetStatistics": unary(servicer.get_statistics, pb.GetStatisticsRequest.FromString, serialise),
         "SetTargetState": unary(servicer.set_target_state, pb.SetTargetStateRequest.FromString, serialise),

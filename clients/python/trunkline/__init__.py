@@ -45,7 +45,14 @@ from trunkline.events import (
     UsageReported,
 )
 from trunkline.messages import File, Image, JsonSchema, Message, Prompt, Tool
-from trunkline.operations import ConfigurationChange, LatencySummary, TargetStatistics
+from trunkline.operations import (
+    ConfigurationChange,
+    DrillResult,
+    DrillStep,
+    LatencySummary,
+    PullProgress,
+    TargetStatistics,
+)
 from trunkline.options import CompletionOptions, EmbeddingOptions, GenerationOptions, RoutingOptions
 from trunkline.streams import AnswerStream, AsyncAnswerStream
 from trunkline.targets import Model, Models, TargetRow, Worker
@@ -72,6 +79,8 @@ __all__ = [
     "DeadlineExceeded",
     "Decided",
     "Decision",
+    "DrillResult",
+    "DrillStep",
     "EmbeddingOptions",
     "Embeddings",
     "ErrorDetails",
@@ -91,6 +100,7 @@ __all__ = [
     "NotFound",
     "Prompt",
     "ProtocolError",
+    "PullProgress",
     "ReasoningDelta",
     "Rejection",
     "RoutingOptions",

@@ -1,13 +1,20 @@
 """Operators' requests and what comes back; sync and async clients share it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from trunkline._requests import refuse
-from trunkline._wire import number_of, seconds_of
+from trunkline._wire import number_of, seconds_of, time_of
 from trunkline.admin.v1 import admin_service_pb2 as pb
-from trunkline.operations import ConfigurationChange, LatencySummary, TargetStatistics
+from trunkline.operations import (
+    ConfigurationChange,
+    DrillResult,
+    DrillStep,
+    LatencySummary,
+    PullProgress,
+    TargetStatistics,
+)
 
 Form = Literal["yaml", "json"]
 
@@ -47,6 +54,37 @@ def export_request(form: Form) -> pb.ExportConfigurationRequest:
 def change_of(message: pb.ImportConfigurationResponse | pb.ReloadConfigurationResponse) -> ConfigurationChange:
     """What is different."""
     return ConfigurationChange(message.configuration_version, tuple(message.changes))
+
+
+def drill_request(aliases: Sequence[str], prompt: str, *, estimate_only: bool) -> pb.RunDrillRequest:
+    """Asks for a drill, or for what it would cost."""
+    return pb.RunDrillRequest(aliases=aliases, prompt=prompt, estimate_only=estimate_only)
+
+
+def drill_step_of(message: pb.RunDrillResponse) -> DrillStep:
+    """One step of a drill."""
+    return DrillStep(
+        alias=message.alias,
+        failed_targets=tuple(message.failed_targets),
+        answered_by=message.answered_by,
+        problem=message.problem,
+        expected_cost_nanodollars=message.expected_cost_nanodollars,
+        cost_nanodollars=message.cost_nanodollars,
+        latency=seconds_of(message, "latency") or 0.0,
+    )
+
+
+def drill_results_of(messages: Iterable[pb.DrillResult]) -> tuple[DrillResult, ...]:
+    """What the newest drills came to."""
+    return tuple(
+        DrillResult(message.alias, time_of(message, "drilled_at"), message.holds, message.problem)
+        for message in messages
+    )
+
+
+def pull_progress_of(message: pb.PullModelResponse) -> PullProgress:
+    """How far a pull has come."""
+    return PullProgress(message.status, message.completed_bytes, message.total_bytes)
 
 
 def statistics_of(message: pb.GetStatisticsResponse) -> tuple[TargetStatistics, ...]:

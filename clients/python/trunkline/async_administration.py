@@ -1,14 +1,25 @@
 """Operators' commands, for asyncio: `client.admin`."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from grpc import aio
 
-from trunkline._administering import Form, change_of, export_request, model_request, state_request, statistics_of
+from trunkline._administering import (
+    Form,
+    change_of,
+    drill_request,
+    drill_results_of,
+    drill_step_of,
+    export_request,
+    model_request,
+    pull_progress_of,
+    state_request,
+    statistics_of,
+)
 from trunkline._tables import rows_of
 from trunkline.admin.v1 import admin_service_pb2 as pb
-from trunkline.operations import ConfigurationChange, TargetStatistics
+from trunkline.operations import ConfigurationChange, DrillResult, DrillStep, PullProgress, TargetStatistics
 from trunkline.targets import TargetRow
 
 if TYPE_CHECKING:
@@ -27,6 +38,15 @@ class Call(Protocol):
         """The response."""
 
 
+class Stream(Protocol):
+    """Makes a call whose answers come one by one; its failure is one of `trunkline.errors`."""
+
+    def __call__(
+        self, method: "aio.UnaryStreamMultiCallable[_Request, _Response]", request: _Request
+    ) -> AsyncIterator[_Response]:
+        """The answers. Closed early, the call is cancelled."""
+
+
 class AsyncAdministration:
     """Changes a running router; nothing that is in flight is lost.
 
@@ -35,10 +55,11 @@ class AsyncAdministration:
     where there is no such target, `Unavailable` where a change was to be kept and could not be (nothing is changed).
     """
 
-    def __init__(self, stub: "AdminServiceAsyncStub", call: Call) -> None:
+    def __init__(self, stub: "AdminServiceAsyncStub", call: Call, stream: Stream) -> None:
         """Use a client's channel; made by the client."""
         self._stub = stub
         self._call = call
+        self._stream = stream
 
     async def enable(self, name: str, *, persist: bool = False) -> tuple[TargetRow, ...]:
         """Have a target, or all of a backend's, serve again; their rows."""
@@ -85,6 +106,31 @@ class AsyncAdministration:
         request = pb.ReloadConfigurationRequest(discard_changes=discard_changes)
         response = await self._call(self._stub.ReloadConfiguration, request)
         return change_of(response)
+
+    async def drill_cost(self, aliases: Sequence[str] = (), *, prompt: str = "") -> tuple[DrillStep, ...]:
+        """The steps that `drill` would make, each with its expected cost; nothing is sent."""
+        request = drill_request(aliases, prompt, estimate_only=True)
+        return tuple([drill_step_of(message) async for message in self._stream(self._stub.RunDrill, request)])
+
+    async def drill(self, aliases: Sequence[str] = (), *, prompt: str = "") -> AsyncIterator[DrillStep]:
+        """Make each alias's targets fail, one after the other, so that the rest must answer: each step as it is done.
+
+        Args:
+            aliases: none: all.
+            prompt: what to ask; empty: a short default.
+        """
+        request = drill_request(aliases, prompt, estimate_only=False)
+        async for message in self._stream(self._stub.RunDrill, request):
+            yield drill_step_of(message)
+
+    async def drills(self) -> tuple[DrillResult, ...]:
+        """What the newest drill of each alias came to, on this router."""
+        return drill_results_of((await self._call(self._stub.GetTable, pb.GetTableRequest())).drills)
+
+    async def pull_model(self, target: str) -> AsyncIterator[PullProgress]:
+        """Have a local server fetch `backend/model`: how far it has come, until the model is there."""
+        async for message in self._stream(self._stub.PullModel, pb.PullModelRequest(target=target)):
+            yield pull_progress_of(message)
 
     async def statistics(self, name: str = "") -> tuple[TargetStatistics, ...]:
         """Counts and rolling figures of a target, of all of a backend's, or of all."""

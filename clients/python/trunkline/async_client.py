@@ -1,7 +1,8 @@
 """The async client of a router."""
 
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
@@ -63,7 +64,7 @@ class AsyncClient:
             self._channel = aio.secure_channel(self.address, credentials, options)
         self._router = RouterServiceStub(self._channel)
         self._admin = AdminServiceStub(self._channel)
-        self._administration = AsyncAdministration(self._admin, self._plain_call)
+        self._administration = AsyncAdministration(self._admin, self._plain_call, self._plain_stream)
 
     async def complete(self, prompt: Prompt, **options: Unpack[CompletionOptions]) -> Answer:
         """A whole answer.
@@ -154,14 +155,10 @@ class AsyncClient:
         Raises:
             TrunklineError: as `trunkline.errors` says; a watch has no deadline, the channel's keepalive ends it.
         """
-        call = self._admin.WatchTable(admin_pb2.WatchTableRequest(min_interval=duration_of(min_interval)))
-        try:
-            async for message in call:
+        request = admin_pb2.WatchTableRequest(min_interval=duration_of(min_interval))
+        async with aclosing(self._plain_stream(self._admin.WatchTable, request)) as messages:
+            async for message in messages:
                 yield rows_of(message.rows)
-        except aio.AioRpcError as failure:
-            raise error_of(failure, self.address) from failure
-        finally:
-            call.cancel()
 
     async def workers(self) -> tuple[Worker, ...]:
         """The attached workers.
@@ -195,6 +192,19 @@ class AsyncClient:
     ) -> _Response:
         """As `_call`, without options."""
         return await self._call(method, request, self._settings)
+
+    async def _plain_stream(
+        self, method: "aio.UnaryStreamMultiCallable[_Request, _Response]", request: _Request
+    ) -> AsyncGenerator[_Response, None]:
+        """Answers one by one, without a deadline; their failure is one of `trunkline.errors`."""
+        call = method(request)
+        try:
+            async for message in call:
+                yield message
+        except aio.AioRpcError as failure:
+            raise error_of(failure, self.address) from failure
+        finally:
+            call.cancel()
 
     async def _call(
         self, method: "aio.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, settings: CallSettings

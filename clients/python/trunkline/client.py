@@ -62,7 +62,7 @@ class Client:
             self._channel = grpc.secure_channel(self.address, credentials, options)
         self._router = RouterServiceStub(self._channel)
         self._admin = AdminServiceStub(self._channel)
-        self._administration = Administration(self._admin, self._plain_call)
+        self._administration = Administration(self._admin, self._plain_call, self._plain_stream)
 
     def complete(self, prompt: Prompt, **options: Unpack[CompletionOptions]) -> Answer:
         """A whole answer.
@@ -151,14 +151,9 @@ class Client:
         Raises:
             TrunklineError: as `trunkline.errors` says; a watch has no deadline, the channel's keepalive ends it.
         """
-        call = self._admin.WatchTable(admin_pb2.WatchTableRequest(min_interval=duration_of(min_interval)))
-        try:
-            for message in call:
-                yield rows_of(message.rows)
-        except grpc.RpcError as failure:
-            raise error_of(failure, self.address) from failure
-        finally:
-            call.cancel()
+        request = admin_pb2.WatchTableRequest(min_interval=duration_of(min_interval))
+        for message in self._plain_stream(self._admin.WatchTable, request):
+            yield rows_of(message.rows)
 
     def workers(self) -> tuple[Worker, ...]:
         """The attached workers.
@@ -190,6 +185,18 @@ class Client:
     def _plain_call(self, method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request) -> _Response:
         """As `_call`, without options."""
         return self._call(method, request, self._settings)
+
+    def _plain_stream(
+        self, method: "grpc.UnaryStreamMultiCallable[_Request, _Response]", request: _Request
+    ) -> Iterator[_Response]:
+        """Answers one by one, without a deadline; their failure is one of `trunkline.errors`."""
+        call = method(request)
+        try:
+            yield from call
+        except grpc.RpcError as failure:
+            raise error_of(failure, self.address) from failure
+        finally:
+            call.cancel()
 
     def _call(
         self, method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, settings: CallSettings

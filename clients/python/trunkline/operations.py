@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from trunkline.money import to_dollars
@@ -59,3 +60,53 @@ class ConfigurationChange:
 
     version: str
     changes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DrillStep:
+    """One call of a fallback drill.
+
+    Attributes:
+        alias: empty: a call that named no model.
+        failed_targets: made to fail inside the router, so that the others had to answer.
+        answered_by: empty: nobody answered, or only the cost was asked for.
+        problem: what went wrong, for a person; empty: nothing.
+        latency: seconds.
+    """
+
+    alias: str
+    failed_targets: tuple[str, ...]
+    answered_by: str
+    problem: str
+    expected_cost_nanodollars: int
+    cost_nanodollars: int
+    latency: float
+
+    @property
+    def expected_cost_usd(self) -> Decimal:
+        """Dollars that it is expected to cost."""
+        return to_dollars(self.expected_cost_nanodollars)
+
+    @property
+    def cost_usd(self) -> Decimal:
+        """Dollars that it cost."""
+        return to_dollars(self.cost_nanodollars)
+
+
+@dataclass(frozen=True, slots=True)
+class DrillResult:
+    """What the newest drill of an alias came to (empty: of calls that name no model); `problem` says why not."""
+
+    alias: str
+    drilled_at: datetime | None
+    holds: bool
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class PullProgress:
+    """How far the fetching of a model has come; `total_bytes` is 0 where it is not known."""
+
+    status: str
+    completed_bytes: int
+    total_bytes: int

@@ -179,7 +179,9 @@ type GetTableResponse struct {
 	// One per target, by name.
 	Rows []*v1.TargetRow `protobuf:"bytes,1,rep,name=rows,proto3" json:"rows,omitempty"`
 	// When it was read.
-	ReadAt        *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=read_at,json=readAt,proto3" json:"read_at,omitempty"`
+	ReadAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=read_at,json=readAt,proto3" json:"read_at,omitempty"`
+	// What the newest fallback drill of each alias came to, by alias.
+	Drills        []*DrillResult `protobuf:"bytes,3,rep,name=drills,proto3" json:"drills,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -224,6 +226,13 @@ func (x *GetTableResponse) GetRows() []*v1.TargetRow {
 func (x *GetTableResponse) GetReadAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.ReadAt
+	}
+	return nil
+}
+
+func (x *GetTableResponse) GetDrills() []*DrillResult {
+	if x != nil {
+		return x.Drills
 	}
 	return nil
 }
@@ -280,7 +289,9 @@ type WatchTableResponse struct {
 	// One per target, by name.
 	Rows []*v1.TargetRow `protobuf:"bytes,1,rep,name=rows,proto3" json:"rows,omitempty"`
 	// When it was read.
-	ReadAt        *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=read_at,json=readAt,proto3" json:"read_at,omitempty"`
+	ReadAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=read_at,json=readAt,proto3" json:"read_at,omitempty"`
+	// What the newest fallback drill of each alias came to, by alias.
+	Drills        []*DrillResult `protobuf:"bytes,3,rep,name=drills,proto3" json:"drills,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -325,6 +336,13 @@ func (x *WatchTableResponse) GetRows() []*v1.TargetRow {
 func (x *WatchTableResponse) GetReadAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.ReadAt
+	}
+	return nil
+}
+
+func (x *WatchTableResponse) GetDrills() []*DrillResult {
+	if x != nil {
+		return x.Drills
 	}
 	return nil
 }
@@ -1866,10 +1884,83 @@ func (x *RunDrillRequest) GetEstimateOnly() bool {
 	return false
 }
 
+// What a fallback drill came to.
+type DrillResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The alias; empty: calls that name no model.
+	Alias string `protobuf:"bytes,1,opt,name=alias,proto3" json:"alias,omitempty"`
+	// When it was drilled.
+	DrilledAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=drilled_at,json=drilledAt,proto3" json:"drilled_at,omitempty"`
+	// Whether somebody answered whichever targets failed.
+	Holds bool `protobuf:"varint,3,opt,name=holds,proto3" json:"holds,omitempty"`
+	// What went wrong, for a person; empty where it holds.
+	Problem       string `protobuf:"bytes,4,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrillResult) Reset() {
+	*x = DrillResult{}
+	mi := &file_trunkline_admin_v1_admin_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrillResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrillResult) ProtoMessage() {}
+
+func (x *DrillResult) ProtoReflect() protoreflect.Message {
+	mi := &file_trunkline_admin_v1_admin_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrillResult.ProtoReflect.Descriptor instead.
+func (*DrillResult) Descriptor() ([]byte, []int) {
+	return file_trunkline_admin_v1_admin_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *DrillResult) GetAlias() string {
+	if x != nil {
+		return x.Alias
+	}
+	return ""
+}
+
+func (x *DrillResult) GetDrilledAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DrilledAt
+	}
+	return nil
+}
+
+func (x *DrillResult) GetHolds() bool {
+	if x != nil {
+		return x.Holds
+	}
+	return false
+}
+
+func (x *DrillResult) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
 // One step of a drill.
 type RunDrillResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The alias.
+	// The alias; empty: calls that name no model.
 	Alias string `protobuf:"bytes,1,opt,name=alias,proto3" json:"alias,omitempty"`
 	// Targets that were made to fail.
 	FailedTargets []string `protobuf:"bytes,2,rep,name=failed_targets,json=failedTargets,proto3" json:"failed_targets,omitempty"`
@@ -1889,7 +1980,7 @@ type RunDrillResponse struct {
 
 func (x *RunDrillResponse) Reset() {
 	*x = RunDrillResponse{}
-	mi := &file_trunkline_admin_v1_admin_service_proto_msgTypes[29]
+	mi := &file_trunkline_admin_v1_admin_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1901,7 +1992,7 @@ func (x *RunDrillResponse) String() string {
 func (*RunDrillResponse) ProtoMessage() {}
 
 func (x *RunDrillResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_trunkline_admin_v1_admin_service_proto_msgTypes[29]
+	mi := &file_trunkline_admin_v1_admin_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1914,7 +2005,7 @@ func (x *RunDrillResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunDrillResponse.ProtoReflect.Descriptor instead.
 func (*RunDrillResponse) Descriptor() ([]byte, []int) {
-	return file_trunkline_admin_v1_admin_service_proto_rawDescGZIP(), []int{29}
+	return file_trunkline_admin_v1_admin_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RunDrillResponse) GetAlias() string {
@@ -1971,15 +2062,17 @@ var File_trunkline_admin_v1_admin_service_proto protoreflect.FileDescriptor
 const file_trunkline_admin_v1_admin_service_proto_rawDesc = "" +
 	"\n" +
 	"&trunkline/admin/v1/admin_service.proto\x12\x12trunkline.admin.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ftrunkline/types/v1/target.proto\"\x11\n" +
-	"\x0fGetTableRequest\"z\n" +
+	"\x0fGetTableRequest\"\xb3\x01\n" +
 	"\x10GetTableResponse\x121\n" +
 	"\x04rows\x18\x01 \x03(\v2\x1d.trunkline.types.v1.TargetRowR\x04rows\x123\n" +
-	"\aread_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06readAt\"Q\n" +
+	"\aread_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06readAt\x127\n" +
+	"\x06drills\x18\x03 \x03(\v2\x1f.trunkline.admin.v1.DrillResultR\x06drills\"Q\n" +
 	"\x11WatchTableRequest\x12<\n" +
-	"\fmin_interval\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\vminInterval\"|\n" +
+	"\fmin_interval\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\vminInterval\"\xb5\x01\n" +
 	"\x12WatchTableResponse\x121\n" +
 	"\x04rows\x18\x01 \x03(\v2\x1d.trunkline.types.v1.TargetRowR\x04rows\x123\n" +
-	"\aread_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06readAt\"\x14\n" +
+	"\aread_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06readAt\x127\n" +
+	"\x06drills\x18\x03 \x03(\v2\x1f.trunkline.admin.v1.DrillResultR\x06drills\"\x14\n" +
 	"\x12ListWorkersRequest\"O\n" +
 	"\x13ListWorkersResponse\x128\n" +
 	"\aworkers\x18\x01 \x03(\v2\x1e.trunkline.admin.v1.WorkerInfoR\aworkers\"\xe8\x02\n" +
@@ -2087,7 +2180,13 @@ const file_trunkline_admin_v1_admin_service_proto_rawDesc = "" +
 	"\x0fRunDrillRequest\x12\x18\n" +
 	"\aaliases\x18\x01 \x03(\tR\aaliases\x12\x16\n" +
 	"\x06prompt\x18\x02 \x01(\tR\x06prompt\x12#\n" +
-	"\restimate_only\x18\x03 \x01(\bR\festimateOnly\"\xa6\x02\n" +
+	"\restimate_only\x18\x03 \x01(\bR\festimateOnly\"\x8e\x01\n" +
+	"\vDrillResult\x12\x14\n" +
+	"\x05alias\x18\x01 \x01(\tR\x05alias\x129\n" +
+	"\n" +
+	"drilled_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tdrilledAt\x12\x14\n" +
+	"\x05holds\x18\x03 \x01(\bR\x05holds\x12\x18\n" +
+	"\aproblem\x18\x04 \x01(\tR\aproblem\"\xa6\x02\n" +
 	"\x10RunDrillResponse\x12\x14\n" +
 	"\x05alias\x18\x01 \x01(\tR\x05alias\x12%\n" +
 	"\x0efailed_targets\x18\x02 \x03(\tR\rfailedTargets\x12\x1f\n" +
@@ -2137,7 +2236,7 @@ func file_trunkline_admin_v1_admin_service_proto_rawDescGZIP() []byte {
 }
 
 var file_trunkline_admin_v1_admin_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_trunkline_admin_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_trunkline_admin_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_trunkline_admin_v1_admin_service_proto_goTypes = []any{
 	(DesiredState)(0),                   // 0: trunkline.admin.v1.DesiredState
 	(ConfigurationFormat)(0),            // 1: trunkline.admin.v1.ConfigurationFormat
@@ -2170,68 +2269,72 @@ var file_trunkline_admin_v1_admin_service_proto_goTypes = []any{
 	(*ReloadConfigurationRequest)(nil),  // 28: trunkline.admin.v1.ReloadConfigurationRequest
 	(*ReloadConfigurationResponse)(nil), // 29: trunkline.admin.v1.ReloadConfigurationResponse
 	(*RunDrillRequest)(nil),             // 30: trunkline.admin.v1.RunDrillRequest
-	(*RunDrillResponse)(nil),            // 31: trunkline.admin.v1.RunDrillResponse
-	nil,                                 // 32: trunkline.admin.v1.TargetStatistics.FailuresEntry
-	nil,                                 // 33: trunkline.admin.v1.UsageGroup.KeysEntry
-	(*v1.TargetRow)(nil),                // 34: trunkline.types.v1.TargetRow
-	(*timestamppb.Timestamp)(nil),       // 35: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),         // 36: google.protobuf.Duration
+	(*DrillResult)(nil),                 // 31: trunkline.admin.v1.DrillResult
+	(*RunDrillResponse)(nil),            // 32: trunkline.admin.v1.RunDrillResponse
+	nil,                                 // 33: trunkline.admin.v1.TargetStatistics.FailuresEntry
+	nil,                                 // 34: trunkline.admin.v1.UsageGroup.KeysEntry
+	(*v1.TargetRow)(nil),                // 35: trunkline.types.v1.TargetRow
+	(*timestamppb.Timestamp)(nil),       // 36: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),         // 37: google.protobuf.Duration
 }
 var file_trunkline_admin_v1_admin_service_proto_depIdxs = []int32{
-	34, // 0: trunkline.admin.v1.GetTableResponse.rows:type_name -> trunkline.types.v1.TargetRow
-	35, // 1: trunkline.admin.v1.GetTableResponse.read_at:type_name -> google.protobuf.Timestamp
-	36, // 2: trunkline.admin.v1.WatchTableRequest.min_interval:type_name -> google.protobuf.Duration
-	34, // 3: trunkline.admin.v1.WatchTableResponse.rows:type_name -> trunkline.types.v1.TargetRow
-	35, // 4: trunkline.admin.v1.WatchTableResponse.read_at:type_name -> google.protobuf.Timestamp
-	8,  // 5: trunkline.admin.v1.ListWorkersResponse.workers:type_name -> trunkline.admin.v1.WorkerInfo
-	35, // 6: trunkline.admin.v1.WorkerInfo.attached_at:type_name -> google.protobuf.Timestamp
-	35, // 7: trunkline.admin.v1.WorkerInfo.last_heartbeat_at:type_name -> google.protobuf.Timestamp
-	11, // 8: trunkline.admin.v1.GetStatisticsResponse.targets:type_name -> trunkline.admin.v1.TargetStatistics
-	32, // 9: trunkline.admin.v1.TargetStatistics.failures:type_name -> trunkline.admin.v1.TargetStatistics.FailuresEntry
-	12, // 10: trunkline.admin.v1.TargetStatistics.latency:type_name -> trunkline.admin.v1.LatencySummary
-	12, // 11: trunkline.admin.v1.TargetStatistics.first_token:type_name -> trunkline.admin.v1.LatencySummary
-	36, // 12: trunkline.admin.v1.LatencySummary.mean:type_name -> google.protobuf.Duration
-	36, // 13: trunkline.admin.v1.LatencySummary.p50:type_name -> google.protobuf.Duration
-	36, // 14: trunkline.admin.v1.LatencySummary.p95:type_name -> google.protobuf.Duration
-	35, // 15: trunkline.admin.v1.GetUsageRequest.since:type_name -> google.protobuf.Timestamp
-	35, // 16: trunkline.admin.v1.GetUsageRequest.until:type_name -> google.protobuf.Timestamp
-	15, // 17: trunkline.admin.v1.GetUsageResponse.groups:type_name -> trunkline.admin.v1.UsageGroup
-	33, // 18: trunkline.admin.v1.UsageGroup.keys:type_name -> trunkline.admin.v1.UsageGroup.KeysEntry
-	0,  // 19: trunkline.admin.v1.SetTargetStateRequest.state:type_name -> trunkline.admin.v1.DesiredState
-	34, // 20: trunkline.admin.v1.SetTargetStateResponse.rows:type_name -> trunkline.types.v1.TargetRow
-	1,  // 21: trunkline.admin.v1.ExportConfigurationRequest.format:type_name -> trunkline.admin.v1.ConfigurationFormat
-	36, // 22: trunkline.admin.v1.RunDrillResponse.latency:type_name -> google.protobuf.Duration
-	2,  // 23: trunkline.admin.v1.AdminService.GetTable:input_type -> trunkline.admin.v1.GetTableRequest
-	4,  // 24: trunkline.admin.v1.AdminService.WatchTable:input_type -> trunkline.admin.v1.WatchTableRequest
-	6,  // 25: trunkline.admin.v1.AdminService.ListWorkers:input_type -> trunkline.admin.v1.ListWorkersRequest
-	9,  // 26: trunkline.admin.v1.AdminService.GetStatistics:input_type -> trunkline.admin.v1.GetStatisticsRequest
-	13, // 27: trunkline.admin.v1.AdminService.GetUsage:input_type -> trunkline.admin.v1.GetUsageRequest
-	16, // 28: trunkline.admin.v1.AdminService.SetTargetState:input_type -> trunkline.admin.v1.SetTargetStateRequest
-	18, // 29: trunkline.admin.v1.AdminService.UpsertModel:input_type -> trunkline.admin.v1.UpsertModelRequest
-	20, // 30: trunkline.admin.v1.AdminService.RemoveModel:input_type -> trunkline.admin.v1.RemoveModelRequest
-	22, // 31: trunkline.admin.v1.AdminService.PullModel:input_type -> trunkline.admin.v1.PullModelRequest
-	24, // 32: trunkline.admin.v1.AdminService.ExportConfiguration:input_type -> trunkline.admin.v1.ExportConfigurationRequest
-	26, // 33: trunkline.admin.v1.AdminService.ImportConfiguration:input_type -> trunkline.admin.v1.ImportConfigurationRequest
-	28, // 34: trunkline.admin.v1.AdminService.ReloadConfiguration:input_type -> trunkline.admin.v1.ReloadConfigurationRequest
-	30, // 35: trunkline.admin.v1.AdminService.RunDrill:input_type -> trunkline.admin.v1.RunDrillRequest
-	3,  // 36: trunkline.admin.v1.AdminService.GetTable:output_type -> trunkline.admin.v1.GetTableResponse
-	5,  // 37: trunkline.admin.v1.AdminService.WatchTable:output_type -> trunkline.admin.v1.WatchTableResponse
-	7,  // 38: trunkline.admin.v1.AdminService.ListWorkers:output_type -> trunkline.admin.v1.ListWorkersResponse
-	10, // 39: trunkline.admin.v1.AdminService.GetStatistics:output_type -> trunkline.admin.v1.GetStatisticsResponse
-	14, // 40: trunkline.admin.v1.AdminService.GetUsage:output_type -> trunkline.admin.v1.GetUsageResponse
-	17, // 41: trunkline.admin.v1.AdminService.SetTargetState:output_type -> trunkline.admin.v1.SetTargetStateResponse
-	19, // 42: trunkline.admin.v1.AdminService.UpsertModel:output_type -> trunkline.admin.v1.UpsertModelResponse
-	21, // 43: trunkline.admin.v1.AdminService.RemoveModel:output_type -> trunkline.admin.v1.RemoveModelResponse
-	23, // 44: trunkline.admin.v1.AdminService.PullModel:output_type -> trunkline.admin.v1.PullModelResponse
-	25, // 45: trunkline.admin.v1.AdminService.ExportConfiguration:output_type -> trunkline.admin.v1.ExportConfigurationResponse
-	27, // 46: trunkline.admin.v1.AdminService.ImportConfiguration:output_type -> trunkline.admin.v1.ImportConfigurationResponse
-	29, // 47: trunkline.admin.v1.AdminService.ReloadConfiguration:output_type -> trunkline.admin.v1.ReloadConfigurationResponse
-	31, // 48: trunkline.admin.v1.AdminService.RunDrill:output_type -> trunkline.admin.v1.RunDrillResponse
-	36, // [36:49] is the sub-list for method output_type
-	23, // [23:36] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	35, // 0: trunkline.admin.v1.GetTableResponse.rows:type_name -> trunkline.types.v1.TargetRow
+	36, // 1: trunkline.admin.v1.GetTableResponse.read_at:type_name -> google.protobuf.Timestamp
+	31, // 2: trunkline.admin.v1.GetTableResponse.drills:type_name -> trunkline.admin.v1.DrillResult
+	37, // 3: trunkline.admin.v1.WatchTableRequest.min_interval:type_name -> google.protobuf.Duration
+	35, // 4: trunkline.admin.v1.WatchTableResponse.rows:type_name -> trunkline.types.v1.TargetRow
+	36, // 5: trunkline.admin.v1.WatchTableResponse.read_at:type_name -> google.protobuf.Timestamp
+	31, // 6: trunkline.admin.v1.WatchTableResponse.drills:type_name -> trunkline.admin.v1.DrillResult
+	8,  // 7: trunkline.admin.v1.ListWorkersResponse.workers:type_name -> trunkline.admin.v1.WorkerInfo
+	36, // 8: trunkline.admin.v1.WorkerInfo.attached_at:type_name -> google.protobuf.Timestamp
+	36, // 9: trunkline.admin.v1.WorkerInfo.last_heartbeat_at:type_name -> google.protobuf.Timestamp
+	11, // 10: trunkline.admin.v1.GetStatisticsResponse.targets:type_name -> trunkline.admin.v1.TargetStatistics
+	33, // 11: trunkline.admin.v1.TargetStatistics.failures:type_name -> trunkline.admin.v1.TargetStatistics.FailuresEntry
+	12, // 12: trunkline.admin.v1.TargetStatistics.latency:type_name -> trunkline.admin.v1.LatencySummary
+	12, // 13: trunkline.admin.v1.TargetStatistics.first_token:type_name -> trunkline.admin.v1.LatencySummary
+	37, // 14: trunkline.admin.v1.LatencySummary.mean:type_name -> google.protobuf.Duration
+	37, // 15: trunkline.admin.v1.LatencySummary.p50:type_name -> google.protobuf.Duration
+	37, // 16: trunkline.admin.v1.LatencySummary.p95:type_name -> google.protobuf.Duration
+	36, // 17: trunkline.admin.v1.GetUsageRequest.since:type_name -> google.protobuf.Timestamp
+	36, // 18: trunkline.admin.v1.GetUsageRequest.until:type_name -> google.protobuf.Timestamp
+	15, // 19: trunkline.admin.v1.GetUsageResponse.groups:type_name -> trunkline.admin.v1.UsageGroup
+	34, // 20: trunkline.admin.v1.UsageGroup.keys:type_name -> trunkline.admin.v1.UsageGroup.KeysEntry
+	0,  // 21: trunkline.admin.v1.SetTargetStateRequest.state:type_name -> trunkline.admin.v1.DesiredState
+	35, // 22: trunkline.admin.v1.SetTargetStateResponse.rows:type_name -> trunkline.types.v1.TargetRow
+	1,  // 23: trunkline.admin.v1.ExportConfigurationRequest.format:type_name -> trunkline.admin.v1.ConfigurationFormat
+	36, // 24: trunkline.admin.v1.DrillResult.drilled_at:type_name -> google.protobuf.Timestamp
+	37, // 25: trunkline.admin.v1.RunDrillResponse.latency:type_name -> google.protobuf.Duration
+	2,  // 26: trunkline.admin.v1.AdminService.GetTable:input_type -> trunkline.admin.v1.GetTableRequest
+	4,  // 27: trunkline.admin.v1.AdminService.WatchTable:input_type -> trunkline.admin.v1.WatchTableRequest
+	6,  // 28: trunkline.admin.v1.AdminService.ListWorkers:input_type -> trunkline.admin.v1.ListWorkersRequest
+	9,  // 29: trunkline.admin.v1.AdminService.GetStatistics:input_type -> trunkline.admin.v1.GetStatisticsRequest
+	13, // 30: trunkline.admin.v1.AdminService.GetUsage:input_type -> trunkline.admin.v1.GetUsageRequest
+	16, // 31: trunkline.admin.v1.AdminService.SetTargetState:input_type -> trunkline.admin.v1.SetTargetStateRequest
+	18, // 32: trunkline.admin.v1.AdminService.UpsertModel:input_type -> trunkline.admin.v1.UpsertModelRequest
+	20, // 33: trunkline.admin.v1.AdminService.RemoveModel:input_type -> trunkline.admin.v1.RemoveModelRequest
+	22, // 34: trunkline.admin.v1.AdminService.PullModel:input_type -> trunkline.admin.v1.PullModelRequest
+	24, // 35: trunkline.admin.v1.AdminService.ExportConfiguration:input_type -> trunkline.admin.v1.ExportConfigurationRequest
+	26, // 36: trunkline.admin.v1.AdminService.ImportConfiguration:input_type -> trunkline.admin.v1.ImportConfigurationRequest
+	28, // 37: trunkline.admin.v1.AdminService.ReloadConfiguration:input_type -> trunkline.admin.v1.ReloadConfigurationRequest
+	30, // 38: trunkline.admin.v1.AdminService.RunDrill:input_type -> trunkline.admin.v1.RunDrillRequest
+	3,  // 39: trunkline.admin.v1.AdminService.GetTable:output_type -> trunkline.admin.v1.GetTableResponse
+	5,  // 40: trunkline.admin.v1.AdminService.WatchTable:output_type -> trunkline.admin.v1.WatchTableResponse
+	7,  // 41: trunkline.admin.v1.AdminService.ListWorkers:output_type -> trunkline.admin.v1.ListWorkersResponse
+	10, // 42: trunkline.admin.v1.AdminService.GetStatistics:output_type -> trunkline.admin.v1.GetStatisticsResponse
+	14, // 43: trunkline.admin.v1.AdminService.GetUsage:output_type -> trunkline.admin.v1.GetUsageResponse
+	17, // 44: trunkline.admin.v1.AdminService.SetTargetState:output_type -> trunkline.admin.v1.SetTargetStateResponse
+	19, // 45: trunkline.admin.v1.AdminService.UpsertModel:output_type -> trunkline.admin.v1.UpsertModelResponse
+	21, // 46: trunkline.admin.v1.AdminService.RemoveModel:output_type -> trunkline.admin.v1.RemoveModelResponse
+	23, // 47: trunkline.admin.v1.AdminService.PullModel:output_type -> trunkline.admin.v1.PullModelResponse
+	25, // 48: trunkline.admin.v1.AdminService.ExportConfiguration:output_type -> trunkline.admin.v1.ExportConfigurationResponse
+	27, // 49: trunkline.admin.v1.AdminService.ImportConfiguration:output_type -> trunkline.admin.v1.ImportConfigurationResponse
+	29, // 50: trunkline.admin.v1.AdminService.ReloadConfiguration:output_type -> trunkline.admin.v1.ReloadConfigurationResponse
+	32, // 51: trunkline.admin.v1.AdminService.RunDrill:output_type -> trunkline.admin.v1.RunDrillResponse
+	39, // [39:52] is the sub-list for method output_type
+	26, // [26:39] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_trunkline_admin_v1_admin_service_proto_init() }
@@ -2246,7 +2349,7 @@ func file_trunkline_admin_v1_admin_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_trunkline_admin_v1_admin_service_proto_rawDesc), len(file_trunkline_admin_v1_admin_service_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   32,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

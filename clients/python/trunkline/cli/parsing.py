@@ -10,7 +10,7 @@ import typer
 from trunkline.messages import Tool
 from trunkline.money import to_nanodollars
 
-_UNITS = (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0))
+_UNITS = (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86_400.0))
 
 
 def seconds(text: str | float) -> float:

@@ -10,6 +10,7 @@ from trunkline.cli.commands import (
     chat,
     config,
     count,
+    drill,
     embed,
     model,
     models,
@@ -41,6 +42,7 @@ app.command(rich_help_panel="Look")(table.table)
 app.command(rich_help_panel="Look")(trace.trace)
 app.add_typer(bench.app, name="bench", rich_help_panel="Look")
 app.command(rich_help_panel="Look")(stats.stats)
+app.command(rich_help_panel="Look")(drill.drill)
 app.add_typer(target.app, name="target", rich_help_panel="Configure")
 app.add_typer(model.app, name="model", rich_help_panel="Configure")
 app.add_typer(config.app, name="config", rich_help_panel="Configure")

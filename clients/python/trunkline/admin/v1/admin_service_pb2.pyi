@@ -99,6 +99,7 @@ class GetTableResponse(_message.Message):
 
     ROWS_FIELD_NUMBER: _builtins.int
     READ_AT_FIELD_NUMBER: _builtins.int
+    DRILLS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[_target_pb2.TargetRow]:
         """One per target, by name."""
@@ -107,15 +108,20 @@ class GetTableResponse(_message.Message):
     def read_at(self) -> _timestamp_pb2.Timestamp:
         """When it was read."""
 
+    @_builtins.property
+    def drills(self) -> _containers.RepeatedCompositeFieldContainer[Global___DrillResult]:
+        """What the newest fallback drill of each alias came to, by alias."""
+
     def __init__(
         self,
         *,
         rows: _abc.Iterable[_target_pb2.TargetRow] | None = ...,
         read_at: _timestamp_pb2.Timestamp | None = ...,
+        drills: _abc.Iterable[Global___DrillResult] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["read_at", b"read_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["read_at", b"read_at", "rows", b"rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drills", b"drills", "read_at", b"read_at", "rows", b"rows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -153,6 +159,7 @@ class WatchTableResponse(_message.Message):
 
     ROWS_FIELD_NUMBER: _builtins.int
     READ_AT_FIELD_NUMBER: _builtins.int
+    DRILLS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[_target_pb2.TargetRow]:
         """One per target, by name."""
@@ -161,15 +168,20 @@ class WatchTableResponse(_message.Message):
     def read_at(self) -> _timestamp_pb2.Timestamp:
         """When it was read."""
 
+    @_builtins.property
+    def drills(self) -> _containers.RepeatedCompositeFieldContainer[Global___DrillResult]:
+        """What the newest fallback drill of each alias came to, by alias."""
+
     def __init__(
         self,
         *,
         rows: _abc.Iterable[_target_pb2.TargetRow] | None = ...,
         read_at: _timestamp_pb2.Timestamp | None = ...,
+        drills: _abc.Iterable[Global___DrillResult] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["read_at", b"read_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["read_at", b"read_at", "rows", b"rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drills", b"drills", "read_at", b"read_at", "rows", b"rows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -977,6 +989,42 @@ class RunDrillRequest(_message.Message):
 Global___RunDrillRequest: _TypeAlias = RunDrillRequest  # noqa: Y015
 
 @_typing.final
+class DrillResult(_message.Message):
+    """What a fallback drill came to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALIAS_FIELD_NUMBER: _builtins.int
+    DRILLED_AT_FIELD_NUMBER: _builtins.int
+    HOLDS_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    alias: _builtins.str
+    """The alias; empty: calls that name no model."""
+    holds: _builtins.bool
+    """Whether somebody answered whichever targets failed."""
+    problem: _builtins.str
+    """What went wrong, for a person; empty where it holds."""
+    @_builtins.property
+    def drilled_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was drilled."""
+
+    def __init__(
+        self,
+        *,
+        alias: _builtins.str = ...,
+        drilled_at: _timestamp_pb2.Timestamp | None = ...,
+        holds: _builtins.bool = ...,
+        problem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["drilled_at", b"drilled_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias", b"alias", "drilled_at", b"drilled_at", "holds", b"holds", "problem", b"problem"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrillResult: _TypeAlias = DrillResult  # noqa: Y015
+
+@_typing.final
 class RunDrillResponse(_message.Message):
     """One step of a drill."""
 
@@ -990,7 +1038,7 @@ class RunDrillResponse(_message.Message):
     COST_NANODOLLARS_FIELD_NUMBER: _builtins.int
     LATENCY_FIELD_NUMBER: _builtins.int
     alias: _builtins.str
-    """The alias."""
+    """The alias; empty: calls that name no model."""
     answered_by: _builtins.str
     """The target that answered; empty: none."""
     problem: _builtins.str

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from trunkline.cli.commands.models import models
 from trunkline.cli.rendering.console import Output
+from trunkline.cli.rendering.pulls import show_pull
 from trunkline.cli.session import JsonOption, PersistOption, RouterOption, connected
 from trunkline.client import Client
 from trunkline.errors import InvalidRequest, NotFound
@@ -76,6 +78,19 @@ def remove(
     with connected(router, output, as_json=as_json) as client:
         version = client.admin.remove_model(target, persist=persist)
     _done(output, f"removed {target}", version, as_json=as_json)
+
+
+@app.command()
+def pull(target: TargetArgument, as_json: JsonOption = False, router: RouterOption = None) -> None:
+    """Have a local server, such as Ollama, fetch a model."""
+    output = Output.standard()
+    with connected(router, output, as_json=as_json) as client:
+        if as_json:
+            for step in client.admin.pull_model(target):
+                output.json({**asdict(step), "target": target}, indent=None)
+        else:
+            show_pull(client.admin.pull_model(target), output)
+            output.data.print(f"{target} is there")
 
 
 def settings_of(written: Sequence[str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from trunkline.cli.rendering.as_json import row_json
 from trunkline.cli.rendering.console import Output
+from trunkline.cli.rendering.drills import result_lines
 from trunkline.cli.rendering.tables import health_table
 from trunkline.cli.session import JsonOption, RouterOption, connected
 from trunkline.client import Client
@@ -33,7 +34,7 @@ def table(
             if as_json:
                 output.json([row_json(row) for row in rows])
             else:
-                output.data.print(health_table(rows))
+                output.data.print(Group(health_table(rows), *result_lines(client.admin.drills())))
             return
         try:
             if as_json:

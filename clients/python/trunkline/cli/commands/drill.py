@@ -1,0 +1,82 @@
+"""`trunkline drill`: whether every alias's fallback chain still holds."""
+
+import sys
+import time
+from itertools import groupby
+from typing import Annotated
+
+import typer
+
+from trunkline.cli.parsing import seconds
+from trunkline.cli.rendering.console import Output
+from trunkline.cli.rendering.drills import drill_json, holds, step_line, verdict_line
+from trunkline.cli.rendering.formats import money, plural
+from trunkline.cli.session import EXIT_FAILED, JsonOption, RouterOption, connected
+from trunkline.client import Client
+from trunkline.operations import DrillStep
+
+Every = Annotated[
+    float | None,
+    typer.Option(help="Drill again and again, so often: 30m, 6h, 1d.", parser=seconds, metavar="DURATION"),
+]
+
+
+def drill(
+    aliases: Annotated[list[str] | None, typer.Argument(help="Aliases; none: all.", show_default=False)] = None,
+    prompt: Annotated[str, typer.Option(help="What to ask; empty: a short default.")] = "",
+    every: Every = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before money is spent.")] = False,
+    as_json: JsonOption = False,
+    router: RouterOption = None,
+) -> None:
+    """Make each alias's first target fail, then each next one, so that the rest must answer a real prompt.
+
+    The exit code is 1 where a chain does not hold.
+    """
+    output = Output.standard()
+    with connected(router, output, as_json=as_json) as client:
+        _ask(client.admin.drill_cost(aliases or (), prompt=prompt), output, yes=yes)
+        while True:
+            steps = _drill(client, output, aliases or [], prompt, as_json=as_json)
+            if as_json:
+                output.json(drill_json(steps), indent=None if every else 2)
+            if every is None:
+                raise typer.Exit(0 if holds(steps) else EXIT_FAILED)
+            try:
+                time.sleep(every)
+            except KeyboardInterrupt:
+                raise typer.Exit from None
+
+
+def _ask(steps: tuple[DrillStep, ...], output: Output, *, yes: bool) -> None:
+    """Say what it will cost; go on only if that is wanted.
+
+    Raises:
+        typer.Exit: it is not.
+    """
+    # A step that can only tell a problem sends no prompt.
+    prompts = sum(1 for step in steps if not step.problem)
+    cost = sum(step.expected_cost_nanodollars for step in steps)
+    output.notes.print(f"sends {plural(prompts, 'prompt')}, about {money(cost)}")
+    if yes or not cost:
+        return
+    if not sys.stdin.isatty():
+        output.notes.print("nothing was sent: add --yes to spend that", style="yellow")
+        raise typer.Exit(EXIT_FAILED)
+    if not typer.confirm("Go on?", err=True):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _drill(client: Client, output: Output, aliases: list[str], prompt: str, *, as_json: bool) -> list[DrillStep]:
+    """One drill, shown as it goes on."""
+    done: list[DrillStep] = []
+    for alias, steps in groupby(client.admin.drill(aliases, prompt=prompt), key=lambda step: step.alias):
+        own = []
+        for step in steps:
+            own.append(step)
+            if not as_json:
+                output.data.print(step_line(step))
+        if not as_json:
+            output.data.print(verdict_line(alias, own))
+        done += own
+    return done

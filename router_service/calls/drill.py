@@ -1,0 +1,213 @@
+"""Fallback drills: an alias's targets are made to fail, one after the other, so that each of the rest really answers.
+
+A target that is made to fail is never asked: its attempts fail inside the router, before they are claimed, so that its
+circuit and its figures stay as they are. The others answer a real prompt through their workers.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from difflib import get_close_matches
+
+from router_service.calls.completion import Calls
+from router_service.contracts.dispatch import AttemptOrder, Dispatcher, Refusal, RunningAttempt
+from router_service.contracts.recording import CallOrigin, Recorder
+from router_service.domain.attempt import AttemptOutcome, AttemptRecord, Failure, Usage
+from router_service.domain.decision import Decision
+from router_service.domain.errors import NotFound, RouterError
+from router_service.domain.events import AttemptFailed, Completed
+from router_service.domain.request import Request
+from router_service.domain.signals import Failed
+from service_common.clock import Clock
+from service_common.failures import FailureClass
+
+DRILLED = Failure(FailureClass.UNAVAILABLE, "made to fail by a drill")
+METHOD = "trunkline.admin.v1.AdminService/RunDrill"
+DEFAULT_ROUTE = ""
+"""In place of an alias: what calls get that name no model."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrillStep:
+    """One call of a drill. Money in nano-dollars, `latency` in seconds.
+
+    Attributes:
+        failed: the targets that were made to fail.
+        answered_by: empty: nobody answered, or only the cost was asked for.
+        problem: what is wrong, for a person; empty: nothing.
+    """
+
+    alias: str
+    failed: tuple[str, ...]
+    answered_by: str = ""
+    problem: str = ""
+    expected_cost: int = 0
+    cost: int = 0
+    latency: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DrillResult:
+    """What the newest drill of an alias came to. `problem` empty: its chain holds."""
+
+    alias: str
+    drilled_at: datetime
+    problem: str = ""
+
+
+class FailedAttempt:
+    """Implements `RunningAttempt` for an attempt that was made to fail."""
+
+    worker_id = ""
+
+    def __init__(self, order: AttemptOrder, clock: Clock) -> None:
+        """Settle at once."""
+        self.record: AttemptRecord | None = AttemptRecord(
+            decision_id=order.decision_id,
+            number=order.number,
+            target=order.spec.name,
+            kind=order.kind,
+            started_at=clock.wall(),
+            outcome=AttemptOutcome(None, DRILLED, Usage(), 0.0, None, 0),
+            worker_id="",
+            simulated=order.spec.simulated,
+            replaced=order.replaced,
+        )
+        self._record = self.record
+        order.recording.settled(self.record)
+
+    async def read(self) -> Sequence[Failed]:
+        """The failure."""
+        return (Failed(DRILLED, None),)
+
+    def cancel(self, failure: Failure) -> AttemptRecord:
+        """Without effect: it has settled."""
+        return self._record
+
+
+@dataclass(frozen=True, slots=True)
+class FailingDispatcher:
+    """Implements `Dispatcher`: fails the attempts on some targets and passes the others on."""
+
+    dispatcher: Dispatcher
+    failing: frozenset[str]
+    clock: Clock
+
+    def start(self, order: AttemptOrder) -> RunningAttempt | Refusal:
+        """See `Dispatcher.start`."""
+        if order.spec.name in self.failing:
+            return FailedAttempt(order, self.clock)
+        return self.dispatcher.start(order)
+
+
+class Drills:
+    """Runs drills, and remembers what each alias's newest came to."""
+
+    def __init__(self, calls: Calls, recorder: Recorder, clock: Clock) -> None:
+        """Make calls as `calls` does; each is recorded as a call of its own."""
+        self._calls = calls
+        self._recorder = recorder
+        self._clock = clock
+        self._results: dict[str, DrillResult] = {}
+
+    @property
+    def results(self) -> Sequence[DrillResult]:
+        """The newest result of each alias that there is, by name."""
+        known = self._chains()
+        return [result for alias, result in sorted(self._results.items()) if alias in known]
+
+    async def run(
+        self, asked: Sequence[str], request_for: Callable[[str], Request], *, estimate_only: bool
+    ) -> AsyncGenerator[DrillStep, None]:
+        """The steps of the drill of each alias, as they are done.
+
+        Args:
+            asked: aliases; empty: all that are configured, or what calls get that name none where there is none.
+            request_for: the prompt, addressed to an alias.
+            estimate_only: only say what each step would cost.
+
+        Raises:
+            NotFound: there is no such alias.
+            InvalidRequest: the prompt cannot be routed at all.
+        """
+        chains = self._chains()
+        for alias in asked:
+            if alias not in chains:
+                raise _unknown(alias, chains)
+        for alias in asked or sorted(chains) or (DEFAULT_ROUTE,):
+            problems = []
+            async with aclosing(self._drill(alias, request_for(alias), estimate_only=estimate_only)) as steps:
+                async for step in steps:
+                    yield step
+                    problems += [step.problem] if step.problem else []
+            if not estimate_only:
+                self._results[alias] = DrillResult(alias, self._clock.wall(), "; ".join(problems))
+
+    async def _drill(self, alias: str, request: Request, *, estimate_only: bool) -> AsyncGenerator[DrillStep, None]:
+        decision = self._decide(request)
+        for problem in self._missing(alias, decision):
+            yield DrillStep(alias, (), problem=problem)
+        plan = decision.plan
+        for position, target in enumerate(plan):
+            failed = plan[:position]
+            expected = decision.expectations[target].cost or 0
+            if estimate_only:
+                yield DrillStep(alias, failed, expected_cost=expected)
+            else:
+                yield await self._step(DrillStep(alias, failed, expected_cost=expected), request)
+        if len(plan) == 1:
+            yield DrillStep(alias, plan, problem=f"nobody answers when {plan[0]} fails: no other target can serve now")
+
+    async def _step(self, step: DrillStep, request: Request) -> DrillStep:
+        """One call in which the step's targets fail."""
+        failing = FailingDispatcher(self._calls.dispatcher, frozenset(step.failed), self._clock)
+        calls = replace(self._calls, dispatcher=failing)
+        recording = self._recorder.call_started(CallOrigin(METHOD))
+        began = self._clock.now()
+        problems: list[str] = []
+        try:
+            async with aclosing(calls.stream(request, recording, None)) as events:
+                async for event in events:
+                    if isinstance(event, AttemptFailed) and event.record.target not in step.failed:
+                        problems.append(_told(event.record))
+                    if isinstance(event, Completed):
+                        step = replace(step, answered_by=event.target, cost=event.cost)
+        except RouterError as error:
+            problems.append(f"nobody answered: {error.message}")
+            recording.ended("UNAVAILABLE", error.message)
+        else:
+            recording.ended("OK")
+        return replace(step, problem="; ".join(problems), latency=self._clock.now() - began)
+
+    def _decide(self, request: Request) -> Decision:
+        recording = self._recorder.call_started(CallOrigin(METHOD))
+        decision = self._calls.route(request, recording, None)
+        recording.ended("OK")
+        return decision
+
+    def _missing(self, alias: str, decision: Decision) -> Iterator[str]:
+        """The alias's targets that no call is sent to now, and why."""
+        members = self._chains().get(alias, ())
+        for rejection in decision.rejections:
+            if rejection.target in members:
+                yield f"{rejection.target} cannot serve now: {rejection.filter}: {rejection.reason}"
+        if not decision.plan:
+            yield "no target can serve now"
+
+    def _chains(self) -> Mapping[str, tuple[str, ...]]:
+        catalogue = self._calls.engine().catalogue
+        return {**catalogue.aliases, **catalogue.chains}
+
+
+def _told(record: AttemptRecord) -> str:
+    failure = record.outcome.failure
+    assert failure is not None
+    status = f" ({failure.http_status})" if failure.http_status else ""
+    return f"{record.target} failed: {failure.failure_class.label}{status}: {failure.message}"
+
+
+def _unknown(alias: str, chains: Mapping[str, tuple[str, ...]]) -> NotFound:
+    nearest = get_close_matches(alias, chains, n=1)
+    known = f'did you mean "{nearest[0]}"?' if nearest else f"known: {', '.join(sorted(chains)) or 'none'}"
+    return NotFound(f'no alias "{alias}"; {known}')

@@ -1,0 +1,91 @@
+"""What operators have the router do beside its calls: drills and pulls, from and to the wire."""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from router_service.calls.drill import DrillResult, Drills, DrillStep
+from router_service.calls.pulling import Pulls
+from router_service.domain.request import Request
+from router_service.server.handling import CallBoundary, Context, time_left
+from router_service.server.requests import completion_request
+from router_service.server.validation import check_completion
+from router_service.server.wire import duration, timestamp
+from trunkline.admin.v1 import admin_service_pb2 as pb
+from trunkline.router.v1 import router_service_pb2 as router_pb
+from trunkline.types.v1 import chat_pb2 as chat_pb
+
+SERVICE = pb.DESCRIPTOR.services_by_name["AdminService"].full_name
+DEFAULT_PROMPT = "Reply with the single word: ready"
+LONGEST_ANSWER = 64
+"""Tokens of a drill's answers, so that it costs little."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrandServicer:
+    """Answers `RunDrill` and `PullModel`."""
+
+    drills: Drills
+    pulls: Pulls
+    boundary: CallBoundary
+
+    async def run_drill(self, request: pb.RunDrillRequest, context: Context) -> AsyncIterator[pb.RunDrillResponse]:
+        """Each step as it is done."""
+        async with self.boundary.recorded(f"{SERVICE}/RunDrill", context):
+            prompts = drill_request(request.prompt or DEFAULT_PROMPT)
+            steps = self.drills.run(request.aliases, prompts, estimate_only=request.estimate_only)
+            async with aclosing(steps):
+                async for step in steps:
+                    yield _step(step)
+
+    async def pull_model(self, request: pb.PullModelRequest, context: Context) -> AsyncIterator[pb.PullModelResponse]:
+        """How far the pull has come."""
+        async with self.boundary.recorded(f"{SERVICE}/PullModel", context):
+            pull = self.pulls.pull(request.target, time_left(context))
+            async with aclosing(pull):
+                async for progress in pull:
+                    yield pb.PullModelResponse(
+                        status=progress.status,
+                        completed_bytes=progress.completed_bytes,
+                        total_bytes=progress.total_bytes,
+                    )
+
+
+def drill_request(prompt: str) -> Callable[[str], Request]:
+    """Addresses a prompt to an alias."""
+
+    def addressed(alias: str) -> Request:
+        message = chat_pb.Message(role=chat_pb.ROLE_USER, content=[chat_pb.ContentPart(text=prompt)])
+        parameters = chat_pb.GenerationParameters(max_output_tokens=LONGEST_ANSWER)
+        routing = chat_pb.RoutingOptions(model=alias)
+        completion = chat_pb.CompletionRequest(messages=[message], parameters=parameters, routing=routing)
+        check_completion(completion)
+        body = router_pb.CompleteRequest(completion=completion).SerializeToString()
+        return completion_request(completion, body)
+
+    return addressed
+
+
+def drill_results(results: Iterable[DrillResult]) -> list[pb.DrillResult]:
+    """What the newest drills came to."""
+    return [
+        pb.DrillResult(
+            alias=result.alias,
+            drilled_at=timestamp(result.drilled_at),
+            holds=not result.problem,
+            problem=result.problem,
+        )
+        for result in results
+    ]
+
+
+def _step(step: DrillStep) -> pb.RunDrillResponse:
+    return pb.RunDrillResponse(
+        alias=step.alias,
+        failed_targets=step.failed,
+        answered_by=step.answered_by,
+        problem=step.problem,
+        expected_cost_nanodollars=step.expected_cost,
+        cost_nanodollars=step.cost,
+        latency=duration(step.latency),
+    )
