@@ -26,7 +26,7 @@ _BY_TYPE: tuple[tuple[type[Exception], FailureClass], ...] = (
     (exceptions.APIConnectionError, FailureClass.UNAVAILABLE),
     (exceptions.APIResponseValidationError, FailureClass.STREAM_BROKEN),
 )
-_OVERLOADED = re.compile(r"(?i)overloaded|529")
+_OVERLOADED = re.compile(r"(?i)overloaded|\b529\b")  # not the digits of a port
 _PER_MOMENT = re.compile(r"PerMinute|PerSecond|per minute")
 _PER_ACCOUNT = re.compile(r"PerDay|per day|insufficient_quota")
 _RETRY_INFO = re.compile(r'\\?"retryDelay\\?":\s*\\?"(\d+(?:\.\d+)?)s')
