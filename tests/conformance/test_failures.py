@@ -98,8 +98,6 @@ async def test_a_filter_in_the_middle_is_a_reason_to_end(worker: Bench) -> None:
 @pytest.mark.parametrize("fault", [Fault("no_done"), Fault("no_done", keep_open=True), Fault("duplicate_finish")])
 async def test_an_answer_with_a_finish_reason_is_whole(worker: Bench, fault: Fault) -> None:
     """A missing end mark or a finish that comes twice breaks nothing, and a body that stays open is not waited for."""
-    if fault.keep_open and worker.kind.kind == "litellm":
-        pytest.skip("litellm waits for the end of the body")
     worker.behave(fault)
     async with asyncio.timeout(3):
         finished = await worker.ask().finished()

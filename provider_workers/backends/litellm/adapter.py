@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +30,7 @@ from provider_workers.backends.content import may_be_empty, unsupported
 from provider_workers.backends.litellm.errors import failure
 from provider_workers.backends.litellm.listing import is_listed, model_list
 from provider_workers.backends.litellm.request import completion_arguments, embedding_arguments
-from provider_workers.backends.litellm.stream import FinishWatch, PieceReader, token_usage
+from provider_workers.backends.litellm.stream import FinishWatch, PieceReader, token_usage, until_finished
 from provider_workers.backends.openai_wire.models import NOT_LISTED, configured, doubts, failing
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
@@ -98,12 +99,13 @@ class LiteLLMBackend:
             watch = FinishWatch(wrapper)
             span.set_attribute("http.response.status_code", _OK)
             yield (Responded(_OK),)
-            async for chunk in wrapper:
-                pieces = reader.read(chunk)
-                if pieces:
-                    answering = True
-                    yield pieces
-            yield (reader.finish(watch.reason()),)
+            async with aclosing(until_finished(wrapper, watch)) as chunks:
+                async for chunk in chunks:
+                    pieces = reader.read(chunk)
+                    if pieces:
+                        answering = True
+                        yield pieces
+            yield (*reader.late_usage(wrapper.chunks), reader.finish(watch.reason()))
         except (asyncio.CancelledError, GeneratorExit):
             _failed(span, "cancelled")
             raise

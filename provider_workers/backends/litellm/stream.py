@@ -4,7 +4,8 @@ litellm ends a stream that was cut as if it were whole. `received_finish_reason`
 providers but Gemini, where it is always None (litellm 1.106.2); there the provider's own chunks are watched.
 """
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 from provider_workers.backends.base import Finish, Piece, ProviderFailure, Reasoning, Text, TokenUsage, ToolDelta
@@ -18,6 +19,9 @@ _REASONS: Mapping[str, FinishReason] = {
     "function_call": FinishReason.TOOL_CALLS,
     "content_filter": FinishReason.CONTENT_FILTER,
 }
+_TAIL = 0.25
+"""Seconds that a provider which has said why it finished may take for what else it has to say."""
+
 _GEMINI = frozenset({"gemini", "vertex_ai", "vertex_ai_beta"})
 
 
@@ -48,6 +52,27 @@ class FinishWatch:
         return spy
 
 
+async def until_finished(wrapper: Any, watch: FinishWatch) -> AsyncGenerator[Any, None]:
+    """litellm's chunks. It waits for the end of the body; a provider that has finished and keeps it open is left."""
+    chunks = aiter(wrapper)
+    while True:
+        reading = asyncio.ensure_future(anext(chunks))
+        try:
+            finished = False
+            while not (await asyncio.wait((reading,), timeout=_TAIL))[0]:
+                if finished:
+                    return
+                finished = bool(watch.reason())
+            chunk = reading.result()
+        except StopAsyncIteration:
+            return
+        finally:
+            if not reading.done():
+                reading.cancel()
+                await asyncio.wait((reading,))
+        yield chunk
+
+
 class PieceReader:
     """Turns litellm's chunks into pieces."""
 
@@ -58,6 +83,7 @@ class PieceReader:
         self._id = ""
         self._calls: dict[object, int] = {}
         self._said = False
+        self._counted = False
 
     def read(self, chunk: Any) -> list[Piece]:
         """The pieces of one chunk."""
@@ -74,8 +100,16 @@ class PieceReader:
         self._said = self._said or bool(pieces)
         usage = getattr(chunk, "usage", None)
         if usage is not None:
+            self._counted = True
             pieces.append(token_usage(usage))
         return pieces
+
+    def late_usage(self, received: Sequence[Any]) -> list[Piece]:
+        """The usage in the provider's own chunks, where litellm kept it back for an end that did not come."""
+        if self._counted:
+            return []
+        counted = [usage for chunk in received if (usage := getattr(chunk, "usage", None)) is not None]
+        return [token_usage(counted[-1])] if counted else []
 
     def finish(self, reason: str) -> Finish:
         """The closing piece.
