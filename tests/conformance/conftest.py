@@ -18,8 +18,8 @@ async def attached(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
         yield made
 
 
-@pytest.fixture
-def worker(attached: Bench) -> Bench:
-    """The worker with a provider that behaves."""
+@pytest_asyncio.fixture(loop_scope="session")
+async def worker(attached: Bench) -> Bench:
+    """The worker with a provider that behaves; a port that the test before had closed is opened by the loop."""
     attached.behave()
     return attached

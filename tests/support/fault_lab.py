@@ -158,7 +158,6 @@ async def fault_lab(
     warnings.filterwarnings("ignore", message=".*ReadOnly. qualifier")  # litellm's types make pydantic warn
     content = configuration((first, *others), simulated, **sections)
     async with running_router(write_configuration(folder, content)) as (router, caller):
-        simulated.clear_requests()
         lab = Lab(first, simulated, router, caller)
         yield lab
         await until(lambda: router.in_flight == 0, "the attempts to settle")
