@@ -29,7 +29,9 @@ LONGEST_ATTEMPT = 3600.0
 MOST_TOKENS = 2**31
 """Tokens of one attempt; a provider that counts more is taken to mean this, so that sums and costs stay integers."""
 
-_NOT_SAMPLED = "-00"
+_NOT_SAMPLED = ("0", "2", "4", "6", "8", "a", "c", "e")
+"""How a W3C trace context ends whose lowest flag, "sampled", is not set."""
+
 _UNRECORDED = trace.set_span_in_context(trace.NonRecordingSpan(trace.SpanContext(1, 1, is_remote=True)), Context())
 """What stands above the spans of a call that is not recorded: it says only that, since nobody asks for more."""
 
