@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from router_service.calls.drill import DrillResult, Drills, DrillStep
 from router_service.calls.pulling import Pulls
 from router_service.domain.request import Request
-from router_service.server.handling import CallBoundary, Context, time_left
+from router_service.server.handling import CallBoundary, Context, Received, time_left
 from router_service.server.requests import completion_request
 from router_service.server.validation import check_completion
 from router_service.server.wire import duration, timestamp
@@ -29,19 +29,24 @@ class ErrandServicer:
     pulls: Pulls
     boundary: CallBoundary
 
-    async def run_drill(self, request: pb.RunDrillRequest, context: Context) -> AsyncIterator[pb.RunDrillResponse]:
+    async def run_drill(
+        self, received: Received[pb.RunDrillRequest], context: Context
+    ) -> AsyncIterator[pb.RunDrillResponse]:
         """Each step as it is done."""
         async with self.boundary.recorded(f"{SERVICE}/RunDrill", context):
+            request = received.message
             prompts = drill_request(request.prompt or DEFAULT_PROMPT)
             steps = self.drills.run(request.aliases, prompts, estimate_only=request.estimate_only)
             async with aclosing(steps):
                 async for step in steps:
                     yield _step(step)
 
-    async def pull_model(self, request: pb.PullModelRequest, context: Context) -> AsyncIterator[pb.PullModelResponse]:
+    async def pull_model(
+        self, received: Received[pb.PullModelRequest], context: Context
+    ) -> AsyncIterator[pb.PullModelResponse]:
         """How far the pull has come."""
         async with self.boundary.recorded(f"{SERVICE}/PullModel", context):
-            pull = self.pulls.pull(request.target, time_left(context))
+            pull = self.pulls.pull(received.message.target, time_left(context))
             async with aclosing(pull):
                 async for progress in pull:
                     yield pb.PullModelResponse(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from router_service.server.admin_errands import ErrandServicer, drill_results
 from router_service.server.admin_requests import check_target, form_of, imported_text, model_settings, switch_of
 from router_service.server.admin_statistics import statistics_response
 from router_service.server.catalogue import row_message
-from router_service.server.handling import CallBoundary, Context, serialise
+from router_service.server.handling import CallBoundary, Context, MessageT, Received, receive, serialise
 from router_service.server.wire import optional_timestamp, seconds, timestamp
 from router_service.state.table import Table
 from service_common.clock import Clock
@@ -49,19 +50,21 @@ class AdminServicer:
         self._drills = drills
         self._clock = clock
 
-    async def get_table(self, request: pb.GetTableRequest, context: Context) -> pb.GetTableResponse:
+    async def get_table(self, received: Received[pb.GetTableRequest], context: Context) -> pb.GetTableResponse:
         """The table now."""
-        drills = drill_results(self._drills.results)
-        return pb.GetTableResponse(rows=self._rows(), read_at=timestamp(self._clock.wall()), drills=drills)
+        async with self._reading("GetTable", received, context):
+            drills = drill_results(self._drills.results)
+            return pb.GetTableResponse(rows=self._rows(), read_at=timestamp(self._clock.wall()), drills=drills)
 
     async def watch_table(
-        self, request: pb.WatchTableRequest, context: Context
+        self, received: Received[pb.WatchTableRequest], context: Context
     ) -> AsyncIterator[pb.WatchTableResponse]:
         """The table now, after every change, and at least every few seconds, since time alone changes figures too."""
-        interval = DEFAULT_INTERVAL
-        if request.HasField("min_interval"):
-            asked = seconds(request.min_interval)
-            interval = min(max(SHORTEST_INTERVAL, asked), LONGEST_INTERVAL)
+        async with self._reading("WatchTable", received, context) as request:  # not the watching: it would never end
+            interval = DEFAULT_INTERVAL
+            if request.HasField("min_interval"):
+                asked = seconds(request.min_interval)
+                interval = min(max(SHORTEST_INTERVAL, asked), LONGEST_INTERVAL)
         with self._table.watch() as changes:
             while True:
                 drills = drill_results(self._drills.results)
@@ -73,49 +76,54 @@ class AdminServicer:
                 except TimeoutError:
                     continue
 
-    async def list_workers(self, request: pb.ListWorkersRequest, context: Context) -> pb.ListWorkersResponse:
+    async def list_workers(self, received: Received[pb.ListWorkersRequest], context: Context) -> pb.ListWorkersResponse:
         """The attached workers."""
-        return pb.ListWorkersResponse(workers=[_worker(session) for session in self._sessions])
+        async with self._reading("ListWorkers", received, context):
+            return pb.ListWorkersResponse(workers=[_worker(session) for session in self._sessions])
 
-    async def get_statistics(self, request: pb.GetStatisticsRequest, context: Context) -> pb.GetStatisticsResponse:
+    async def get_statistics(
+        self, received: Received[pb.GetStatisticsRequest], context: Context
+    ) -> pb.GetStatisticsResponse:
         """Counts and rolling figures of a target, of a backend's targets, or of all."""
-        async with self._boundary.recorded(f"{SERVICE}/GetStatistics", context):
+        async with self._reading("GetStatistics", received, context) as request:
             return statistics_response(self._table.statistics(request.target))
 
-    async def set_target_state(self, request: pb.SetTargetStateRequest, context: Context) -> pb.SetTargetStateResponse:
+    async def set_target_state(
+        self, received: Received[pb.SetTargetStateRequest], context: Context
+    ) -> pb.SetTargetStateResponse:
         """Switch a target or a backend; what is in flight goes on."""
-        async with self._boundary.recorded(f"{SERVICE}/SetTargetState", context):
+        async with self._reading("SetTargetState", received, context) as request:
             switch = switch_of(request)
             names = await self._administration.switch(request.target, switch, persist=request.persist)
             return pb.SetTargetStateResponse(rows=[row for row in self._rows() if row.target in names])
 
-    async def upsert_model(self, request: pb.UpsertModelRequest, context: Context) -> pb.UpsertModelResponse:
+    async def upsert_model(self, received: Received[pb.UpsertModelRequest], context: Context) -> pb.UpsertModelResponse:
         """Add a model or change settings of one."""
-        async with self._boundary.recorded(f"{SERVICE}/UpsertModel", context):
+        async with self._reading("UpsertModel", received, context) as request:
             settings = model_settings(request)
             await self._administration.upsert_model(request.target, settings, persist=request.persist)
             return pb.UpsertModelResponse(configuration_version=self._administration.version)
 
-    async def remove_model(self, request: pb.RemoveModelRequest, context: Context) -> pb.RemoveModelResponse:
+    async def remove_model(self, received: Received[pb.RemoveModelRequest], context: Context) -> pb.RemoveModelResponse:
         """Remove a model; what is in flight goes on."""
-        async with self._boundary.recorded(f"{SERVICE}/RemoveModel", context):
+        async with self._reading("RemoveModel", received, context) as request:
             check_target(request.target)
             await self._administration.remove_model(request.target, persist=request.persist)
             return pb.RemoveModelResponse(configuration_version=self._administration.version)
 
     async def export_configuration(
-        self, request: pb.ExportConfigurationRequest, context: Context
+        self, received: Received[pb.ExportConfigurationRequest], context: Context
     ) -> pb.ExportConfigurationResponse:
         """The configuration that is in force."""
-        async with self._boundary.recorded(f"{SERVICE}/ExportConfiguration", context):
+        async with self._reading("ExportConfiguration", received, context) as request:
             text = self._administration.render(form_of(request))
             return pb.ExportConfigurationResponse(text=text, configuration_version=self._administration.version)
 
     async def import_configuration(
-        self, request: pb.ImportConfigurationRequest, context: Context
+        self, received: Received[pb.ImportConfigurationRequest], context: Context
     ) -> pb.ImportConfigurationResponse:
         """Replace the configuration until its file changes."""
-        async with self._boundary.recorded(f"{SERVICE}/ImportConfiguration", context):
+        async with self._reading("ImportConfiguration", received, context) as request:
             changes = await self._administration.import_configuration(
                 imported_text(request), dry_run=request.dry_run, persist=request.persist
             )
@@ -123,13 +131,19 @@ class AdminServicer:
             return pb.ImportConfigurationResponse(configuration_version=version, changes=changes)
 
     async def reload_configuration(
-        self, request: pb.ReloadConfigurationRequest, context: Context
+        self, received: Received[pb.ReloadConfigurationRequest], context: Context
     ) -> pb.ReloadConfigurationResponse:
         """Read the file again."""
-        async with self._boundary.recorded(f"{SERVICE}/ReloadConfiguration", context):
+        async with self._reading("ReloadConfiguration", received, context) as request:
             changes = await self._administration.reload(discard=request.discard_changes)
             version = self._administration.version
             return pb.ReloadConfigurationResponse(configuration_version=version, changes=changes)
+
+    @asynccontextmanager
+    async def _reading(self, name: str, received: Received[MessageT], context: Context) -> AsyncIterator[MessageT]:
+        """What was received, inside the boundary of a call."""
+        async with self._boundary.recorded(f"{SERVICE}/{name}", context):
+            yield received.message
 
     def _rows(self) -> list[target_pb.TargetRow]:
         snapshot = self._table.snapshot()
@@ -161,23 +175,17 @@ def admin_handlers(servicer: AdminServicer, errands: ErrandServicer) -> grpc.Gen
     """The service's procedures; one that is not listed answers UNIMPLEMENTED."""
     unary, streaming = grpc.unary_unary_rpc_method_handler, grpc.unary_stream_rpc_method_handler
     handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-        "GetTable": unary(servicer.get_table, pb.GetTableRequest.FromString, serialise),
-        "WatchTable": streaming(servicer.watch_table, pb.WatchTableRequest.FromString, serialise),
-        "PullModel": streaming(errands.pull_model, pb.PullModelRequest.FromString, serialise),
-        "RunDrill": streaming(errands.run_drill, pb.RunDrillRequest.FromString, serialise),
-        "ListWorkers": unary(servicer.list_workers, pb.ListWorkersRequest.FromString, serialise),
-        "GetStatistics": unary(servicer.get_statistics, pb.GetStatisticsRequest.FromString, serialise),
-        "SetTargetState": unary(servicer.set_target_state, pb.SetTargetStateRequest.FromString, serialise),
-        "UpsertModel": unary(servicer.upsert_model, pb.UpsertModelRequest.FromString, serialise),
-        "RemoveModel": unary(servicer.remove_model, pb.RemoveModelRequest.FromString, serialise),
-        "ExportConfiguration": unary(
-            servicer.export_configuration, pb.ExportConfigurationRequest.FromString, serialise
-        ),
-        "ImportConfiguration": unary(
-            servicer.import_configuration, pb.ImportConfigurationRequest.FromString, serialise
-        ),
-        "ReloadConfiguration": unary(
-            servicer.reload_configuration, pb.ReloadConfigurationRequest.FromString, serialise
-        ),
+        "GetTable": unary(servicer.get_table, receive(pb.GetTableRequest), serialise),
+        "WatchTable": streaming(servicer.watch_table, receive(pb.WatchTableRequest), serialise),
+        "PullModel": streaming(errands.pull_model, receive(pb.PullModelRequest), serialise),
+        "RunDrill": streaming(errands.run_drill, receive(pb.RunDrillRequest), serialise),
+        "ListWorkers": unary(servicer.list_workers, receive(pb.ListWorkersRequest), serialise),
+        "GetStatistics": unary(servicer.get_statistics, receive(pb.GetStatisticsRequest), serialise),
+        "SetTargetState": unary(servicer.set_target_state, receive(pb.SetTargetStateRequest), serialise),
+        "UpsertModel": unary(servicer.upsert_model, receive(pb.UpsertModelRequest), serialise),
+        "RemoveModel": unary(servicer.remove_model, receive(pb.RemoveModelRequest), serialise),
+        "ExportConfiguration": unary(servicer.export_configuration, receive(pb.ExportConfigurationRequest), serialise),
+        "ImportConfiguration": unary(servicer.import_configuration, receive(pb.ImportConfigurationRequest), serialise),
+        "ReloadConfiguration": unary(servicer.reload_configuration, receive(pb.ReloadConfigurationRequest), serialise),
     }
     return grpc.method_handlers_generic_handler(SERVICE, handlers)

@@ -10,6 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from provider_workers.simulated import SimulatedProviders
 from tests.component.router.conftest import Start
 from tests.support.caller import Caller, ask, failure_of, routed
+from trunkline.admin.v1 import admin_service_pb2 as admin
 from trunkline.router.v1 import router_service_pb2 as pb
 from trunkline.types.v1 import chat_pb2 as chat
 
@@ -236,11 +237,16 @@ async def test_a_status_is_never_too_large_to_arrive(caller: Caller, completion:
 
 async def test_a_request_that_is_no_request_at_all_is_refused(caller: Caller, simulated: SimulatedProviders) -> None:
     """Bytes that cannot be read are the caller's mistake, not a failure of the router."""
-    for method in ("Complete", "Route", "StreamComplete", "Embed", "CountTokens", "ReportOutcome", "ListModels"):
-        path = f"/trunkline.router.v1.RouterService/{method}"
-        failure = await failure_of(caller.raw(path, b"\xff\xff\xff\xff"))
-        assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
-        assert "cannot be read" in failure.message
+    refused = 0
+    for service in (pb.DESCRIPTOR.services_by_name["RouterService"], admin.DESCRIPTOR.services_by_name["AdminService"]):
+        for method in service.methods:
+            failure = await failure_of(caller.raw(f"/{service.full_name}/{method.name}", b"\xff\xff\xff\xff"))
+            if failure.code is grpc.StatusCode.UNIMPLEMENTED:
+                continue  # of a later version
+            assert failure.code is grpc.StatusCode.INVALID_ARGUMENT, method.full_name
+            assert "cannot be read" in failure.message
+            refused += 1
+    assert refused >= 19
     assert simulated.requests() == []
 
 
