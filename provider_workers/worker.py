@@ -130,7 +130,7 @@ class Worker:
             found = replace(found, models=before.models)
         self._description = replace(found, state_reason=scrub(found.state_reason, self.settings.backend.secrets))
         if (found.state, found.state_reason) != (before.state, before.state_reason):
-            level = logging.INFO if found.state is WorkerState.READY else logging.WARNING
+            level = logging.WARNING if found.state_reason else logging.INFO
             _LOG.log(level, "%s is %s. %s", self.settings.backend.name, found.state.label, found.state_reason)
         if found.models != before.models:
             self.announce(ModelsChanged(found.models))

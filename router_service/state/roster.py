@@ -109,7 +109,7 @@ class Roster:
         ignored = [model for model in session.models if self.find(f"{hello.backend}/{model}") is None]
         if ignored:
             listed = ", ".join(ignored[:10])
-            logger.warning("worker %s has models that the configuration does not list: %s", hello.worker_id, listed)
+            logger.info("worker %s has models that the configuration does not list: %s", hello.worker_id, listed)
 
     def detach(self, session_id: str) -> str | None:
         """It is gone; returns its backend."""

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.timeout(240)
 
 FACTS = {"price": {"input": 1, "output": 2}, "context_window": 100_000, "mode": "chat"}
 OUT, READY = target.TARGET_STATE_OUT, target.TARGET_STATE_READY
+DETACHED = target.TARGET_STATE_DETACHED
 LITELLM_STARTS = 60.0
 HEALTHY = Behaviour()
 
@@ -59,7 +60,7 @@ OLLAMA = (
     WRONG_KEY,
     PAGE,
     Bad("elsewhere", OUT, "is base_url an Ollama", "is base_url an Ollama", nowhere=True),
-    Bad("unknown_model", OUT, "not there: llama9; `ollama pull`", "llama9", model="llama9"),
+    Bad("unknown_model", DETACHED, "not there: llama9; `ollama pull`", "llama9", model="llama9"),
     Bad("other_wire", OUT, "base_url", "base_url", wire="openai"),
 )
 ANTHROPIC = (

@@ -1,5 +1,6 @@
 """The adapter for Ollama by its own API, which says more than its OpenAI-wire one: facts, resident models, loading."""
 
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -30,6 +31,11 @@ from service_common.clock import Clock
 from service_common.failures import FailureClass
 from service_common.vocabulary import Locality, ModelMode, WorkerState
 
+OTHERS_TIME = 1.0
+"""Seconds that one look may take to ask for the facts of models that are not configured."""
+
+_LOG = logging.getLogger(__name__)
+
 
 class OllamaBackend:
     """One Ollama server."""
@@ -45,7 +51,7 @@ class OllamaBackend:
         self._clock = clock
         authorisation = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
         self._http = ProviderHttp(settings, authorisation)
-        self._known: dict[tuple[str, object], ModelDescription] = {}
+        self._shown: dict[tuple[str, object], Mapping[str, Any]] = {}
         self._models: dict[str, ModelDescription] = {}
 
     def rate_limit(self) -> RateLimitLeft | None:
@@ -61,8 +67,7 @@ class OllamaBackend:
         try:
             listed = listed_models(await self._get("api/tags"))
             resident = listed_models(await self._get("api/ps"))
-            names, missing = announced(self._settings.models, listed, discover=self._settings.discover)
-            models = [await self._described(name, listed[same_name(name)]) for name in names]
+            models, missing = await self._announced(listed)
         except ProviderFailure as failure:
             strange = failure.http_status == 404 and "base_url" not in failure.message
             hint = ": is base_url an Ollama's address?" if strange else ""
@@ -147,12 +152,37 @@ class OllamaBackend:
         models = tuple(self._models.values()) or tuple(ModelDescription(name) for name in self._settings.models)
         return BackendDescription(models, WorkerState.UNHEALTHY, reason, locality=self._locality)
 
+    async def _announced(self, listed: Mapping[str, Mapping[str, Any]]) -> tuple[list[ModelDescription], list[str]]:
+        """What is there, and the configured names of what is not.
+
+        All that is there is told, as the router's configuration may list more by now than this worker's did at its
+        start; the router takes what it allows. Where there is much, what is not configured is told over several looks.
+        """
+        present, missing, others = announced(self._settings.models, listed)
+        models = [await self._described(name, listed[same_name(name)]) for name in present]
+        begun = self._clock.now()
+        for name in self._told(others, present):
+            if self._clock.now() - begun > OTHERS_TIME:
+                break
+            try:
+                models.append(await self._described(name, listed[same_name(name)]))
+            except ProviderFailure as failure:  # what nobody may have asked for takes the backend out for nobody
+                _LOG.debug("%s is there, but says nothing of itself: %s", name, failure.message)
+        return models, missing
+
+    def _told(self, others: Sequence[str], present: Sequence[str]) -> list[str]:
+        """What is told beside the configured names; where all of it is used, each model by one name alone."""
+        if not self._settings.discover:
+            return list(others)
+        known = {same_name(name) for name in present}
+        return [name for name in others if name == same_name(name) and name not in known]
+
     async def _described(self, name: str, entry: Mapping[str, Any]) -> ModelDescription:
         """The model's facts; asked for once per version of the model."""
-        key = (name, entry.get("digest"))
-        if key not in self._known:
-            self._known[key] = description(name, entry, await self._post("api/show", {"model": name}))
-        return self._known[key]
+        key = (same_name(name), entry.get("digest"))
+        if key not in self._shown:
+            self._shown[key] = await self._post("api/show", {"model": name})
+        return description(name, entry, self._shown[key])
 
     async def _get(self, path: str) -> dict[str, Any]:
         async with self._http.exchange("GET", path) as response:

@@ -30,14 +30,21 @@ def listed_models(tags: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {same_name(name): entry for name, entry in named if name}
 
 
-def announced(configured: Iterable[str], listed: Iterable[str], *, discover: bool) -> tuple[list[str], list[str]]:
-    """The names to announce, and the configured ones that are not there. Configured spellings are kept."""
+def announced(configured: Iterable[str], listed: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
+    """The configured names that are there, those that are not, and every other name of what is there.
+
+    Configured spellings are kept. A model without a tag goes by two names, `llama3.1` and `llama3.1:latest`: whoever
+    adds it to the configuration later may write either.
+    """
     there = set(listed)
     present = [name for name in configured if same_name(name) in there]
     missing = [name for name in configured if same_name(name) not in there]
-    known = {same_name(name) for name in present}
-    found = sorted(there - known) if discover else []
-    return [*present, *found], missing
+    others = [name for known in sorted(there) for name in _spellings(known) if name not in present]
+    return present, missing, others
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    return (name,) if ":" in name else (name, f"{name}{LATEST}")
 
 
 def is_remote(entry: Mapping[str, Any], name: str) -> bool:

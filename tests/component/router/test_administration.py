@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -11,7 +12,7 @@ import pytest
 from provider_workers.simulated import Behaviour, Fault, ProviderSpec, SimulatedProviders
 from tests.component.router.conftest import Start
 from tests.support.caller import Caller, CallFailure, Told, ask, failure_of, routed
-from tests.support.configurations import FIRST, SECOND, THIRD
+from tests.support.configurations import FIRST, LOCAL, SECOND, THIRD
 from tests.support.router_harness import until
 from trunkline.admin.v1 import admin_service_pb2 as admin
 from trunkline.router.v1 import router_service_pb2 as pb
@@ -28,7 +29,8 @@ async def simulated() -> AsyncIterator[SimulatedProviders]:
     """As everywhere, and the first has a model that no configuration names."""
     first = ProviderSpec(FIRST.backend, models=(FIRST.model, ADDED.partition("/")[2]))
     others = [ProviderSpec(target.backend, models=(target.model,)) for target in (SECOND, THIRD)]
-    async with SimulatedProviders([first, *others], seed=1) as providers:
+    local = ProviderSpec(LOCAL.backend, models=(LOCAL.model, "qwen3:8b", "phi4"))
+    async with SimulatedProviders([first, *others, local], seed=1) as providers:
         yield providers
 
 
@@ -75,6 +77,13 @@ async def begin(caller: Caller) -> tuple[asyncio.Task[Told], Told]:
 async def answered_by(caller: Caller) -> str:
     """Who answers now."""
     return (await caller.complete(ask())).completed.target
+
+
+async def ready(caller: Caller, name: str) -> None:
+    """Wait until a target is ready."""
+    async with asyncio.timeout(TIMEOUT):
+        while (await caller.row(name)).state != target.TARGET_STATE_READY:
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("state", [admin.DESIRED_STATE_DISABLED, admin.DESIRED_STATE_DRAINED])
@@ -135,6 +144,22 @@ async def test_an_added_model_serves_and_a_removed_one_does_not(caller: Caller, 
     assert await answered_by(caller) == FIRST.name
     failure = await failure_of(caller.complete(routed(allow=[ADDED])))
     assert failure.code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION)
+
+
+async def test_an_ollama_serves_added_and_pulled_models_at_once(start: Start) -> None:
+    """What it has serves as soon as it is configured, by either spelling; what is fetched, as soon as it is there."""
+    async with start(replace(LOCAL, section={"pull": True})) as (router, caller):
+        for model in ("qwen3:8b", "phi4:latest"):
+            await upsert(caller, f"ollama/{model}", quality=0.95)
+            assert (await caller.complete(routed(model=f"ollama/{model}"))).completed.target == f"ollama/{model}"
+        await upsert(caller, "ollama/gemma3:4b")
+        row = await caller.row("ollama/gemma3:4b")
+        assert (row.state, "gemma3:4b" in row.state_reason) == (target.TARGET_STATE_DETACHED, True)
+        pulled = caller.admin.PullModel(admin.PullModelRequest(target="ollama/gemma3:4b"), timeout=TIMEOUT)
+        assert [step.status async for step in pulled][-1] == "success"
+        await router.workers["ollama"].refresh()  # as its process does after a pull
+        await ready(caller, "ollama/gemma3:4b")
+        assert (await caller.complete(routed(model="ollama/gemma3:4b"))).completed.target == "ollama/gemma3:4b"
 
 
 async def test_an_update_changes_what_it_names_and_leaves_the_rest(caller: Caller) -> None:

@@ -8,6 +8,7 @@ from provider_workers.simulated import Behaviour, Fault, ProviderSpec, Simulated
 from service_common.failures import FailureClass
 from tests.support.worker_harness import Attached, ScriptedRouter, Tried
 from tests.support.worker_processes import complete_body, worker_process
+from trunkline.types.v1.target_pb2 import MODEL_MODE_EMBEDDING
 from trunkline.worker.v1 import worker_service_pb2 as wire
 
 
@@ -55,16 +56,27 @@ async def test_warm_up_makes_a_model_resident() -> None:
     async with attached("--model", "llama3.1") as (_, worker):
         assert not (await worker.heartbeat_where(lambda _: True)).resident_models
         await worker.dispatch(b"", "llama3.1", operation=wire.OPERATION_WARM_UP).finished()
-        beat = await worker.heartbeat_where(lambda beat: list(beat.resident_models) == ["llama3.1"])
+        beat = await worker.heartbeat_where(lambda beat: "llama3.1" in beat.resident_models)
+        assert "nomic-embed-text" not in beat.resident_models
         assert beat.state == wire.WORKER_STATE_READY
 
 
 async def test_a_configured_model_that_is_not_there_is_not_announced() -> None:
     """The worker reports what is: a missing model is no target, and the reason names it and the way to get it."""
     async with attached("--model", "llama3.1", "--model", "missing-model") as (_, worker):
-        assert [model.model for model in worker.hello.models] == ["llama3.1"]
+        assert "missing-model" not in [model.model for model in worker.hello.models]
         assert "missing-model" in worker.hello.state_reason
         assert "ollama pull" in worker.hello.state_reason
+
+
+async def test_what_is_there_is_told_by_every_name_that_a_configuration_may_use() -> None:
+    """The router's configuration may list more by now than the worker's did at its start; with discovery one name."""
+    async with attached("--model", "llama3.1") as (_, worker):
+        names = [model.model for model in worker.hello.models]
+        assert names == ["llama3.1", "llama3.1:latest", "nomic-embed-text", "nomic-embed-text:latest"]
+        assert worker.hello.models[2].mode == worker.hello.models[3].mode == MODEL_MODE_EMBEDDING
+    async with attached("--model", "llama3.1:latest", "--discover") as (_, worker):
+        assert [model.model for model in worker.hello.models] == ["llama3.1:latest", "nomic-embed-text"]
 
 
 async def test_an_ollama_that_comes_back_is_noticed() -> None:

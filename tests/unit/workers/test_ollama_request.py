@@ -69,10 +69,11 @@ def test_what_ollama_cannot_do_is_said(request_: chat.CompletionRequest) -> None
 
 
 def test_configured_spellings_are_kept() -> None:
-    """`llama3.1` and `llama3.1:latest` are one model; what is not there is named."""
-    names, missing = announced(["llama3.1:latest", "gone"], ["llama3.1", "qwen3:8b"], discover=True)
-    assert names == ["llama3.1:latest", "qwen3:8b"]
+    """`llama3.1` and `llama3.1:latest` are one model; what is not there is named, what is there besides by both."""
+    present, missing, others = announced(["llama3.1:latest", "gone"], ["llama3.1", "qwen3:8b", "phi4"])
+    assert present == ["llama3.1:latest"]
     assert missing == ["gone"]
+    assert others == ["llama3.1", "phi4", "phi4:latest", "qwen3:8b"]
 
 
 @pytest.mark.parametrize(
