@@ -14,8 +14,9 @@ from router_service.contracts.dispatch import Dispatcher
 from router_service.contracts.engine import Engine, Hop, TokenEstimator
 from router_service.contracts.recording import CallRecording
 from router_service.contracts.state import Cursors, Judgements, TableReader
-from router_service.dispatch.attempt_loop import AttemptLoop, PlannedCall
+from router_service.dispatch.attempt_loop import AttemptLoop
 from router_service.dispatch.hedging import HedgeBudgets
+from router_service.dispatch.planned_call import PlannedCall
 from router_service.domain.decision import Decision, Rejection
 from router_service.domain.errors import Exhausted, NoTarget, RouterError
 from router_service.domain.events import CallEvent, Completed, DecisionMade, TextDelta

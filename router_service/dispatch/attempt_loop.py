@@ -1,75 +1,45 @@
 """The asyncio shell of the attempt machine: carries out its instructions and feeds it what the workers say."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
 from router_service.contracts.dispatch import LONGEST_PREFILL, AttemptOrder, Dispatcher, Refusal, RunningAttempt
 from router_service.contracts.engine import Hop
-from router_service.contracts.recording import AttemptRecording, CallRecording
+from router_service.contracts.recording import AttemptRecording
 from router_service.dispatch.attempt_machine import AttemptMachine
 from router_service.dispatch.attempt_plan import (
     Cancel,
     FailCall,
-    FailReason,
     Finish,
     Instruction,
-    PlannedTarget,
     Reset,
     Start,
 )
-from router_service.dispatch.hedging import HedgeBudget
+from router_service.dispatch.endings import completed, failed, spent
+from router_service.dispatch.planned_call import PlannedCall
 from router_service.dispatch.seam import SeamCleaner
 from router_service.domain.attempt import AttemptRecord, Usage
-from router_service.domain.decision import Decision, Rejection
-from router_service.domain.errors import CallFailed, DeadlinePassed, Exhausted, NoTarget, RouterError
+from router_service.domain.decision import Rejection
+from router_service.domain.errors import RouterError
 from router_service.domain.events import (
     AttemptFailed,
     AttemptStarted,
     CallEvent,
-    Completed,
     ReasoningDelta,
     StreamReset,
     TextDelta,
     ToolCallDelta,
     UsageReported,
 )
-from router_service.domain.profile import Profile
-from router_service.domain.request import Request
 from router_service.domain.signals import AttemptSignal, Failed, Finished
 from router_service.domain.target import TargetSpec
 from service_common.clock import Clock
-from service_common.deadline import Deadline
 from service_common.moving_timeout import MovingTimeout
 from service_common.vocabulary import AttemptKind, StreamRecovery
 
 CONTINUING = (StreamRecovery.CONTINUE, StreamRecovery.CONTINUE_OR_RESET)
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedCall:
-    """A decided call that is to be dispatched.
-
-    Attributes:
-        plan: the decision's plan with what the machine needs of each target.
-        spec_of: the target as the configuration and its workers describe it now; None: it is gone.
-        check: the hard filters on the state of this moment; None: the target may be tried.
-        hedges: how many second attempts there may be.
-        began_at: monotonic seconds of the call's arrival.
-    """
-
-    request: Request
-    decision: Decision
-    profile: Profile
-    plan: Sequence[PlannedTarget]
-    deadline: Deadline
-    recovery: StreamRecovery
-    recording: CallRecording
-    spec_of: Callable[[str], TargetSpec | None]
-    check: Callable[[str, Hop], Rejection | None]
-    hedges: HedgeBudget
-    began_at: float
 
 
 @dataclass(slots=True)
@@ -118,7 +88,8 @@ class AttemptLoop:
                 self._machine.resumed(self.clock.now())
             if self._error is not None:
                 raise self._error
-            yield self._completed()
+            assert self._answer is not None
+            yield completed(self.call, *self._answer, self._records, self.clock.now())
         finally:
             for _ in self._carry_out(self._machine.abandoned()):
                 pass  # nobody listens any more; the attempts are cancelled and settle by themselves
@@ -237,13 +208,14 @@ class AttemptLoop:
                 case Finish():
                     pass  # the answer was kept when its last signal came
                 case FailCall() as failure:
-                    self._error = self._explain(failure)
+                    now, at_capacity = self.clock.now(), self._at_capacity
+                    self._error = failed(self.call, failure, self._records, self._skipped, now, at_capacity=at_capacity)
 
     def _start(self, start: Start) -> AttemptStarted | float | None:
         """Start an attempt; where it is refused: seconds until it may help to ask again, None where not known."""
         call = self.call
         tried = frozenset(record.target for record in self._records)
-        hop = Hop(call.deadline.left(self.clock), self._spent + self._at_stake, tried)
+        hop = Hop(call.deadline.left(self.clock), spent(self._records) + self._at_stake, tried)
         rejection = call.check(start.target, hop)
         if rejection is None and start.kind is AttemptKind.HEDGE and not call.hedges.allows():
             rejection = Rejection(start.target, "hedge_budget", "the hedges that the profile allows are used up")
@@ -312,12 +284,7 @@ class AttemptLoop:
         if reader is not None:
             reader.cancel()
 
-    # ------------------------------------------------------------------------------------------ the end
-
-    @property
-    def _spent(self) -> int:
-        """Nano-dollars of the settled attempts."""
-        return sum(record.outcome.cost for record in self._records)
+    # ------------------------------------------------------------------------------------------ money
 
     @property
     def _at_stake(self) -> int:
@@ -325,50 +292,3 @@ class AttemptLoop:
         expectations = self.call.decision.expectations
         running = (expectations.get(self._trying[number]) for number in self._running)
         return sum(expected.cost or 0 for expected in running if expected is not None)
-
-    def _completed(self) -> Completed:
-        assert self._answer is not None
-        record, finished = self._answer
-        return Completed(
-            finish_reason=finished.answer.finish_reason,
-            usage=record.outcome.usage,
-            cost=self._spent,
-            target=record.target,
-            attempts=tuple(sorted(self._records, key=lambda r: r.number)),
-            decision_id=self.call.decision.decision_id,
-            trace_id=self.call.recording.trace_id,
-            is_fallback=record.target != self.call.decision.plan[0],
-            simulated=record.simulated,
-            provider_model=finished.answer.provider_model,
-            provider_request_id=finished.answer.provider_request_id,
-            latency=self.clock.now() - self.call.began_at,
-            body=finished.body,
-        )
-
-    def _explain(self, fail: FailCall) -> RouterError:
-        """The error that tells the caller what was tried and what came of it."""
-        attempts = tuple(sorted(self._records, key=lambda r: r.number))
-        retry_after = None if fail.available_at is None else max(0.0, fail.available_at - self.clock.now())
-        told = "; ".join(_describe(record) for record in attempts)
-        skipped = "; ".join(f"{skip.target} skipped: {skip.reason}" for skip in self._skipped)
-        story = "; ".join(part for part in (told, skipped) if part) or "nothing could be tried"
-        decision = self.call.decision
-        if fail.reason is FailReason.DEADLINE:
-            message = f"the deadline passed before an answer was whole: {story}"
-            return DeadlinePassed(message, decision=decision, attempts=attempts)
-        if fail.reason is FailReason.FAILED:
-            message = f"every attempt failed: {story}"
-            return CallFailed(message, decision=decision, attempts=attempts, retry_after=retry_after)
-        if self._at_capacity:
-            return Exhausted(f"no capacity: {story}", decision=decision, retry_after=retry_after or 1.0)
-        return NoTarget(f"no target can be tried now: {story}", decision=decision, retry_after=retry_after)
-
-
-def _describe(record: AttemptRecord) -> str:
-    """One attempt in the words of the final error."""
-    failure = record.outcome.failure
-    took = f"after {record.outcome.latency:.2f} s"
-    if failure is None:
-        return f"{record.target} answered {took}"
-    status = f" ({failure.http_status})" if failure.http_status else ""
-    return f"{record.target} {failure.failure_class.label}{status} {took}: {failure.message}"

@@ -1,0 +1,40 @@
+"""A call as it comes out of planning: everything that carrying it out takes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from router_service.contracts.engine import Hop
+from router_service.contracts.recording import CallRecording
+from router_service.dispatch.attempt_plan import PlannedTarget
+from router_service.dispatch.hedging import HedgeBudget
+from router_service.domain.decision import Decision, Rejection
+from router_service.domain.profile import Profile
+from router_service.domain.request import Request
+from router_service.domain.target import TargetSpec
+from service_common.deadline import Deadline
+from service_common.vocabulary import StreamRecovery
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCall:
+    """A decided call that is to be dispatched.
+
+    Attributes:
+        plan: the decision's plan with what the machine needs of each target.
+        spec_of: the target as the configuration and its workers describe it now; None: it is gone.
+        check: the hard filters on the state of this moment; None: the target may be tried.
+        hedges: how many second attempts there may be.
+        began_at: monotonic seconds of the call's arrival.
+    """
+
+    request: Request
+    decision: Decision
+    profile: Profile
+    plan: Sequence[PlannedTarget]
+    deadline: Deadline
+    recovery: StreamRecovery
+    recording: CallRecording
+    spec_of: Callable[[str], TargetSpec | None]
+    check: Callable[[str, Hop], Rejection | None]
+    hedges: HedgeBudget
+    began_at: float
