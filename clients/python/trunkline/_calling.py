@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from trunkline._requests import refuse
-from trunkline.options import CompletionOptions, EmbeddingOptions
+from trunkline.options import LONGEST_TIMEOUT, CompletionOptions, EmbeddingOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,11 @@ def settings_of(options: CompletionOptions | EmbeddingOptions, default_timeout: 
     """The settings of one call: always with a deadline.
 
     Raises:
-        InvalidRequest: the timeout is not above 0.
+        InvalidRequest: the timeout is not above 0, or longer than `LONGEST_TIMEOUT`.
     """
     timeout = options.get("timeout")
     timeout = default_timeout if timeout is None else timeout
-    if timeout <= 0:
-        raise refuse("timeout", f"must be above 0 seconds, is {timeout}")
+    if not 0 < timeout <= LONGEST_TIMEOUT:
+        raise refuse("timeout", f"must be above 0 and at most {LONGEST_TIMEOUT:,.0f} seconds, is {timeout:g}")
     parent = options.get("traceparent")
     return CallSettings(timeout, (("traceparent", parent),) if parent else ())

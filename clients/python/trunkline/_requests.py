@@ -55,6 +55,8 @@ def _checked(field: str, convert: Callable[[], T]) -> T:
     """What `convert` gives; its ValueError or TypeError becomes the refusal of `field`."""
     try:
         return convert()
+    except UnicodeEncodeError as error:
+        raise refuse(field, f"holds what is no UTF-8 text, such as {error.object[error.start]!a}") from error
     except (ValueError, TypeError) as error:
         raise refuse(field, str(error)) from error
 
@@ -67,9 +69,13 @@ def completion_request(prompt: Prompt, options: CompletionOptions) -> chat_pb2.C
         TypeError: there is no option of that name.
     """
     _check_names(options, CompletionOptions)
+    return _checked("request", lambda: _completion(prompt, options))
+
+
+def _completion(prompt: Prompt, options: CompletionOptions) -> chat_pb2.CompletionRequest:
     given = cast(Mapping[str, Any], options)
     request = chat_pb2.CompletionRequest(
-        messages=_messages(prompt, options.get("system")),
+        messages=_checked("messages", lambda: _messages(prompt, options.get("system"))),
         tools=[_tool(index, tool) for index, tool in enumerate(options.get("tools", ()))],
         parameters=_parameters(options),
         routing=_routing(options),
@@ -235,7 +241,7 @@ def _routing(options: CompletionOptions) -> chat_pb2.RoutingOptions:
     if (per_1k := options.get("max_cost_per_1k")) is not None:
         routing.max_cost_per_1k_nanodollars = _checked("max_cost_per_1k", lambda: to_nanodollars(per_1k))
     if (max_latency := options.get("max_latency")) is not None:
-        routing.max_latency.CopyFrom(duration_of(max_latency))
+        routing.max_latency.CopyFrom(_checked("max_latency", lambda: duration_of(max_latency)))
     return routing
 
 

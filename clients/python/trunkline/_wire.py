@@ -11,6 +11,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 Number = TypeVar("Number", bound=int)
 
+LONGEST_DURATION = 315_576_000_000
+"""Seconds, by the definition of `google.protobuf.Duration`."""
+
 
 class WireEnum(Protocol[Number]):
     """What protobuf's enum wrappers offer."""
@@ -79,7 +82,13 @@ def time_of(message: Message, field: str) -> datetime | None:
 
 
 def duration_of(seconds: float) -> Duration:
-    """Seconds as a `Duration`."""
+    """Seconds as a `Duration`.
+
+    Raises:
+        ValueError: a `Duration` cannot hold them.
+    """
+    if not abs(seconds) <= LONGEST_DURATION:
+        raise ValueError(f"{seconds:g} seconds are not a length of time that can be sent")
     duration = Duration()
     duration.FromNanoseconds(round(seconds * 1e9))
     return duration

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from trunkline._files import read_file
 from trunkline.answers import ToolCall
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
@@ -33,9 +34,9 @@ class Image:
         """The picture in a file, its media type by the file's name.
 
         Raises:
-            OSError: the file cannot be read.
+            OSError: the file cannot be read, is no regular file, or has more than 32 MiB.
         """
-        return cls(data=Path(path).read_bytes(), media_type=mimetypes.guess_type(str(path))[0] or "")
+        return cls(data=read_file(Path(path)), media_type=mimetypes.guess_type(str(path))[0] or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,10 @@ class File:
         """A file, its media type and name by its path.
 
         Raises:
-            OSError: the file cannot be read.
+            OSError: the file cannot be read, is no regular file, or has more than 32 MiB.
         """
         file = Path(path)
-        return cls(data=file.read_bytes(), media_type=mimetypes.guess_type(file.name)[0] or "", name=file.name)
+        return cls(data=read_file(file), media_type=mimetypes.guess_type(file.name)[0] or "", name=file.name)
 
 
 Part = str | Image | File

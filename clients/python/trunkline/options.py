@@ -6,6 +6,9 @@ from typing import Any, Literal, TypedDict
 from trunkline.messages import JsonSchema, Tool
 from trunkline.money import Dollars
 
+LONGEST_TIMEOUT = 36_500 * 86_400.0
+"""Seconds; gRPC takes much longer ones for a deadline that has passed."""
+
 Task = Literal[
     "default",
     "code_generation",

@@ -22,6 +22,13 @@ def test_what_is_no_time_is_wrong_usage(text: str) -> None:
         seconds(text)
 
 
+@pytest.mark.parametrize("text", ["1e400s", "inf", "1e300", "99999999d"])
+def test_an_eternity_is_told_how_long_is_allowed(text: str) -> None:
+    """A time too long to be meant is not called too short."""
+    with pytest.raises(typer.BadParameter, match="is too long; at most 36500d"):
+        seconds(text)
+
+
 def test_capabilities() -> None:
     """A rating after the colon; without, the profile's."""
     assert capabilities(["coding:7", "vision"]) == {"coding": 7, "vision": None}
@@ -59,6 +66,8 @@ def test_dollars() -> None:
     assert dollars("0.0040") == "0.0040"
     with pytest.raises(typer.BadParameter):
         dollars("much")
+    with pytest.raises(typer.BadParameter, match="at most 9,223,372,036"):
+        dollars("1e400")
 
 
 def test_tools_in_both_usual_forms(tmp_path: Path) -> None:
@@ -73,6 +82,12 @@ def test_tools_in_both_usual_forms(tmp_path: Path) -> None:
         wrong.write_text(text)
         with pytest.raises(typer.BadParameter, match="JSON list of objects"):
             tool_list(wrong)
+
+
+def test_tools_that_cannot_be_read_say_why() -> None:
+    """A device is no file of tools, and is not read until memory ends."""
+    with pytest.raises(typer.BadParameter, match="/dev/zero cannot be read: it is no regular file"):
+        tool_list(Path("/dev/zero"))
 
 
 def test_an_amount_below_zero_is_wrong_usage() -> None:

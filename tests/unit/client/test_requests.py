@@ -1,11 +1,13 @@
 """Keyword arguments become the request that goes over the wire."""
 
+import os
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from trunkline import File, Image, InvalidRequest, JsonSchema, Message, Tool, ToolCall
+from trunkline._calling import settings_of
 from trunkline._requests import completion_request, embed_request
 from trunkline.types.v1 import chat_pb2, classification_pb2
 
@@ -138,7 +140,13 @@ def test_tools_and_formats() -> None:
         ({"max_cost": "cheap"}, "max_cost", "write it like 0.004"),
         ({"max_cost": float("nan")}, "max_cost", "not an amount"),
         ({"response_format": "xml"}, "response_format", "neither"),
+        ({"max_cost": "1e400"}, "max_cost", "at most 9,223,372,036"),
+        ({"max_cost_per_1k": "1e999999"}, "max_cost_per_1k", "at most 9,223,372,036"),
+        ({"max_latency": float("inf")}, "max_latency", "not a length of time"),
+        ({"max_latency": 1e300}, "max_latency", "not a length of time"),
         ({"temperature": "warm"}, "parameters", ""),
+        ({"system": "\udc80"}, "messages", "no UTF-8 text"),
+        ({"labels": {"k": 1}}, "request", ""),
     ],
 )
 def test_what_cannot_be_expressed_is_refused_before_sending(options: dict[str, object], field: str, says: str) -> None:
@@ -147,6 +155,29 @@ def test_what_cannot_be_expressed_is_refused_before_sending(options: dict[str, o
         completion_request("hello", options)  # type: ignore[arg-type]
     assert caught.value.violations[0].field == field
     assert says in caught.value.violations[0].description
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan"), 1e300])
+def test_a_timeout_is_above_zero_and_no_eternity(timeout: float) -> None:
+    """What gRPC would take for a deadline that has passed is refused by name."""
+    with pytest.raises(InvalidRequest, match=r"timeout: .* above 0 .* at most"):
+        settings_of({"timeout": timeout}, 1.0)
+    assert settings_of({"timeout": 3e9}, 1.0).timeout == 3e9
+
+
+@pytest.mark.parametrize("kind", [Image, File])
+def test_only_a_regular_file_of_bounded_size_is_read(kind: type[Image] | type[File], tmp_path: Path) -> None:
+    """A device, which may have no end, a pipe that nobody writes to, and a giant are refused before they are read."""
+    pipe, giant = tmp_path / "pipe", tmp_path / "giant.png"
+    os.mkfifo(pipe)
+    with giant.open("wb") as file:
+        file.truncate(32 * 1024 * 1024 + 1)
+    for path, says in ((Path("/dev/zero"), "no regular file"), (pipe, "no regular file"), (giant, "32 MiB")):
+        with pytest.raises(OSError, match=says) as caught:
+            kind.from_path(path)
+        assert caught.value.filename == str(path)
+    with pytest.raises(FileNotFoundError):
+        kind.from_path(tmp_path / "nothing.png")
 
 
 def test_unknown_option_is_a_type_error() -> None:

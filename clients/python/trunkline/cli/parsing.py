@@ -7,8 +7,10 @@ from typing import Any
 
 import typer
 
+from trunkline._files import read_file
 from trunkline.messages import Tool
 from trunkline.money import to_nanodollars
+from trunkline.options import LONGEST_TIMEOUT
 
 _UNITS = (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86_400.0))
 
@@ -17,7 +19,7 @@ def seconds(text: str | float) -> float:
     """`2`, `2s`, `500ms` or `2m` in seconds.
 
     Raises:
-        typer.BadParameter: it is none of them.
+        typer.BadParameter: it is none of them, not above 0, or longer than any call.
     """
     if isinstance(text, float):
         return text
@@ -30,8 +32,10 @@ def seconds(text: str | float) -> float:
         value = float(number) * factor
     except ValueError:
         raise typer.BadParameter(f'"{text}" is not a time; write it like 30, 30s, 500ms or 2m') from None
-    if not 0 < value < float("inf"):
+    if not value > 0:
         raise typer.BadParameter(f'"{text}" is not above 0')
+    if value > LONGEST_TIMEOUT:
+        raise typer.BadParameter(f'"{text}" is too long; at most {LONGEST_TIMEOUT / 86_400:.0f}d')
     return value
 
 
@@ -116,12 +120,14 @@ def tool_list(path: Path) -> list[Tool]:
     """Tools out of a JSON file: a list of objects with name, description and parameters.
 
     Raises:
-        typer.BadParameter: the file holds something else.
+        typer.BadParameter: the file cannot be read, or holds something else.
     """
     shape = 'a JSON list of objects such as {"name": "...", "description": "...", "parameters": {...}}'
     try:
-        entries: Any = json.loads(path.read_text(encoding="utf-8"))
+        entries: Any = json.loads(read_file(path))
         # OpenAI's form has the function one level deeper
         return [Tool(**entry.get("function", entry)) for entry in entries]
+    except OSError as error:
+        raise typer.BadParameter(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, TypeError, AttributeError) as error:
         raise typer.BadParameter(f"{path} is not {shape}: {error}") from error

@@ -1,0 +1,23 @@
+"""Reads files that a caller names, which may be anything: a device has no end, and a pipe may never have a writer."""
+
+import errno
+import stat
+from pathlib import Path
+
+LARGEST_FILE = 32 * 1024 * 1024
+"""Bytes; half of the largest request that a router takes unless it is told otherwise."""
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a regular file.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, or has more than `LARGEST_FILE` bytes.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    with path.open("rb") as file:
+        data = file.read(LARGEST_FILE + 1)
+    if len(data) > LARGEST_FILE:
+        raise OSError(errno.EFBIG, f"it is larger than {LARGEST_FILE // 2**20} MiB", str(path))
+    return data
