@@ -27,6 +27,7 @@ class NameCheck:
         """Collect what exists. `profiles`: names of profiles and ensembles."""
         self._catalogue = catalogue
         self._profiles = profiles
+        self._domains = [domain.name for domain in catalogue.policy.domains]
         self._capabilities = STANDARD_CAPABILITIES | _capabilities(catalogue.targets.values())
 
     def check(self, request: Request, snapshot: TableSnapshot) -> None:
@@ -41,6 +42,8 @@ class NameCheck:
             wrong.append(_unknown("profile", "profile", options.profile, self._profiles))
         if options.model and not self._is_target_or_alias(options.model, snapshot):
             wrong.append(_unknown("model", "target or alias", options.model, self._models(snapshot)))
+        if options.domain and options.domain not in self._domains:
+            wrong.append(_unknown("domain", "domain", options.domain, self._domains))
         for field, names in (("exclude", options.exclude), ("allow", options.allow)):
             wrong += self._unknown_targets(field, names, snapshot)
         required, preferred = options.required_capabilities, options.preferred_capabilities
@@ -110,7 +113,7 @@ def _unknown(field: str, kind: str, name: str, known: Collection[str]) -> Violat
     if near:
         hint = "Did you mean " + " or ".join(f'"{one}"' for one in near) + "?"
     else:
-        hint = f"Known: {', '.join(sorted(known)[:8])}{', ...' if len(known) > 8 else '.'}"
+        hint = f"Known: {', '.join(sorted(known)[:8])}{', ...' if len(known) > 8 else '.'}" if known else "The configuration has none."
     return Violation(f"{_FIELD}.{field}", f'no {kind} of the name "{name}". {hint}')
 
 

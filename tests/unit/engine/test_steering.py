@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from router_service.domain.decision import Decision
+from router_service.domain.errors import InvalidRequest
 from router_service.domain.policy import Condition, Domain, Preference, Rule
 from router_service.domain.profile import AttemptLimits
 from router_service.domain.request import Request
@@ -92,6 +93,18 @@ def test_domains_by_keyword_label_or_caller(request_: Request, domain: str) -> N
     assert decision.matched_rule == (f"domain {domain}" if domain else "")
     if domain:
         assert decision.plan[0] == {"medical": "b/large", "legal": "c/coder"}[domain]
+
+
+@pytest.mark.parametrize(
+    ("known", "hint"), [(("medical", "legal"), 'Did you mean "medical"?'), ((), "The configuration has none.")]
+)
+def test_a_domain_that_does_not_exist_is_refused(known: tuple[str, ...], hint: str) -> None:
+    """A caller's domain that nothing follows would steer nothing, silently: it is an error that names what was meant."""
+    domains = tuple(Domain(name, Preference(("b/large",))) for name in known)
+    with pytest.raises(InvalidRequest) as caught:
+        decide(ask("hello", domain="medicl"), domains=domains)
+    assert [one.field for one in caught.value.violations] == ["routing.domain"]
+    assert hint in caught.value.violations[0].description
 
 
 @pytest.mark.parametrize(
