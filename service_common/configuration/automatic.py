@@ -88,7 +88,11 @@ def _target(data: Mapping[str, Any], backend: str, model: str) -> Target:
     name = f"{backend}/{model}"
     judged = judge_model(data["models"], model)
     settings = {key: judged[key] for key in ("quality", "capabilities") if key in judged}
-    if "embedding" in judged.get("aliases", ()):
+    aliases = judged.get("aliases", ())
+    tags = judged.get("tags") or [tag for alias in aliases for tag in data["tags"].get(alias, ())]
+    if tags:
+        settings["tags"] = tags
+    if "embedding" in aliases:
         settings["mode"] = "embedding"
     return name, settings | data["facts"].get(name, {})
 

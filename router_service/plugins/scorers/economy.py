@@ -20,7 +20,8 @@ class Cost:
     0.3 / (1 + cost), on a scale on which cost counts.
 
     With a `quality_floor`, all targets of at least that quality score above all others, so that the cheapest good
-    enough comes first and the others stay as fallbacks: (1 + v) / 2 for those, v / 2 for the others.
+    enough comes first and the others stay as fallbacks: (1 + v) / 2 for those, v / 2 for the others. A caller's own
+    required quality stands in the place of the floor: what is below it is no candidate, so cost alone counts.
     """
 
     name: ClassVar[str] = "cost"
@@ -63,7 +64,7 @@ class Cost:
             per_1k = cost * scale / (rate if rate > 0.01 else 0.01)
             values.append(reference / (reference + per_1k))
             raw.append(per_1k)
-        if self._floor > 0:
+        if self._floor > 0 and context.request.options.required_quality is None:
             task = found.task.label
             good = [view.quality(task) >= self._floor for view in candidates]
             values = [(value + fits) / 2 for value, fits in zip(values, good, strict=True)]

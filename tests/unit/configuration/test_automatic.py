@@ -45,6 +45,18 @@ def test_every_key_becomes_a_backend(facts: FactsTable) -> None:
     assert configuration.models["ollama/nomic-embed-text:latest"].mode is not None
 
 
+def test_every_chat_model_lists_what_it_is_for(facts: FactsTable) -> None:
+    """So that a profile whose tasks ask for their capability finds somebody; strong models list `general`."""
+    models = loaded(automatic_configuration(EVERYTHING, ["llama3.1", "nomic-embed-text"], SIMULATED), facts).models
+    assert {name for name, model in models.items() if not model.tags} == {
+        name for name, model in models.items() if model.mode == "embedding"
+    }
+    assert models["openai/gpt-4o"].tags == models["openai/gpt-5-mini"].tags == ("general",)
+    assert "summarization" in models["ollama/llama3.1"].tags
+    assert "code_generation" not in models["ollama/llama3.1"].tags
+    assert "code_generation" in models["mistral/codestral-latest"].tags
+
+
 def test_no_value_of_a_variable_gets_into_the_text() -> None:
     """Keys stay where they are; the text refers to them."""
     text = automatic_configuration(EVERYTHING, None, {})

@@ -24,6 +24,20 @@ def test_cost_is_half_at_the_reference_and_divided_by_the_success_rate() -> None
     assert scored("cost", context(rows), rows, reference=0.02)[0] == 0.6667
 
 
+@pytest.mark.parametrize(("asked", "first"), [(None, "a/good"), (0.5, "a/fair"), (0.0, "a/poor")])
+def test_the_cheapest_that_is_good_enough_leads(asked: float | None, first: str) -> None:
+    """Good enough is the profile's floor; a caller who requires less, or more, has said what it is."""
+    rows = [
+        view(spec("a/dear", quality=0.95, price=price(20, 20))),
+        view(spec("a/good", quality=0.8, price=price(10, 10))),
+        view(spec("a/fair", quality=0.6, price=price(1, 1))),
+        view(spec("a/poor", quality=0.3, price=price(0.1, 0.1))),
+    ]
+    rows = [row for row in rows if row.spec.quality >= (asked or 0.0)]
+    values = scored("cost", context(rows, ask(required_quality=asked)), rows, quality_floor=0.8)
+    assert rows[values.index(max(values))].name == first
+
+
 def test_the_balanced_terms_tell_dear_from_cheap() -> None:
     """Over its reference, cost counts: a dear and a cheap model are far apart, not 0.994 and 0.9997."""
     rows = [view(spec("a/dear", price=price(5, 15))), view(spec("a/cheap", price=price(0.15, 0.6)))]
