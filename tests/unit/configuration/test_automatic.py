@@ -15,6 +15,7 @@ from service_common.configuration import (
 )
 from service_common.configuration.defaults import load_providers
 from service_common.facts import FactsTable
+from service_common.vocabulary import ModelMode
 
 EVERYTHING = {name: f"value-of-{name.lower()}" for name in provider_variables()}
 SIMULATED = {
@@ -49,7 +50,7 @@ def test_every_chat_model_lists_what_it_is_for(facts: FactsTable) -> None:
     """So that a profile whose tasks ask for their capability finds somebody; strong models list `general`."""
     models = loaded(automatic_configuration(EVERYTHING, ["llama3.1", "nomic-embed-text"], SIMULATED), facts).models
     assert {name for name, model in models.items() if not model.tags} == {
-        name for name, model in models.items() if model.mode == "embedding"
+        name for name, model in models.items() if model.mode is ModelMode.EMBEDDING
     }
     assert models["openai/gpt-4o"].tags == models["openai/gpt-5-mini"].tags == ("general",)
     assert "summarization" in models["ollama/llama3.1"].tags
