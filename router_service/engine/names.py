@@ -112,8 +112,10 @@ def _unknown(field: str, kind: str, name: str, known: Collection[str]) -> Violat
     near = _nearest(name, known)
     if near:
         hint = "Did you mean " + " or ".join(f'"{one}"' for one in near) + "?"
+    elif known:
+        hint = f"Known: {', '.join(sorted(known)[:8])}{', ...' if len(known) > 8 else '.'}"
     else:
-        hint = f"Known: {', '.join(sorted(known)[:8])}{', ...' if len(known) > 8 else '.'}" if known else "The configuration has none."
+        hint = "The configuration has none."
     return Violation(f"{_FIELD}.{field}", f'no {kind} of the name "{name}". {hint}')
 
 

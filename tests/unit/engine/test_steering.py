@@ -99,7 +99,7 @@ def test_domains_by_keyword_label_or_caller(request_: Request, domain: str) -> N
     ("known", "hint"), [(("medical", "legal"), 'Did you mean "medical"?'), ((), "The configuration has none.")]
 )
 def test_a_domain_that_does_not_exist_is_refused(known: tuple[str, ...], hint: str) -> None:
-    """A caller's domain that nothing follows would steer nothing, silently: it is an error that names what was meant."""
+    """A caller's domain that does not exist would silently steer nothing: it is an error that names what was meant."""
     domains = tuple(Domain(name, Preference(("b/large",))) for name in known)
     with pytest.raises(InvalidRequest) as caught:
         decide(ask("hello", domain="medicl"), domains=domains)
