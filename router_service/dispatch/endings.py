@@ -1,6 +1,7 @@
 """How a call ends: what its caller is told of the answer, or of why there is none."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from router_service.dispatch.attempt_plan import FailCall, FailReason
 from router_service.dispatch.planned_call import PlannedCall
@@ -12,6 +13,13 @@ from router_service.domain.signals import Finished
 
 SHORTEST_RETRY = 1.0
 """Seconds after which to come back where capacity is lacking and nobody knows for how long."""
+
+_ENDS: Mapping[FailReason, tuple[type[RouterError], str]] = MappingProxyType(
+    {
+        FailReason.DEADLINE: (DeadlinePassed, "the deadline passed before an answer was whole"),
+        FailReason.FAILED: (CallFailed, "every attempt failed"),
+    }
+)
 
 
 def completed(
@@ -59,14 +67,18 @@ def failed(
     """
     attempts = _in_order(records)
     retry_after = None if fail.available_at is None else max(0.0, fail.available_at - now)
-    told = [*map(_told, attempts), *(f"{skip.target} skipped: {skip.reason}" for skip in skipped)]
-    story = "; ".join(told) or "nothing could be tried"
-    if fail.reason is FailReason.DEADLINE:
-        message = f"the deadline passed before an answer was whole: {story}"
-        return DeadlinePassed(message, decision=call.decision, attempts=attempts)
-    if fail.reason is FailReason.FAILED:
-        message = f"every attempt failed: {story}"
-        return CallFailed(message, decision=call.decision, attempts=attempts, retry_after=retry_after)
+    passed_over = [f"{skip.target} skipped: {skip.reason}" for skip in skipped]
+    story = "; ".join([*map(_told, attempts), *passed_over]) or "nothing could be tried"
+    if fail.reason in (FailReason.DEADLINE, FailReason.FAILED):
+        kind, what = _ENDS[fail.reason]
+        headline = "; ".join([what, *passed_over]) if attempts else ""
+        return kind(
+            f"{what}: {story}",
+            decision=call.decision,
+            attempts=attempts,
+            retry_after=retry_after if kind is CallFailed else None,
+            headline=headline,
+        )
     if at_capacity:
         wait = retry_after or SHORTEST_RETRY
         return Exhausted(f"no capacity: {story}", decision=call.decision, retry_after=wait)

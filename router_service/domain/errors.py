@@ -31,6 +31,7 @@ class RouterError(Exception):
     Attributes:
         reason: stable, UPPER_SNAKE_CASE.
         message: what is wrong and what to do, for a person.
+        headline: the same without the attempts, for whoever is shown these as well.
     """
 
     reason = "INTERNAL"
@@ -42,10 +43,12 @@ class RouterError(Exception):
         decision: Decision | None = None,
         attempts: tuple[AttemptRecord, ...] = (),
         retry_after: float | None = None,
+        headline: str = "",
     ) -> None:
-        """Keep what the caller is told: `retry_after` in seconds."""
+        """Keep what the caller is told: `retry_after` in seconds; no `headline`: the message."""
         super().__init__(message)
         self.message = message
+        self.headline = headline or message
         self.decision = decision
         self.attempts = attempts
         self.retry_after = retry_after

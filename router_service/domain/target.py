@@ -150,6 +150,7 @@ class TargetMetrics:
         success_rate: 0..1, over the window.
         availability: 0..1; times 0.95 on error, times 1.01 on success, drifting back to 1 with time.
         health: 0..1; 0.7 success rate + 0.3 max(0, 1 - mean latency / 5 s).
+        assumed_share: 0..1, how much of the figures is the priors' rather than measured.
         reported_quality: moving average of what callers reported; None before the first.
         quality_by_task: the same per task label, with the number of reports.
     """
@@ -166,6 +167,7 @@ class TargetMetrics:
     mean_cost: float | None = None
     availability: float = 1.0
     health: float = 1.0
+    assumed_share: float = 1.0
     reported_quality: float | None = None
     quality_by_task: Mapping[str, tuple[float, int]] = field(default_factory=lambda: MappingProxyType({}))
 

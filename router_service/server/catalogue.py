@@ -82,4 +82,5 @@ def row_message(view: TargetView) -> target_pb.TargetRow:
         availability=metrics.availability,
         locality=view.spec.locality.value,  # type: ignore[arg-type]
         spent_nanodollars=view.spent,
+        assumed_share=metrics.assumed_share,
     )

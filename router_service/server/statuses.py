@@ -107,7 +107,7 @@ def _details(error: errors.RouterError, trace_id: str, message: str) -> list[Mes
         details.append(BadRequest(field_violations=fields))
     call_error = attempt_pb.CallError(
         reason=reason,
-        message=message,
+        message=shortened(error.headline, MAX_STATUS_MESSAGE),
         violations=[attempt_pb.FieldViolation(field=v.field, description=v.description) for v in violations],
         decision_id=decision_id,
         trace_id=trace_id,

@@ -186,6 +186,7 @@ class RollingMetrics:
             availability=self._availability_at(now),
             health=HEALTH_SUCCESS_WEIGHT * success_rate
             + HEALTH_LATENCY_WEIGHT * max(0.0, 1 - for_health / HEALTH_LATENCY_REFERENCE),
+            assumed_share=1 - weight,
             reported_quality=self._quality.value,
             quality_by_task=MappingProxyType(dict(self._quality_by_task)),
         )

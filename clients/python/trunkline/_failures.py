@@ -74,7 +74,7 @@ def error_of(failure: grpc.RpcError, address: str) -> TrunklineError:
     # where attempts failed, the reason is the last one's failure class
     unnamed = CallFailed if call_error.attempts else _BY_STATUS.get(status, InternalError)
     kind = _BY_REASON.get(call_error.reason, unnamed)
-    return kind(call_error.message or failure.details() or kind.__name__, _details_of(call_error, status))
+    return kind(failure.details() or call_error.message or kind.__name__, _details_of(call_error, status))
 
 
 def _plain_message(kind: type[TrunklineError], said: str, address: str) -> str:
@@ -114,4 +114,5 @@ def _details_of(call_error: attempt_pb2.CallError, status: grpc.StatusCode) -> E
         decision_id=call_error.decision_id,
         trace_id=call_error.trace_id,
         status=status.name,
+        headline=call_error.message,
     )

@@ -81,6 +81,7 @@ def _row_of(message: target_pb2.TargetRow) -> targets.TargetRow:
         availability=message.availability,
         locality=word_of(target_pb2.Locality, message.locality),
         spent_nanodollars=message.spent_nanodollars,
+        assumed_share=message.assumed_share,
     )
 
 

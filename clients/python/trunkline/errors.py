@@ -47,6 +47,7 @@ class ErrorDetails:
         decision_id: the decision, where one was made.
         trace_id: the trace, where there is one.
         status: the gRPC status' name, such as UNAVAILABLE; empty where no call was made.
+        headline: the message without the attempts, for whoever shows these besides; empty: the message.
     """
 
     reason: str = ""
@@ -56,6 +57,7 @@ class ErrorDetails:
     decision_id: str = ""
     trace_id: str = ""
     status: str = ""
+    headline: str = ""
 
 
 class TrunklineError(Exception):

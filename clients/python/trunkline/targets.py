@@ -71,12 +71,14 @@ class TargetRow:
         capacity: most attempts at once.
         first_token, latency, latency_p95: seconds; None before the first answer.
         tokens_per_second: 0 before the first answer.
-        success_rate: 0 to 1.
+        success_rate: 0 to 1, of the newest 1,000 that say something about the target.
         attempts: settled ones.
         health, availability: 0 to 1; the formulas are in docs/routing.md.
         locality: `host`, `private` or `remote`.
         spent_nanodollars: by this router.
         available_at: when it may be used again, where it is cooling or its circuit is open.
+        assumed_share: 0 to 1, how much of times, rates and health is assumed rather than measured: 0 up to a minute
+            after the last measurement, then growing.
     """
 
     target: str
@@ -106,6 +108,7 @@ class TargetRow:
     availability: float
     locality: str
     spent_nanodollars: int
+    assumed_share: float
 
     @property
     def backend(self) -> str:

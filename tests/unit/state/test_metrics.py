@@ -50,6 +50,15 @@ def test_moving_averages_keep_nine_tenths() -> None:
     assert (view.latency_p50, view.latency_p95) == (2.0, 4.0)
 
 
+def test_it_is_known_how_much_is_assumed() -> None:
+    """All before the first sample, nothing for a minute after it, half ten minutes later, nearly all in the end."""
+    metrics = RollingMetrics()
+    assert metrics.view(0, PRIORS).assumed_share == 1
+    metrics.add(good(latency=2.0, first_token=1.0), 0)
+    shares = [metrics.view(now, PRIORS).assumed_share for now in (0, 60, 660, 10_000)]
+    assert shares == [0, 0, pytest.approx(0.5), pytest.approx(1, abs=1e-4)]
+
+
 def test_the_success_rate_is_that_of_the_last_thousand() -> None:
     """Older outcomes do not count any more."""
     metrics = RollingMetrics()

@@ -429,7 +429,7 @@ type CallError struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Stable reason in UPPER_SNAKE_CASE, the same as ErrorInfo.reason.
 	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
-	// What is wrong and what to do, for a person.
+	// What is wrong and what to do, for a person; without the attempts, which follow. The status' own message tells both.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	// Every attempt that was made, in order.
 	Attempts []*Attempt `protobuf:"bytes,3,rep,name=attempts,proto3" json:"attempts,omitempty"`

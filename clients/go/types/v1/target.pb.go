@@ -385,7 +385,8 @@ type TargetRow struct {
 	LatencyP95 *durationpb.Duration `protobuf:"bytes,12,opt,name=latency_p95,json=latencyP95,proto3" json:"latency_p95,omitempty"`
 	// Mean tokens a second; 0 before the first answer.
 	TokensPerSecond float64 `protobuf:"fixed64,13,opt,name=tokens_per_second,json=tokensPerSecond,proto3" json:"tokens_per_second,omitempty"`
-	// Share of attempts that succeeded, 0 to 1; 1 before the first.
+	// Share of the newest 1,000 attempts that succeeded, 0 to 1; 1 before the first. Attempts that were cancelled, or
+	// failed by the request's own fault, do not count.
 	SuccessRate float64 `protobuf:"fixed64,14,opt,name=success_rate,json=successRate,proto3" json:"success_rate,omitempty"`
 	// Attempts that were settled.
 	Attempts int64 `protobuf:"varint,15,opt,name=attempts,proto3" json:"attempts,omitempty"`
@@ -413,8 +414,11 @@ type TargetRow struct {
 	Locality Locality `protobuf:"varint,26,opt,name=locality,proto3,enum=trunkline.types.v1.Locality" json:"locality,omitempty"`
 	// Nano-dollars spent on it by this router.
 	SpentNanodollars int64 `protobuf:"varint,27,opt,name=spent_nanodollars,json=spentNanodollars,proto3" json:"spent_nanodollars,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Share of what is assumed of an untried target in first_token, latency, tokens_per_second, success_rate and health,
+	// 0 to 1: 0 up to a minute after the last measurement, then growing; 1 before the first.
+	AssumedShare  float64 `protobuf:"fixed64,28,opt,name=assumed_share,json=assumedShare,proto3" json:"assumed_share,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TargetRow) Reset() {
@@ -636,6 +640,13 @@ func (x *TargetRow) GetSpentNanodollars() int64 {
 	return 0
 }
 
+func (x *TargetRow) GetAssumedShare() float64 {
+	if x != nil {
+		return x.AssumedShare
+	}
+	return 0
+}
+
 var File_trunkline_types_v1_target_proto protoreflect.FileDescriptor
 
 const file_trunkline_types_v1_target_proto_rawDesc = "" +
@@ -657,7 +668,7 @@ const file_trunkline_types_v1_target_proto_rawDesc = "" +
 	"\x05doubt\x18\v \x01(\tR\x05doubtB\x1a\n" +
 	"\x18_input_price_nanodollarsB\x1b\n" +
 	"\x19_output_price_nanodollarsB!\n" +
-	"\x1f_cached_input_price_nanodollars\"\xe4\b\n" +
+	"\x1f_cached_input_price_nanodollars\"\x89\t\n" +
 	"\tTargetRow\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\tR\x06target\x12\x1a\n" +
 	"\bprovider\x18\x02 \x01(\tR\bprovider\x125\n" +
@@ -689,7 +700,8 @@ const file_trunkline_types_v1_target_proto_rawDesc = "" +
 	"\x06health\x18\x18 \x01(\x01R\x06health\x12\"\n" +
 	"\favailability\x18\x19 \x01(\x01R\favailability\x128\n" +
 	"\blocality\x18\x1a \x01(\x0e2\x1c.trunkline.types.v1.LocalityR\blocality\x12+\n" +
-	"\x11spent_nanodollars\x18\x1b \x01(\x03R\x10spentNanodollars*V\n" +
+	"\x11spent_nanodollars\x18\x1b \x01(\x03R\x10spentNanodollars\x12#\n" +
+	"\rassumed_share\x18\x1c \x01(\x01R\fassumedShare*V\n" +
 	"\tModelMode\x12\x1a\n" +
 	"\x16MODEL_MODE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fMODEL_MODE_CHAT\x10\x01\x12\x18\n" +

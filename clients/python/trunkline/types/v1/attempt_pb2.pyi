@@ -266,7 +266,7 @@ class CallError(_message.Message):
     reason: _builtins.str
     """Stable reason in UPPER_SNAKE_CASE, the same as ErrorInfo.reason."""
     message: _builtins.str
-    """What is wrong and what to do, for a person."""
+    """What is wrong and what to do, for a person; without the attempts, which follow. The status' own message tells both."""
     decision_id: _builtins.str
     """The decision, where one was made."""
     trace_id: _builtins.str

@@ -238,6 +238,7 @@ class TargetRow(_message.Message):
     AVAILABILITY_FIELD_NUMBER: _builtins.int
     LOCALITY_FIELD_NUMBER: _builtins.int
     SPENT_NANODOLLARS_FIELD_NUMBER: _builtins.int
+    ASSUMED_SHARE_FIELD_NUMBER: _builtins.int
     target: _builtins.str
     """`backend/model`."""
     provider: _builtins.str
@@ -259,7 +260,9 @@ class TargetRow(_message.Message):
     tokens_per_second: _builtins.float
     """Mean tokens a second; 0 before the first answer."""
     success_rate: _builtins.float
-    """Share of attempts that succeeded, 0 to 1; 1 before the first."""
+    """Share of the newest 1,000 attempts that succeeded, 0 to 1; 1 before the first. Attempts that were cancelled, or
+    failed by the request's own fault, do not count.
+    """
     attempts: _builtins.int
     """Attempts that were settled."""
     last_error: _builtins.str
@@ -280,6 +283,10 @@ class TargetRow(_message.Message):
     """Where the backend runs."""
     spent_nanodollars: _builtins.int
     """Nano-dollars spent on it by this router."""
+    assumed_share: _builtins.float
+    """Share of what is assumed of an untried target in first_token, latency, tokens_per_second, success_rate and health,
+    0 to 1: 0 up to a minute after the last measurement, then growing; 1 before the first.
+    """
     @_builtins.property
     def first_token(self) -> _duration_pb2.Duration:
         """Mean time to the first token; absent before the first answer."""
@@ -334,10 +341,11 @@ class TargetRow(_message.Message):
         availability: _builtins.float = ...,
         locality: Global___Locality.ValueType = ...,
         spent_nanodollars: _builtins.int = ...,
+        assumed_share: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["available_at", b"available_at", "first_token", b"first_token", "last_error_at", b"last_error_at", "last_heartbeat_at", b"last_heartbeat_at", "latency", b"latency", "latency_p95", b"latency_p95"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "availability", b"availability", "available_at", b"available_at", "capacity", b"capacity", "clearance", b"clearance", "first_token", b"first_token", "health", b"health", "in_flight", b"in_flight", "last_error", b"last_error", "last_error_at", b"last_error_at", "last_heartbeat_at", b"last_heartbeat_at", "latency", b"latency", "latency_p95", b"latency_p95", "locality", b"locality", "provider", b"provider", "queued", b"queued", "region", b"region", "reported_in_flight", b"reported_in_flight", "resident", b"resident", "simulated", b"simulated", "spent_nanodollars", b"spent_nanodollars", "state", b"state", "state_reason", b"state_reason", "success_rate", b"success_rate", "target", b"target", "tokens_per_second", b"tokens_per_second", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assumed_share", b"assumed_share", "attempts", b"attempts", "availability", b"availability", "available_at", b"available_at", "capacity", b"capacity", "clearance", b"clearance", "first_token", b"first_token", "health", b"health", "in_flight", b"in_flight", "last_error", b"last_error", "last_error_at", b"last_error_at", "last_heartbeat_at", b"last_heartbeat_at", "latency", b"latency", "latency_p95", b"latency_p95", "locality", b"locality", "provider", b"provider", "queued", b"queued", "region", b"region", "reported_in_flight", b"reported_in_flight", "resident", b"resident", "simulated", b"simulated", "spent_nanodollars", b"spent_nanodollars", "state", b"state", "state_reason", b"state_reason", "success_rate", b"success_rate", "target", b"target", "tokens_per_second", b"tokens_per_second", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
