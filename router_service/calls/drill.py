@@ -1,18 +1,21 @@
 """Fallback drills: an alias's targets are made to fail, one after the other, so that each of the rest really answers.
 
 A target that is made to fail is never asked: its attempts fail inside the router, before they are claimed, so that its
-circuit and its figures stay as they are. The others answer a real prompt through their workers.
+circuit and its figures stay as they are. The others answer a real prompt through their workers. An alias's chat models
+get a prompt, its embedding models a text to embed: two drills, where it has both.
 """
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence, Set
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
 
 from router_service.calls.completion import Calls
+from router_service.calls.embedding import keep_one_model
 from router_service.contracts.dispatch import AttemptOrder, Dispatcher, Refusal, RunningAttempt
-from router_service.contracts.recording import CallOrigin, Recorder
+from router_service.contracts.recording import CallOrigin, CallRecording, Recorder
 from router_service.domain.attempt import AttemptOutcome, AttemptRecord, Failure, Usage
 from router_service.domain.decision import Decision
 from router_service.domain.errors import NotFound, RouterError
@@ -21,11 +24,17 @@ from router_service.domain.request import Request
 from router_service.domain.signals import Failed
 from service_common.clock import Clock
 from service_common.failures import FailureClass
+from service_common.vocabulary import ModelMode, Operation
 
 DRILLED = Failure(FailureClass.UNAVAILABLE, "made to fail by a drill")
 METHOD = "trunkline.admin.v1.AdminService/RunDrill"
 DEFAULT_ROUTE = ""
 """In place of an alias: what calls get that name no model."""
+
+OPERATIONS = {ModelMode.CHAT: Operation.COMPLETE, ModelMode.EMBEDDING: Operation.EMBED}
+
+RequestFor = Callable[[str, Operation], Request]
+"""The prompt, or the text to embed, addressed to an alias."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +127,13 @@ class Drills:
         return [result for alias, result in sorted(self._results.items()) if alias in known]
 
     async def run(
-        self, asked: Sequence[str], request_for: Callable[[str], Request], *, estimate_only: bool
+        self, asked: Sequence[str], request_for: RequestFor, *, estimate_only: bool
     ) -> AsyncGenerator[DrillStep, None]:
         """The steps of the drill of each alias, as they are done.
 
         Args:
             asked: aliases; empty: all that are configured, or what calls get that name none where there is none.
-            request_for: the prompt, addressed to an alias.
+            request_for: what each alias is sent.
             estimate_only: only say what each step would cost.
 
         Raises:
@@ -136,17 +145,22 @@ class Drills:
             if alias not in chains:
                 raise _unknown(alias, chains)
         for alias in asked or sorted(chains) or (DEFAULT_ROUTE,):
-            problems = []
-            async with aclosing(self._drill(alias, request_for(alias), estimate_only=estimate_only)) as steps:
-                async for step in steps:
-                    yield step
-                    problems += [step.problem] if step.problem else []
+            problems: list[str] = []
+            for operation, members in self._members(alias, request_for).items():
+                request = request_for(alias, operation)
+                drill = self._drill(alias, request, members, estimate_only=estimate_only)
+                async with aclosing(drill) as steps:
+                    async for step in steps:
+                        yield step
+                        problems += [step.problem] if step.problem else []
             if not estimate_only:
                 self._results[alias] = DrillResult(alias, self._clock.wall(), "; ".join(problems))
 
-    async def _drill(self, alias: str, request: Request, *, estimate_only: bool) -> AsyncGenerator[DrillStep, None]:
+    async def _drill(
+        self, alias: str, request: Request, members: Set[str], *, estimate_only: bool
+    ) -> AsyncGenerator[DrillStep, None]:
         decision = self._decide(request)
-        for problem in self._missing(alias, decision):
+        for problem in _missing(members, decision):
             yield DrillStep(alias, (), problem=problem)
         plan = decision.plan
         for position, target in enumerate(plan):
@@ -163,41 +177,71 @@ class Drills:
         """One call in which the step's targets fail."""
         failing = FailingDispatcher(self._calls.dispatcher, frozenset(step.failed), self._clock)
         calls = replace(self._calls, dispatcher=failing)
-        recording = self._recorder.call_started(CallOrigin(METHOD))
         began = self._clock.now()
         problems: list[str] = []
         try:
-            async with aclosing(calls.stream(request, recording, None)) as events:
-                async for event in events:
-                    if isinstance(event, AttemptFailed) and event.record.target not in step.failed:
-                        problems.append(_told(event.record))
-                    if isinstance(event, Completed):
-                        step = replace(step, answered_by=event.target, cost=event.cost)
+            with self._recorded() as recording:
+                async with aclosing(calls.stream(request, recording, None)) as events:
+                    async for event in events:
+                        if isinstance(event, AttemptFailed) and event.record.target not in step.failed:
+                            problems.append(_told(event.record))
+                        if isinstance(event, Completed):
+                            step = replace(step, answered_by=event.target, cost=event.cost)
         except RouterError as error:
             problems.append(f"nobody answered: {error.message}")
-            recording.ended("UNAVAILABLE", error.message)
-        else:
-            recording.ended("OK")
         return replace(step, problem="; ".join(problems), latency=self._clock.now() - began)
 
     def _decide(self, request: Request) -> Decision:
-        recording = self._recorder.call_started(CallOrigin(METHOD))
-        decision = self._calls.route(request, recording, None)
-        recording.ended("OK")
-        return decision
+        with self._recorded() as recording:
+            decision = self._calls.route(request, recording, None)
+        return keep_one_model(decision) if request.operation is Operation.EMBED else decision
 
-    def _missing(self, alias: str, decision: Decision) -> Iterator[str]:
-        """The alias's targets that no call is sent to now, and why."""
-        members = self._chains().get(alias, ())
-        for rejection in decision.rejections:
-            if rejection.target in members:
-                yield f"{rejection.target} cannot serve now: {rejection.filter}: {rejection.reason}"
-        if not decision.plan:
-            yield "no target can serve now"
+    @contextmanager
+    def _recorded(self) -> Iterator[CallRecording]:
+        """The recording of one of a drill's calls; it ends with the call, however that ends."""
+        recording = self._recorder.call_started(CallOrigin(METHOD))
+        try:
+            yield recording
+        except RouterError as error:
+            recording.ended("UNAVAILABLE", error.message)
+            raise
+        except asyncio.CancelledError:
+            recording.ended("CANCELLED", "the drill was ended")
+            raise
+        recording.ended("OK")
+
+    def _members(self, alias: str, request_for: RequestFor) -> Mapping[Operation, Set[str]]:
+        """An alias's targets by what they can be asked for; those that nobody has announced stand with the first."""
+        chain = frozenset(self._chains().get(alias, ()))
+        if alias == DEFAULT_ROUTE:
+            return {Operation.COMPLETE: chain}
+        engine = self._calls.engine()
+        views = engine.targets_of(request_for(alias, Operation.COMPLETE), self._calls.table.snapshot())
+        known: dict[Operation, set[str]] = {}
+        for view in views:
+            if view.spec.name in chain:
+                known.setdefault(OPERATIONS[view.spec.mode], set()).add(view.spec.name)
+        members = {operation: known[operation] for operation in OPERATIONS.values() if operation in known}
+        first = next(iter(members), Operation.COMPLETE)
+        members[first] = members.get(first, set()) | chain.difference(*known.values())
+        return members
 
     def _chains(self) -> Mapping[str, tuple[str, ...]]:
         catalogue = self._calls.engine().catalogue
         return {**catalogue.aliases, **catalogue.chains}
+
+
+def _missing(members: Set[str], decision: Decision) -> Iterator[str]:
+    """Those of an alias's targets that no call is sent to, and why."""
+    for rejection in decision.rejections:
+        if rejection.target in members:
+            yield f"{rejection.target} would not answer: {rejection.filter}: {rejection.reason}"
+    considered = {candidate.target for candidate in decision.candidates}
+    considered |= {rejection.target for rejection in decision.rejections}
+    for target in sorted(members - considered):
+        yield f"{target} would not answer: no worker has announced it"
+    if not decision.plan:
+        yield "no target can serve now"
 
 
 def _told(record: AttemptRecord) -> str:

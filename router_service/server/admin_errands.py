@@ -1,16 +1,17 @@
 """What operators have the router do beside its calls: drills and pulls, from and to the wire."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from router_service.calls.drill import DrillResult, Drills, DrillStep
+from router_service.calls.drill import DrillResult, Drills, DrillStep, RequestFor
 from router_service.calls.pulling import Pulls
 from router_service.domain.request import Request
 from router_service.server.handling import CallBoundary, Context, Received, time_left
-from router_service.server.requests import completion_request
-from router_service.server.validation import check_completion
+from router_service.server.requests import completion_request, embedding_request
+from router_service.server.validation import check_completion, check_embedding
 from router_service.server.wire import duration, timestamp
+from service_common.vocabulary import Operation
 from trunkline.admin.v1 import admin_service_pb2 as pb
 from trunkline.router.v1 import router_service_pb2 as router_pb
 from trunkline.types.v1 import chat_pb2 as chat_pb
@@ -56,10 +57,14 @@ class ErrandServicer:
                     )
 
 
-def drill_request(prompt: str) -> Callable[[str], Request]:
-    """Addresses a prompt to an alias."""
+def drill_request(prompt: str) -> RequestFor:
+    """Addresses a prompt to an alias, for an answer or to be embedded."""
 
-    def addressed(alias: str) -> Request:
+    def addressed(alias: str, operation: Operation) -> Request:
+        if operation is Operation.EMBED:
+            embed = router_pb.EmbedRequest(inputs=[prompt], model=alias)
+            check_embedding(embed)
+            return embedding_request(embed, embed.SerializeToString())
         message = chat_pb.Message(role=chat_pb.ROLE_USER, content=[chat_pb.ContentPart(text=prompt)])
         parameters = chat_pb.GenerationParameters(max_output_tokens=LONGEST_ANSWER)
         routing = chat_pb.RoutingOptions(model=alias)

@@ -1,14 +1,21 @@
 """Fallback drills and pulls, from the command line to the providers."""
 
-from contextlib import AbstractAsyncContextManager
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from provider_workers.simulated import Fault
-from tests.support.command_line import Ran, trunkline
-from tests.support.configurations import FIRST, LOCAL, SECOND, THIRD
-from tests.support.fault_lab import KINDS, Lab
+from provider_workers.simulated import Fault, ProviderSpec, SimulatedProviders
+from tests.support.command_line import COMMAND, Ran, clean_environment, trunkline
+from tests.support.configurations import FIRST, LOCAL, SECOND, THIRD, Target, configuration, write_configuration
+from tests.support.fault_lab import KINDS, Lab, fault_lab
+from tests.support.router_process import attached, deployment
 from tests.system.faults.conftest import Open
 from trunkline.types.v1.target_pb2 import TARGET_STATE_READY
 
@@ -52,9 +59,10 @@ async def test_a_drill_finds_the_target_that_would_not_answer(open_lab: Open) ->
         assert "fast does not hold" in ran.out
         assert f"{SECOND.name} failed: auth (401): this key was revoked" in ran.out
         assert f"{THIRD.name} answered" in ran.out
-        table = await run(lab, "table")
-        assert "drill fast does not hold" in table.out
-        assert "this key was revoked" in table.out
+        for command in ("table", "stats"):
+            shown = await run(lab, command)
+            assert "drill fast does not hold" in shown.out
+            assert "this key was revoked" in shown.out
 
 
 async def test_a_chain_of_one_does_not_hold(open_lab: Open) -> None:
@@ -88,6 +96,102 @@ async def test_without_aliases_the_default_route_is_drilled(open_lab: Open) -> N
     async with drilling(open_lab, aliases={}) as lab:
         ran = await run(lab, "drill", "--yes", "--json")
         assert [step["answered_by"] for step in ran.json["steps"]] == CHAIN
+
+
+VECTORS = {"mode": "embedding"}
+EMBEDDER = Target("openai", "text-embedding-3-small", model_section=VECTORS)
+SAME_ELSEWHERE = Target("groq", "text-embedding-3-small", model_section=VECTORS)
+OTHER_MODEL = Target("ollama", "nomic-embed-text", kind="ollama", model_section=VECTORS)
+TALKER = Target("mistral", "mistral-large-latest")
+
+
+@pytest.fixture
+async def embedders(tmp_path: Path) -> AsyncIterator[Lab]:
+    """One embedding model at two providers, another model, and a chat model."""
+    targets = (EMBEDDER, SAME_ELSEWHERE, OTHER_MODEL, TALKER)
+    aliases = {
+        "vectors": [EMBEDDER.name, SAME_ELSEWHERE.name],
+        "apart": [EMBEDDER.name, OTHER_MODEL.name],
+        "both": [EMBEDDER.name, SAME_ELSEWHERE.name, TALKER.name],
+    }
+    specs = [ProviderSpec(target.backend, models=(target.model,)) for target in targets]
+    async with SimulatedProviders(specs) as simulated, fault_lab(tmp_path, simulated, *targets, aliases=aliases) as lab:
+        yield lab
+
+
+async def test_embeddings_are_drilled_with_embeddings(embedders: Lab) -> None:
+    """An alias of embedding models gets texts to embed, and its chain holds where another provider has the model."""
+    ran = await run(embedders, "drill", "vectors", "--yes", "--json")
+    assert ran.code == 0, ran.out
+    assert [step["answered_by"] for step in ran.json["steps"]] == [EMBEDDER.name, SAME_ELSEWHERE.name]
+    for target in (EMBEDDER, SAME_ELSEWHERE):
+        assert [request.path for request in embedders.received(target)] == ["/v1/embeddings"]
+
+
+async def test_another_embedding_model_is_no_fallback(embedders: Lab) -> None:
+    """Vectors of two models cannot be compared: the drill says that such a chain does not hold, and why."""
+    ran = await run(embedders, "drill", "apart", "--yes")
+    assert ran.code == 1
+    assert f"nobody answers when {EMBEDDER.name} fails" in ran.out
+    assert f"{OTHER_MODEL.name} would not answer" in ran.out
+    assert f"its vectors cannot be compared with those of {EMBEDDER.name}" in ran.out
+
+
+async def test_an_alias_for_both_uses_is_drilled_for_both(embedders: Lab) -> None:
+    """Its chat models get a prompt, its embedding models a text; none is blamed for what it is not for."""
+    ran = await run(embedders, "drill", "both", "--yes", "--json")
+    steps = ran.json["steps"]
+    answers = [step["answered_by"] for step in steps if step["answered_by"]]
+    assert answers == [TALKER.name, EMBEDDER.name, SAME_ELSEWHERE.name]
+    problems = [step["problem"] for step in steps if step["problem"]]
+    assert problems == [f"nobody answers when {TALKER.name} fails: no other target can serve now"]
+
+
+async def test_regular_drills_outlive_the_router(simulated: SimulatedProviders, tmp_path: Path) -> None:
+    """With --every each drill prints one line of JSON with its time; while the router is away it says so, and when that
+    is back the drills go on."""
+    content = configuration((FIRST_OF_ALL, SECOND), simulated, aliases={"fast": CHAIN[:2]})
+    async with deployment(write_configuration(tmp_path, content)) as running:
+        router = await running.router()
+        for target in (FIRST_OF_ALL, SECOND):
+            await running.worker(target.backend)
+        await attached(await running.caller(), 2)
+        arguments = ["drill", "fast", "--yes", "--json", "--every", "100ms", "--router", running.address]
+        async with lines_of(*arguments) as (process, drills):
+            first = await anext(drills)
+            assert first["holds"]
+            assert datetime.fromisoformat(first["drilled_at"]).tzinfo is not None
+            router.send(signal.SIGKILL)
+            await until_drilled(drills, lambda drill: drill.get("error", {}).get("kind") == "Unavailable")
+            await running.router(int(running.address.rpartition(":")[2]))
+            await until_drilled(drills, lambda drill: drill.get("holds", False))
+            process.send_signal(signal.SIGINT)
+            async with asyncio.timeout(30):
+                assert await process.wait() == 0
+
+
+async def until_drilled(drills: AsyncIterator[Any], wanted: Callable[[Any], bool]) -> None:
+    """Read drills until there is such a one."""
+    async with asyncio.timeout(30):
+        async for drill in drills:
+            if wanted(drill):
+                return
+
+
+@asynccontextmanager
+async def lines_of(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, AsyncIterator[Any]]]:
+    """A running command and the JSON that it prints line by line; it has ended when the block ends."""
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, env=clean_environment()
+    )
+    out = process.stdout
+    assert out is not None
+    try:
+        yield process, (json.loads(line) async for line in out)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 @pytest.mark.parametrize("as_json", [False, True])

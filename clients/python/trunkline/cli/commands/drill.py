@@ -2,23 +2,30 @@
 
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from itertools import groupby
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from trunkline.cli.parsing import seconds
+from trunkline.cli.rendering.as_json import error_json
 from trunkline.cli.rendering.console import Output
 from trunkline.cli.rendering.drills import drill_json, holds, step_line, verdict_line
+from trunkline.cli.rendering.failures import show_error
 from trunkline.cli.rendering.formats import money, plural
 from trunkline.cli.session import EXIT_FAILED, JsonOption, RouterOption, connected
-from trunkline.client import Client
+from trunkline.errors import TrunklineError
 from trunkline.operations import DrillStep
 
 Every = Annotated[
     float | None,
     typer.Option(help="Drill again and again, so often: 30m, 6h, 1d.", parser=seconds, metavar="DURATION"),
 ]
+
+Drill = Callable[[], Iterator[DrillStep]]
+"""Makes a drill: its steps, as they are done."""
 
 
 def drill(
@@ -36,16 +43,41 @@ def drill(
     output = Output.standard()
     with connected(router, output, as_json=as_json) as client:
         _ask(client.admin.drill_cost(aliases or (), prompt=prompt), output, yes=yes)
+
+        def make() -> Iterator[DrillStep]:
+            return client.admin.drill(aliases or (), prompt=prompt)
+
+        if every is not None:
+            _drill_regularly(make, output, every, as_json=as_json)
+        steps = _drill(make(), output, as_json=as_json)
+        if as_json:
+            output.json(drill_json(steps))
+    raise typer.Exit(0 if holds(steps) else EXIT_FAILED)
+
+
+def _drill_regularly(make: Drill, output: Output, every: float, *, as_json: bool) -> NoReturn:
+    """One drill after the other, each with its time; one that cannot be made is told, and the next is made in time.
+
+    Raises:
+        typer.Exit: somebody pressed Ctrl-C.
+    """
+    try:
         while True:
-            steps = _drill(client, output, aliases or [], prompt, as_json=as_json)
-            if as_json:
-                output.json(drill_json(steps), indent=None if every else 2)
-            if every is None:
-                raise typer.Exit(0 if holds(steps) else EXIT_FAILED)
+            began = datetime.now().astimezone()
+            if not as_json:
+                output.data.print(f"{began:%Y-%m-%d %H:%M:%S}", style="dim")
             try:
-                time.sleep(every)
-            except KeyboardInterrupt:
-                raise typer.Exit from None
+                steps = _drill(make(), output, as_json=as_json)
+                if as_json:
+                    output.json({"drilled_at": began.isoformat(), **drill_json(steps)}, indent=None)
+            except TrunklineError as error:
+                if as_json:
+                    output.json({"drilled_at": began.isoformat(), **error_json(error)}, indent=None)
+                else:
+                    show_error(output, error)
+            time.sleep(every)
+    except KeyboardInterrupt:
+        raise typer.Exit from None
 
 
 def _ask(steps: tuple[DrillStep, ...], output: Output, *, yes: bool) -> None:
@@ -67,12 +99,12 @@ def _ask(steps: tuple[DrillStep, ...], output: Output, *, yes: bool) -> None:
         raise typer.Exit(EXIT_FAILED)
 
 
-def _drill(client: Client, output: Output, aliases: list[str], prompt: str, *, as_json: bool) -> list[DrillStep]:
+def _drill(steps: Iterable[DrillStep], output: Output, *, as_json: bool) -> list[DrillStep]:
     """One drill, shown as it goes on."""
     done: list[DrillStep] = []
-    for alias, steps in groupby(client.admin.drill(aliases, prompt=prompt), key=lambda step: step.alias):
+    for alias, of_alias in groupby(steps, key=lambda step: step.alias):
         own = []
-        for step in steps:
+        for step in of_alias:
             own.append(step)
             if not as_json:
                 output.data.print(step_line(step))
