@@ -89,12 +89,16 @@ class Upkeep:
         """Look after them, until cancelled."""
         async with asyncio.TaskGroup() as errands:
             while True:
-                views = tuple(self._table.snapshot().targets.values())
-                for view in self._cold(views):
-                    errands.create_task(self._warm_up(view))
-                for backend, ill in self._due(views).items():
-                    errands.create_task(self._visit(backend, ill))
+                self.look(errands)
                 await asyncio.sleep(LOOK_AGAIN)
+
+    def look(self, errands: asyncio.TaskGroup) -> None:
+        """Begin what the table calls for at this moment."""
+        views = tuple(self._table.snapshot().targets.values())
+        for view in self._cold(views):
+            errands.create_task(self._warm_up(view))
+        for backend, ill in self._due(views).items():
+            errands.create_task(self._visit(backend, ill))
 
     def _cold(self, views: Sequence[TargetView]) -> list[TargetView]:
         """The targets that can be used since the last look, and whose model is to be in memory and is not."""
