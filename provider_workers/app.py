@@ -12,19 +12,20 @@ from importlib.metadata import PackageNotFoundError, version
 from random import Random
 
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
 
 from provider_workers.arguments import ProcessSettings, UsageError, parse
 from provider_workers.backends.kinds import create_backend
 from provider_workers.backends.locality import locality_of
 from provider_workers.link.client import Link, RefusedError
 from provider_workers.link.resolve import AddressError, split_address
+from provider_workers.metrics import worker_registry
 from provider_workers.worker import Worker
 from service_common.clock import SystemClock
 from service_common.configuration import ConfigurationErrors
 from service_common.loops import LOOP_FACTORY, collect_seldom
+from service_common.metrics import metrics_served
 from service_common.parent import parent_gone
-from service_common.tracing import configure_tracing, trace_endpoint
+from service_common.tracing import Tracing, configure_tracing, trace_endpoint
 from service_common.vocabulary import Locality, WorkerState
 
 REFRESH_NEAR = 10.0
@@ -52,13 +53,13 @@ def main(arguments: Sequence[str]) -> int:
     try:
         collect_seldom()
         with asyncio.Runner(loop_factory=LOOP_FACTORY) as runner:
-            return runner.run(serve(settings))
+            return runner.run(serve(settings, tracing))
     finally:
         if tracing is not None:
-            tracing.shutdown()
+            tracing.provider.shutdown()
 
 
-async def serve(settings: ProcessSettings) -> int:
+async def serve(settings: ProcessSettings, tracing: Tracing | None = None) -> int:
     """Attach and work until a signal, the parent's end, or a router's final refusal."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -70,6 +71,13 @@ async def serve(settings: ProcessSettings) -> int:
         _complain(f"{settings.worker.backend.name}: {error}")
         return 2
     link = Link(worker, _version(), Random())
+    registry = worker_registry(worker, link, _version(), None if tracing is None else tracing.spans)
+    setting = f"--metrics or backends.{settings.worker.backend.name}.metrics_listen"
+    async with metrics_served(registry, settings.metrics or None, setting):
+        return await _serve(settings, worker, link, stop)
+
+
+async def _serve(settings: ProcessSettings, worker: Worker, link: Link, stop: asyncio.Event) -> int:
     attached = asyncio.create_task(link.run(), name="link")
     stopped = asyncio.create_task(stop.wait(), name="stop")
     helpers = [asyncio.create_task(_keep_fresh(worker), name="refresh"), stopped]
@@ -129,17 +137,17 @@ def _refused(attached: asyncio.Task[None]) -> int:
     return 1
 
 
-def _tracing(settings: ProcessSettings) -> TracerProvider | None:
+def _tracing(settings: ProcessSettings) -> Tracing | None:
     backend = settings.worker.backend.name
-    provider = configure_tracing(
+    tracing = configure_tracing(
         "trunkline-worker",
         trace_endpoint(settings.trace_endpoint or None),
         sample=settings.trace_sample,
         attributes={"service.instance.id": settings.worker.worker_id, "trunkline.backend": backend},
     )
-    if provider is not None:
-        trace.set_tracer_provider(provider)
-    return provider
+    if tracing is not None:
+        trace.set_tracer_provider(tracing.provider)
+    return tracing
 
 
 def _version() -> str:

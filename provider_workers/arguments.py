@@ -5,7 +5,7 @@ import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from provider_workers.backends.kinds import KINDS
@@ -18,6 +18,7 @@ from service_common.configuration import (
     load_configuration,
 )
 from service_common.configuration.defaults import load_providers
+from service_common.configuration.metrics import OFF, parse_metrics_address
 from service_common.configuration.references import is_secret_name
 from service_common.vocabulary import Sensitivity
 
@@ -34,13 +35,18 @@ class UsageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ProcessSettings:
-    """The worker's settings and those of its process. `trace_sample` None: as the environment says."""
+    """The worker's settings and those of its process. `trace_sample` None: as the environment says.
+
+    Attributes:
+        metrics: where they are served, as `host:port`; empty: nowhere.
+    """
 
     worker: WorkerSettings
     exit_with_parent: bool = False
     log_level: str = "INFO"
     trace_endpoint: str = ""
     trace_sample: float | None = None
+    metrics: str = ""
 
 
 def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> ProcessSettings:
@@ -72,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--drain-grace", type=float, default=30.0, metavar="SECONDS", help="for running attempts at the end"
     )
+    parser.add_argument("--metrics", default="", metavar="HOST:PORT", help="serve metrics for Prometheus there")
     parser.add_argument("--exit-with-parent", action="store_true", help="leave when standard input is closed")
     parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     alone = parser.add_argument_group("without a configuration file")
@@ -99,7 +106,7 @@ def _from_file(flags: argparse.Namespace, environment: Mapping[str, str]) -> Pro
     process = _process(flags, environment, backend, section.clearance, section)
     tracing = configuration.tracing
     sample = tracing.sample if "sample" in tracing.model_fields_set else None
-    return ProcessSettings(process.worker, process.exit_with_parent, process.log_level, tracing.endpoint, sample)
+    return replace(process, trace_endpoint=tracing.endpoint, trace_sample=sample)
 
 
 def _backend_from_section(
@@ -192,7 +199,16 @@ def _process(
         simulated=flags.simulated if section is None else section.simulated,
         drain_grace=flags.drain_grace,
     )
-    return ProcessSettings(worker, flags.exit_with_parent, flags.log_level)
+    return ProcessSettings(worker, flags.exit_with_parent, flags.log_level, metrics=_metrics(flags, section))
+
+
+def _metrics(flags: argparse.Namespace, section: BackendSection | None) -> str:
+    said = flags.metrics or ("" if section is None else section.metrics_listen)
+    try:
+        address = parse_metrics_address(said)
+    except ValueError as error:
+        raise UsageError(f"--metrics: {error}") from None
+    return "" if address == OFF else address
 
 
 def _clearance(label: str | None) -> Sensitivity | None:

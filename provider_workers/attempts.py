@@ -1,6 +1,7 @@
 """All attempts of a worker, whichever router ordered them: admission, capacity, cancellation, draining."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -17,7 +18,12 @@ Admission = Callable[[Order], str]
 
 
 class Attempts:
-    """Runs attempts. Counts are of those that are not settled: tidying up after a settled one holds no capacity."""
+    """Runs attempts. Counts are of those that are not settled: tidying up after a settled one holds no capacity.
+
+    Attributes:
+        on_settled: told of every settled attempt.
+        outcomes: attempts since the start by operation and failure; None: none. Refused ones are among them.
+    """
 
     def __init__(
         self,
@@ -45,6 +51,7 @@ class Attempts:
         self._tasks: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
         self._empty.set()
+        self.outcomes: Counter[tuple[Operation, FailureClass | None]] = Counter()
         self.on_settled: Callable[[Order, Answered | Failed], None] | None = None
 
     @property
@@ -65,6 +72,7 @@ class Attempts:
         if not refusal and self.in_flight >= self._capacity and order.operation is not Operation.PROBE:
             refusal = f"at capacity ({self._capacity} attempts)"
         if refusal:
+            self.outcomes[order.operation, FailureClass.REFUSED_BY_WORKER] += 1
             sink.report(order.attempt_id, Failed(FailureClass.REFUSED_BY_WORKER, refusal))
             return
         attempt = RunningAttempt(order, sink, self._backend, self._clock, self._settled)
@@ -110,6 +118,7 @@ class Attempts:
             self._empty.set()
         if isinstance(end, Failed):
             end = replace(end, message=scrub(end.message, self._secrets))
+        self.outcomes[order.operation, end.failure_class if isinstance(end, Failed) else None] += 1
         if self.on_settled is not None:
             self.on_settled(order, end)
         attempt.sink.report(order.attempt_id, end)

@@ -15,7 +15,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import grpc
-from opentelemetry.sdk.trace import TracerProvider
+from prometheus_client import CollectorRegistry
 
 from router_service.calls.completion import Calls
 from router_service.calls.drill import Drills
@@ -33,13 +33,19 @@ from router_service.dispatch.link import LinkSettings, WorkerLink
 from router_service.dispatch.registry import AttemptRegistry
 from router_service.dispatch.sessions import SessionDirectory
 from router_service.engine.engine import RoutingEngine
+from router_service.metrics.surroundings import DatabaseCollector, ProcessCollector, RedisCollector, WorkerCollector
+from router_service.metrics.targets import TargetCollector
+from router_service.metrics.traffic import CallCollector, DispatchCollector, DrillCollector
 from router_service.plugins.discovery import installed_plugins
 from router_service.plugins.registry import PluginRegistry
 from router_service.recording.address import database_url
+from router_service.recording.clock_watch import ClockWatch
 from router_service.recording.database import Database
 from router_service.recording.journal import DatabaseJournal
 from router_service.recording.measurements import MeasurementKeeper
+from router_service.recording.outages import OutageLog
 from router_service.recording.spans import TraceRecorder
+from router_service.recording.tallies import AttemptTally, CallTally
 from router_service.recording.untraced import UntracedRecorder
 from router_service.server.admin_errands import ErrandServicer
 from router_service.server.admin_servicer import SERVICE as ADMIN_SERVICE
@@ -58,11 +64,14 @@ from router_service.state.shared_limits import SharingSettings
 from router_service.state.table import Table, TableSettings
 from router_service.state.token_counter import TokenCounter
 from service_common.clock import Clock, SystemClock
+from service_common.configuration.metrics import metrics_address
 from service_common.configuration.schema import TracingSection
 from service_common.facts import FactsTable
 from service_common.loops import LOOP_FACTORY, collect_seldom
+from service_common.metrics import metrics_served, new_registry
 from service_common.parent import parent_gone
-from service_common.tracing import configure_tracing, trace_endpoint
+from service_common.span_collector import SpanCollector
+from service_common.tracing import Tracing, configure_tracing, trace_endpoint
 from trunkline.worker.v1 import worker_service_pb2, worker_service_pb2_grpc
 
 if TYPE_CHECKING:
@@ -117,7 +126,11 @@ class EngineHolder:
 
 
 class Router:
-    """The parts of one router process."""
+    """The parts of one router process.
+
+    Attributes:
+        metrics: what Prometheus is shown.
+    """
 
     def __init__(
         self,
@@ -145,7 +158,9 @@ class Router:
         answers = RecentAnswers(self.table.report_quality)
         self.room = WaitingRoom(clock, self._free_slots, _waiting(running))
         self.hedges = HedgeBudgets()
-        registry = AttemptRegistry(clock, sessions, self.table, (counter, answers, self.room))
+        self._tally = AttemptTally()
+        observers = (counter, answers, self.room, self._tally, OutageLog())
+        registry = AttemptRegistry(clock, sessions, self.table, observers)
         interval = running.configuration.router.heartbeat_interval
         self.link = WorkerLink(clock, sessions, registry, self.table, LinkSettings(heartbeat_interval=interval))
         self.calls = Calls(
@@ -171,6 +186,8 @@ class Router:
         self.administration = Administration(store, self.table, journal)
         self.errands = Errands(registry, clock)
         self._upkeep = Upkeep(self.errands, self.table, clock, Random(), _upkeep(running))
+        self._clock_watch = ClockWatch(clock)
+        self.metrics = self._registry()
         store.subscribe(lambda changed: self._upkeep.follow(_upkeep(changed)))
         store.subscribe(self._engines.follow)
         store.subscribe(lambda changed: self.table.apply_catalogue(changed.catalogue))
@@ -188,6 +205,7 @@ class Router:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.link.run())
             tasks.create_task(self._upkeep.run())
+            tasks.create_task(self._clock_watch.run())
             if self._keeper is not None:
                 tasks.create_task(self._keeper.run())
                 tasks.create_task(self.administration.run())
@@ -207,10 +225,24 @@ class Router:
     def _free_slots(self, target: str) -> float:
         return min(self.table.free_slots(target), self._sessions.free_slots(target))
 
+    def _registry(self) -> CollectorRegistry:
+        registry = new_registry()
+        registry.register(ProcessCollector(version("trunkline"), self.store, self._clock_watch))
+        registry.register(TargetCollector(self.table, self._tally))
+        registry.register(DispatchCollector(self._tally, self.hedges, self.room, self.repeats))
+        registry.register(WorkerCollector(self.link, self.store))
+        if self._database is not None and self._keeper is not None:
+            registry.register(DatabaseCollector(self._database, self._keeper))
+        if self.sharing is not None:
+            registry.register(RedisCollector({"limits": self.sharing.limits, "answers": self.sharing.answers}))
+        return registry
+
     def add_services(self, server: grpc.aio.Server, recorder: Recorder, identity: RouterIdentity) -> CallBoundary:
         """Register the three services; the boundary counts the calls in progress."""
-        boundary = CallBoundary(recorder)
+        boundary = CallBoundary(recorder, CallTally(self._clock))
         drills = Drills(self.calls, recorder, self._clock)
+        self.metrics.register(CallCollector(boundary))
+        self.metrics.register(DrillCollector(drills))
         pulls = Pulls(self.errands, self._engines.current, self.table)
         admin = AdminServicer(self.table, self._sessions, self.administration, boundary, drills, self._clock)
         server.add_generic_rpc_handlers(
@@ -246,10 +278,13 @@ async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
     settings = store.current.configuration.router
     tracing = _tracing(store.current.configuration.tracing, environment)
     content = store.current.configuration.tracing.content
-    recorder = UntracedRecorder() if tracing is None else TraceRecorder(tracing, content=content)
+    recorder = UntracedRecorder() if tracing is None else TraceRecorder(tracing.provider, content=content)
     redis = store.current.configuration.shared.address(options.config, environment)
     url = database_url(settings, options.config, environment)
     router = Router(store, plugins, facts, clock, redis, url and Database(url))
+    if tracing is not None:
+        router.metrics.register(SpanCollector(tracing.spans))
+    metrics = metrics_address(store.current.configuration.metrics.listen, environment)
     server = new_server(settings.max_message)
     identity = RouterIdentity(
         f"{socket.gethostname()}-{os.getpid()}", version("trunkline"), environment.get(TOKEN_VARIABLE, "")
@@ -259,7 +294,7 @@ async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
     address = options.listen or settings.listen
     port = listen(server, address)
     stop = _stop_on_signals()
-    async with asyncio.TaskGroup() as tasks:
+    async with metrics_served(router.metrics, metrics, "metrics.listen"), asyncio.TaskGroup() as tasks:
         background = [tasks.create_task(router.run()), tasks.create_task(store.watch())]
         if options.exit_with_parent:
             background.append(tasks.create_task(parent_gone(stop)))
@@ -273,7 +308,7 @@ async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
         for task in background:
             task.cancel()
     if tracing is not None:
-        await asyncio.to_thread(tracing.shutdown)
+        await asyncio.to_thread(tracing.provider.shutdown)
     return 0
 
 
@@ -311,7 +346,7 @@ def _sharing(address: str, running: Running, book: LimitBook) -> "RedisSharing":
     return RedisSharing(address, SharingSettings(section.refresh, section.timeout, section.prefix), book)
 
 
-def _tracing(section: TracingSection, environment: Mapping[str, str]) -> TracerProvider | None:
+def _tracing(section: TracingSection, environment: Mapping[str, str]) -> Tracing | None:
     endpoint = trace_endpoint(section.endpoint, environment)
     return configure_tracing("trunkline-router", endpoint, sample=section.sample)
 

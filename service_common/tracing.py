@@ -3,15 +3,20 @@
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.environment_variables import OTEL_BSP_MAX_QUEUE_SIZE
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+
+from service_common.span_counts import CountingExporter, CountingProcessor, SpanCounts
 
 ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 EXPORT_TIMEOUT_SECONDS = 5.0
+QUEUE_SIZE = 2048
+"""Spans that wait to be sent at most, where OTEL_BSP_MAX_QUEUE_SIZE says nothing."""
 EXPORTER_LOGGERS = ("opentelemetry.exporter.otlp.proto.grpc.exporter", "opentelemetry.sdk._shared_internal")
 
 log = logging.getLogger(__name__)
@@ -42,6 +47,12 @@ class OncePerOutage(logging.Filter):
         self._endpoint = endpoint
         self._said = False
 
+    def over(self) -> None:
+        """Spans were sent: the next complaint is about another outage."""
+        if self._said:
+            self._said = False
+            log.info("Traces are sent to %s again", self._endpoint)
+
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the first record of level warning or above; drop the others."""
         if record.levelno < logging.WARNING:
@@ -53,6 +64,14 @@ class OncePerOutage(logging.Filter):
         record.args = (self._endpoint,)
         record.exc_info = None
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """What `configure_tracing` set up, and what became of its spans."""
+
+    provider: TracerProvider
+    spans: SpanCounts
 
 
 def trace_endpoint(configured: str | None, environment: Mapping[str, str] = os.environ) -> str | None:
@@ -68,7 +87,7 @@ def configure_tracing(
     *,
     sample: float | None = None,
     attributes: Mapping[str, str] | None = None,
-) -> TracerProvider | None:
+) -> Tracing | None:
     """A provider that exports to `endpoint` (`http://host:4317`); None where there is no endpoint.
 
     Args:
@@ -88,5 +107,8 @@ def configure_tracing(
     exporter = OTLPSpanExporter(
         endpoint=endpoint, insecure=not endpoint.startswith("https://"), timeout=EXPORT_TIMEOUT_SECONDS
     )
-    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=500))
-    return provider
+    counts = SpanCounts()
+    said = os.environ.get(OTEL_BSP_MAX_QUEUE_SIZE, "")
+    capacity = int(said) if said.isdecimal() and int(said) else QUEUE_SIZE
+    provider.add_span_processor(CountingProcessor(CountingExporter(exporter, counts, once.over), counts, capacity))
+    return Tracing(provider, counts)

@@ -60,7 +60,11 @@ Listener = Callable[[Running], None]
 
 
 class ConfigurationStore:
-    """The running configuration. Calls keep the one that they began with; new calls read `current`."""
+    """The running configuration. Calls keep the one that they began with; new calls read `current`.
+
+    Attributes:
+        failed_reloads: times since the start that the file could not be taken.
+    """
 
     def __init__(self, sources: Sources) -> None:
         """Read the file.
@@ -72,6 +76,7 @@ class ConfigurationStore:
         self._listeners: list[Listener] = []
         self._lock = asyncio.Lock()
         self._mistakes: tuple[Mistake, ...] = ()
+        self.failed_reloads = 0
         self._overlay = Overlay()
         self._fitting = self._overlay
         self._file = read_text(sources.path)
@@ -116,6 +121,7 @@ class ConfigurationStore:
                 file, (running, fitting) = await asyncio.to_thread(self._read, self._overlay)
             except ConfigurationErrors as error:
                 self._mistakes = error.mistakes
+                self.failed_reloads += 1
                 raise
             self._mistakes = ()
             self._file, self._fitting = file, fitting

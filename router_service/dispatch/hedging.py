@@ -44,17 +44,21 @@ class HedgeBudget:
 
 
 class HedgeBudgets:
-    """The budget of each profile, which outlives reloads of the configuration."""
+    """The budget of each profile, which outlives reloads of the configuration.
+
+    Attributes:
+        by_profile: those of profiles that were used, by name.
+    """
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._budgets: dict[str, HedgeBudget] = {}
+        self.by_profile: dict[str, HedgeBudget] = {}
 
     def of(self, profile: Profile) -> HedgeBudget:
         """The profile's budget, under the share that it names now."""
         share = profile.attempts.hedge_budget
-        budget = self._budgets.get(profile.name)
+        budget = self.by_profile.get(profile.name)
         if budget is None:
-            budget = self._budgets[profile.name] = HedgeBudget(share)
+            budget = self.by_profile[profile.name] = HedgeBudget(share)
         budget.follow(share)
         return budget

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import logging
 import secrets
+from collections import Counter
 from dataclasses import dataclass
 
 from router_service.contracts.link import SessionLink, SessionObserver
@@ -47,7 +48,11 @@ class LinkSettings:
 
 
 class WorkerLink:
-    """The router's side of `Attach`, free of its wire."""
+    """The router's side of `Attach`, free of its wire.
+
+    Attributes:
+        attachments, losses: sessions that began and ended since the start, by backend.
+    """
 
     def __init__(
         self,
@@ -64,6 +69,8 @@ class WorkerLink:
         self._table = table
         self.settings = settings or LinkSettings()
         self._ids = itertools.count(1)
+        self.attachments: Counter[str] = Counter()
+        self.losses: Counter[str] = Counter()
         self._checked_at = clock.now()
 
     @property
@@ -88,6 +95,7 @@ class WorkerLink:
         session = WorkerSession(self._new_session_id(), hello, link, peer, self._clock.now())
         session.attached_at = self._clock.wall()
         self._sessions.add(session)
+        self.attachments[hello.backend] += 1
         self._table.session_attached(session.session_id, hello)
         logger.info("worker %s attached for backend %s from %s", hello.worker_id, hello.backend, peer)
         return session
@@ -101,6 +109,7 @@ class WorkerLink:
         if session.lost:
             return
         self._sessions.remove(session)
+        self.losses[session.hello.backend] += 1
         self._table.session_lost(session.session_id)
         self._registry.fail_session(session, reason, cancel=False)
         logger.info("worker %s of backend %s left: %s", session.hello.worker_id, session.hello.backend, reason)

@@ -32,7 +32,11 @@ TRANSACTION_TIMEOUT = 5.0
 
 
 class Database:
-    """Runs work in transactions."""
+    """Runs work in transactions.
+
+    Attributes:
+        failures: transactions that were not done, since the start.
+    """
 
     def __init__(self, url: URL) -> None:
         """Connect when there is work."""
@@ -42,6 +46,12 @@ class Database:
         self._at_work: Connection | None = None
         self._migrated = False
         self._lost = False
+        self.failures = 0
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the newest transaction was done; also before the first."""
+        return not self._lost
 
     async def run(self, work: Callable[[Connection], ResultT]) -> ResultT:
         """Have `work` done in the database's thread, inside one transaction; its result.
@@ -100,6 +110,7 @@ class Database:
                 hanging.shutdown(socket.SHUT_RDWR)
 
     def _failed(self, reason: str) -> NotKept:
+        self.failures += 1
         if not self._lost:
             self._lost = True
             _LOG.warning(

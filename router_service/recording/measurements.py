@@ -32,13 +32,18 @@ class _Row:
 
 
 class MeasurementKeeper:
-    """Keeps the figures of several sources. Of routers on one database, the newest measurement of each name stays."""
+    """Keeps the figures of several sources. Of routers on one database, the newest measurement of each name stays.
+
+    Attributes:
+        unsaved: savings that failed since the start; what they held is in the next that succeeds.
+    """
 
     def __init__(self, database: Database, sources: Mapping[str, Measured], clock: Clock) -> None:
         """Save the `sources` by kind."""
         self._database = database
         self._sources = sources
         self._clock = clock
+        self.unsaved = 0
 
     async def restore(self) -> None:
         """Hand the sources what was saved; where that cannot be had, they begin anew."""
@@ -75,7 +80,7 @@ class MeasurementKeeper:
         try:
             await self._database.run(lambda connection: _save(connection, rows))
         except NotKept:
-            return
+            self.unsaved += 1
 
 
 def _load(connection: Connection) -> list[_Row]:

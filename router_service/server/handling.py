@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError, Message
 
 from router_service.contracts.recording import CallOrigin, CallRecording, Recorder
 from router_service.domain.errors import InvalidRequest, RouterError, Violation
+from router_service.recording.tallies import CallTally
 from router_service.server.statuses import error_status
 
 log = logging.getLogger(__name__)
@@ -72,11 +73,16 @@ def time_left(context: Context) -> float | None:
 
 
 class CallBoundary:
-    """What stands around every call: its recording, its status, and the count of those in progress."""
+    """What stands around every call: its recording, its status, and the count of those in progress.
 
-    def __init__(self, recorder: Recorder) -> None:
+    Attributes:
+        tally: the calls that ended.
+    """
+
+    def __init__(self, recorder: Recorder, tally: CallTally) -> None:
         """Open recordings with `recorder`."""
         self._recorder = recorder
+        self.tally = tally
         self._active = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -102,37 +108,51 @@ class CallBoundary:
         self._idle.clear()
         try:
             recording = self._recorder.call_started(_origin(method, context))
+            call = _Call(method, recording, self.tally, self.tally.began())
             try:
                 yield recording
             except (Exception, asyncio.CancelledError) as error:
-                await _end_with(error, recording, method, context)
+                await _end_with(error, call, context)
             else:
-                recording.ended(grpc.StatusCode.OK.name)
+                call.ended(grpc.StatusCode.OK)
         finally:
             self._active -= 1
             if not self._active:
                 self._idle.set()
 
 
-async def _end_with(
-    error: Exception | asyncio.CancelledError, recording: CallRecording, method: str, context: Context
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call until it ends. `began`: see `CallTally.began`."""
+
+    method: str
+    recording: CallRecording
+    tally: CallTally
+    began: float
+
+    def ended(self, code: grpc.StatusCode, error: str = "") -> None:
+        """Record how; called exactly once."""
+        self.tally.note(self.method, code.name, self.began)
+        self.recording.ended(code.name, error)
+
+
+async def _end_with(error: Exception | asyncio.CancelledError, call: _Call, context: Context) -> None:
     """Record what ended a call and make it the call's status."""
     match error:
         case RouterError():
-            status = error_status(error, recording.trace_id)
-            recording.ended(status.code.name, error.message)
+            status = error_status(error, call.recording.trace_id)
+            call.ended(status.code, error.message)
             await context.abort(status.code, status.details, tuple(status.trailing_metadata or ()))
         case asyncio.CancelledError():
-            recording.ended(grpc.StatusCode.CANCELLED.name, CALLER_LEFT)
+            call.ended(grpc.StatusCode.CANCELLED, CALLER_LEFT)
             raise error
         case grpc.aio.InternalError():
             # What gRPC raises where an event was being written when the caller left; there is nobody left to tell.
-            recording.ended(grpc.StatusCode.CANCELLED.name, CALLER_LEFT)
+            call.ended(grpc.StatusCode.CANCELLED, CALLER_LEFT)
         case _:
-            log.error("%s failed in a way that was not foreseen", method, exc_info=error)
+            log.error("%s failed in a way that was not foreseen", call.method, exc_info=error)
             message = "the router failed in a way that was not foreseen; its log says more"
-            recording.ended(grpc.StatusCode.INTERNAL.name, message)
+            call.ended(grpc.StatusCode.INTERNAL, message)
             await context.abort(grpc.StatusCode.INTERNAL, message)
 
 

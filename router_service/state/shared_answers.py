@@ -70,7 +70,11 @@ class Cache(Protocol):
 
 
 class RedisAnswers:
-    """Implements `SharedAnswers`. What Redis does not say in time is not known: a call then goes on by itself."""
+    """Implements `SharedAnswers`. What Redis does not say in time is not known: a call then goes on by itself.
+
+    Attributes:
+        reachable: whether the newest question was answered; `failures`: questions that were not, since the start.
+    """
 
     def __init__(self, cache: Cache, timeout: float) -> None:
         """Keep answers in `cache`; `timeout`: seconds for each question."""
@@ -78,6 +82,7 @@ class RedisAnswers:
         self._codec = AnswerCodec()
         self._timeout = timeout
         self.reachable = True
+        self.failures = 0
 
     async def find(self, key: str) -> KeptAnswer | None:
         """See `SharedAnswers.find`."""
@@ -111,3 +116,4 @@ class RedisAnswers:
         elif error is None and not self.reachable:
             log.info("Redis is back; repeated calls are known to all replicas again")
         self.reachable = error is None
+        self.failures += error is not None

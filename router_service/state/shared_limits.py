@@ -39,7 +39,11 @@ class SharingSettings:
 
 
 class LimitSharing:
-    """Keeps a book's counts in step with the other replicas'."""
+    """Keeps a book's counts in step with the other replicas'.
+
+    Attributes:
+        reachable: whether the newest exchange succeeded; `failures`: exchanges that did not, since the start.
+    """
 
     def __init__(self, book: LimitBook, counters: Counters, settings: SharingSettings) -> None:
         """Exchange nothing yet; `run` does."""
@@ -47,6 +51,7 @@ class LimitSharing:
         self._counters = counters
         self._settings = settings
         self.reachable = True
+        self.failures = 0
 
     async def run(self) -> None:
         """Exchange again and again, until cancelled; a Redis that fails is logged once and tried again."""
@@ -60,6 +65,7 @@ class LimitSharing:
                 if self.reachable:
                     log.warning("Redis is out of reach (%s); limits per minute hold for this replica alone", error)
                 self.reachable = False
+                self.failures += 1
             else:
                 if not self.reachable:
                     log.info("Redis is back; limits per minute are shared again")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from service_common.configuration.capacity import LimitsSection
+from service_common.configuration.metrics import MetricsAddress
 from service_common.configuration.references import (
     MissingVariables,
     all_variables_in,
@@ -71,6 +72,7 @@ class BackendSection(Section):
         options: of the provider's library or wire, handed to the worker as they are.
         keep_alive: how long Ollama keeps a model in memory after use; `pull`: missing models may be fetched;
             `warm_up`: models loaded as soon as they can be used, and before they return to service.
+        metrics_listen: where its worker serves metrics; empty: nowhere. Replicas on one host need a port each.
     """
 
     kind: Literal["openai_wire", "ollama", "litellm"]
@@ -96,6 +98,7 @@ class BackendSection(Section):
     keep_alive: Duration | None = None
     pull: bool = False
     warm_up: tuple[str, ...] = ()
+    metrics_listen: MetricsAddress = ""
 
     @field_validator("base_url")
     @classmethod

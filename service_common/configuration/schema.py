@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from service_common.configuration.backends import BackendSection, Fraction
 from service_common.configuration.capacity import IdempotencySection, SharedSection, WaitingSection
 from service_common.configuration.database import DatabaseAddress
+from service_common.configuration.metrics import MetricsSection
 from service_common.configuration.models import ModelSection, Name
 from service_common.configuration.policies import (
     DecisionCacheSection,
@@ -81,6 +82,7 @@ class Configuration(Section):
     offline: bool = False
     router: RouterSection = RouterSection()
     tracing: TracingSection = TracingSection()
+    metrics: MetricsSection = MetricsSection()
     waiting: WaitingSection = WaitingSection()
     idempotency: IdempotencySection = IdempotencySection()
     shared: SharedSection = SharedSection()

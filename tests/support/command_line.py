@@ -34,7 +34,9 @@ def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
         if not name.startswith(dropped) and not name.endswith("_API_KEY")
     }
     # nothing listens at port 9: an Ollama of the machine must not change what a test sees
-    return {**kept, "OLLAMA_BASE_URL": "http://127.0.0.1:9", "COLUMNS": "100", **(more or {})}
+    fixed = {"OLLAMA_BASE_URL": "http://127.0.0.1:9", "COLUMNS": "100"}
+    # routers that run side by side would take each other's port for metrics
+    return {**kept, **fixed, "OTEL_METRICS_EXPORTER": "none", **(more or {})}
 
 
 async def trunkline(

@@ -22,6 +22,7 @@ models: {openai/gpt-4o-mini: {}, openai/gpt-5-mini: {}, groq/openai/gpt-oss-120b
         (),
         ("router",),
         ("tracing",),
+        ("metrics",),
         ("waiting",),
         ("idempotency",),
         ("shared",),
