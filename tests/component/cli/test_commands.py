@@ -1,5 +1,6 @@
 """The commands as processes, against a router that plays a script."""
 
+import re
 from collections.abc import AsyncIterator
 
 import grpc
@@ -52,6 +53,14 @@ def failed_attempt() -> attempt_pb2.Attempt:
     return attempt
 
 
+def all_failed() -> Failure:
+    """The status of a call whose only attempt failed."""
+    error = attempt_pb2.CallError(reason="ALL_ATTEMPTS_FAILED", message="every target failed", trace_id="t9")
+    error.attempts.append(failed_attempt())
+    error.retry_after.FromSeconds(12)
+    return Failure(grpc.StatusCode.UNAVAILABLE, "every target failed: groq/llama rate_limited (429)", error)
+
+
 def rescued() -> list[router_pb2.StreamCompleteResponse]:
     """A stream whose first target failed."""
     events = completed("Hel|lo", "openai/gpt")
@@ -69,7 +78,7 @@ async def test_chat_streams_the_answer_to_stdout(router: ScriptedRouter) -> None
     router.script.answers["StreamComplete"] = rescued()
     ran = await trunkline("chat", "say", "hello", "--router", router.address)
     assert (ran.code, ran.out) == (0, "Hello\n")
-    assert "groq/llama rate_limited (429, told to wait 12 s)" in ran.err
+    assert re.search(r"groq/llama +rate_limited \(429, told to wait 12 s\)", ran.err)
     assert "openai/gpt" in ran.err
     assert "fallback" in ran.err
     assert "simulated" in ran.err
@@ -218,10 +227,7 @@ async def test_table_and_models(router: ScriptedRouter) -> None:
 
 async def test_a_failed_call_names_every_attempt_and_exits_1(router: ScriptedRouter) -> None:
     """For people on standard error, for programs as JSON."""
-    error = attempt_pb2.CallError(reason="ALL_ATTEMPTS_FAILED", message="every target failed", trace_id="t9")
-    error.attempts.append(failed_attempt())
-    error.retry_after.FromSeconds(12)
-    failure = Failure(grpc.StatusCode.UNAVAILABLE, "every target failed", error)
+    failure = all_failed()
     router.script.answers["Complete"] = failure
     router.script.answers["StreamComplete"] = [failure]
     ran = await trunkline("chat", "hello", "--router", router.address)
@@ -233,6 +239,18 @@ async def test_a_failed_call_names_every_attempt_and_exits_1(router: ScriptedRou
     assert ran.code == 1
     assert ran.json["error"]["reason"] == "ALL_ATTEMPTS_FAILED"
     assert ran.json["attempts"][0]["failure_class"] == "rate_limited"
+
+
+@pytest.mark.parametrize("explain", [(), ("--explain",)])
+async def test_a_failed_attempt_is_told_once(router: ScriptedRouter, explain: tuple[str, ...]) -> None:
+    """While the call runs, or at its end; the line that ends it does not tell it again."""
+    told = router_pb2.StreamCompleteResponse(attempt_failed=failed_attempt())
+    router.script.answers["StreamComplete"] = [told, all_failed()]
+    ran = await trunkline("chat", "hello", *explain, "--router", router.address)
+    assert ran.code == 1
+    assert ran.err.count("rate_limited") == 1
+    assert re.search(r"groq/llama +rate_limited \(429, told to wait 12 s\) +84 ms +first", ran.err)
+    assert "failed: every target failed\n" in ran.err
 
 
 async def test_a_wrong_request_names_the_field_and_exits_2(router: ScriptedRouter) -> None:

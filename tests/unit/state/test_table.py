@@ -1,5 +1,6 @@
 """The health and load table: states, claims, outcomes, reloads, snapshots."""
 
+import logging
 import asyncio
 from dataclasses import replace
 
@@ -268,6 +269,7 @@ def test_a_heartbeat_does_not_end_draining() -> None:
 
 def test_models_that_are_not_configured_are_ignored_and_named(caplog: pytest.LogCaptureFixture) -> None:
     """They do not become targets, cannot be cooled down, and the log says which they are."""
+    caplog.set_level(logging.INFO)
     found = Parts(catalogue(spec("a/m")))
     session = found.link.attach(hello(models=("m", "secret")), KeptLink(), "peer")
     found.link.cool_down(session, "secret", 60, "told so")

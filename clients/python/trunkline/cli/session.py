@@ -40,7 +40,12 @@ def reporting(output: Output, *, as_json: bool) -> Iterator[None]:
             output.json(error_json(error))
         else:
             show_error(output, error)
-        raise typer.Exit(EXIT_USAGE if isinstance(error, InvalidRequest) else EXIT_FAILED) from error
+        raise typer.Exit(exit_code(error)) from error
+
+
+def exit_code(error: TrunklineError) -> int:
+    """2 where the request was wrong, else 1."""
+    return EXIT_USAGE if isinstance(error, InvalidRequest) else EXIT_FAILED
 
 
 @contextmanager

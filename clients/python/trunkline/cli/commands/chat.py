@@ -8,9 +8,10 @@ from trunkline.cli.flags import RequestFlags
 from trunkline.cli.rendering.as_json import answer_json
 from trunkline.cli.rendering.chat import ChatView
 from trunkline.cli.rendering.console import Output
-from trunkline.cli.session import JsonOption, RouterOption, connected
+from trunkline.cli.session import JsonOption, RouterOption, connected, exit_code
 from trunkline.cli.spreading import spread
 from trunkline.client import Client
+from trunkline.errors import TrunklineError
 from trunkline.messages import Prompt
 from trunkline.options import CompletionOptions
 
@@ -40,12 +41,16 @@ def ask(client: Client, prompt: Prompt, options: CompletionOptions, view: ChatVi
     """Stream one answer to a view.
 
     Raises:
-        TrunklineError: the call failed.
+        typer.Exit: the call failed; the view shows why.
     """
-    with client.stream(prompt, **options) as stream:
-        try:
-            for event in stream:
-                view.show(event)
-        finally:
-            view.break_line()
-        view.finish(stream.answer)
+    try:
+        with client.stream(prompt, **options) as stream:
+            try:
+                for event in stream:
+                    view.show(event)
+            finally:
+                view.break_line()
+            view.finish(stream.answer)
+    except TrunklineError as error:
+        view.fail(error)
+        raise typer.Exit(exit_code(error)) from error

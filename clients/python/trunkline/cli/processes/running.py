@@ -18,7 +18,6 @@ from trunkline.cli.processes.router_tools import ToolFailed
 from trunkline.cli.processes.supervisor import Notice, StartFailed, Supervisor
 from trunkline.cli.rendering.chat import ChatView
 from trunkline.cli.rendering.console import Output
-from trunkline.cli.rendering.failures import show_error
 from trunkline.cli.rendering.up import notice_line, up_screen
 from trunkline.cli.session import EXIT_FAILED
 from trunkline.errors import TrunklineError
@@ -129,7 +128,7 @@ class Up:
                     view.show(event)
                 view.finish(stream.answer)
         except TrunklineError as error:
-            show_error(self._output, error)
+            view.fail(error)
 
     async def _end(self) -> None:
         """Drain the router, then end the workers, then the rest; a second Ctrl-C ends all at once."""

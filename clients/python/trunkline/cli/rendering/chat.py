@@ -4,10 +4,12 @@ from rich.text import Text
 
 from trunkline.answers import Answer
 from trunkline.cli.rendering import formats
-from trunkline.cli.rendering.attempts import hops, outcome
+from trunkline.cli.rendering.attempts import hops
 from trunkline.cli.rendering.console import Output
 from trunkline.cli.rendering.decision import decision_explained
+from trunkline.cli.rendering.failures import show_error
 from trunkline.cli.rendering.marks import trace_line
+from trunkline.errors import TrunklineError
 from trunkline.events import AttemptFailed, Decided, Event, ReasoningDelta, StreamReset, TextDelta
 
 
@@ -22,6 +24,7 @@ class ChatView:
         self._live = live
         self._about = output.data if explain else output.notes  # what was asked for belongs to the data
         self._at_line_start = True
+        self._told: set[int] = set()
 
     def show(self, event: Event) -> None:
         """Show one event."""
@@ -36,7 +39,8 @@ class ChatView:
                 self._about.print()
             case AttemptFailed(attempt) if not self._explain:
                 self.break_line()
-                self._output.notes.print(Text.assemble((f"{attempt.target} ", "dim"), outcome(attempt)), soft_wrap=True)
+                self._output.notes.print(hops([attempt]))
+                self._told.add(attempt.number)
             case StreamReset(mode, failed_target, _):
                 self.break_line()
                 goes_on = "the next goes on from here" if mode == "continue" else "what stands above is void"
@@ -63,6 +67,10 @@ class ChatView:
             notes.print(Text(f"  the answer ended early: {answer.finish_reason}", "yellow"))
         if answer.simulated:
             notes.print(Text("  A simulated provider made this answer up; no real model was asked.", "yellow"))
+
+    def fail(self, error: TrunklineError) -> None:
+        """Show why there is no answer, without the attempts that were shown as they failed."""
+        show_error(self._output, error, self._told)
 
     def _write(self, text: str) -> None:
         """Write the model's words."""

@@ -1,5 +1,7 @@
 """Errors for people: what is wrong, where, and what to do."""
 
+from collections.abc import Collection
+
 from rich.text import Text
 
 from trunkline.cli.rendering import formats
@@ -9,17 +11,19 @@ from trunkline.cli.rendering.marks import simulated_line, trace_line
 from trunkline.errors import DeadlineExceeded, InvalidRequest, NoTarget, TrunklineError, Unavailable
 
 
-def show_error(output: Output, error: TrunklineError) -> None:
-    """Write a failed call to stderr."""
+def show_error(output: Output, error: TrunklineError, told: Collection[int] = ()) -> None:
+    """Write a failed call to stderr. `told`: numbers of the attempts that the screen shows already."""
     notes = output.notes
     if isinstance(error, InvalidRequest) and error.violations:
         notes.print(Text("the request is wrong; nothing was sent or changed:", "bold red"))
         for violation in error.violations:
             notes.print(Text.assemble("  ", (violation.field, "bold"), f"  {violation.description}"))
     else:
-        notes.print(Text.assemble(("failed: ", "bold red"), error.message))
+        headline = error.details.headline if error.attempts else ""
+        notes.print(Text.assemble(("failed: ", "bold red"), headline or error.message))
+    if untold := [attempt for attempt in error.attempts if attempt.number not in told]:
+        notes.print(hops(untold))
     if error.attempts:
-        notes.print(hops(error.attempts))
         for mark in simulated_line((attempt.target for attempt in error.attempts if attempt.simulated), "  "):
             notes.print(mark)
     for line in _advice(error):

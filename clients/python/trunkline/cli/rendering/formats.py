@@ -57,6 +57,12 @@ def ago(moment: datetime | None, now: datetime | None = None) -> str:
     return "now" if passed < 1 else f"{duration(passed)} ago"
 
 
+def ahead(moment: datetime, now: datetime | None = None) -> str:
+    """How soon: `in 12 s`, `now`."""
+    left = (moment - (now or datetime.now(UTC))).total_seconds()
+    return "now" if left <= 0 else f"in {duration(left)}"
+
+
 def figure(number: float) -> str:
     """Three significant digits, never with an exponent; a dash for an endless one."""
     if not math.isfinite(number):
@@ -75,6 +81,11 @@ def tokens(count: int | None) -> str:
     if count >= 10_000:
         return f"{count / 1000:.0f}k"
     return str(count)
+
+
+def rate(tokens_per_second: float) -> str:
+    """Tokens a second as `tokens`; a dash for 0, which stands for an unknown one."""
+    return tokens(round(tokens_per_second)) if tokens_per_second else "-"
 
 
 def plural(count: int, noun: str) -> str:

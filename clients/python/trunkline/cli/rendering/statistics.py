@@ -1,45 +1,63 @@
 """Statistics of targets, for people and as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from trunkline.cli.rendering import formats
+from trunkline.cli.rendering.fitting import Fitting
 from trunkline.cli.rendering.tables import Listing
 from trunkline.operations import LatencySummary, TargetStatistics
 
-FIGURES = ("calls", "ok", "first p50", "p95", "total p50", "p95", "tok/s", "tokens in", "out", "spent", "quality")
+LEGEND = "first, total: median and 95th percentile of the newest 1,000; in, out: tokens; the rest since the start"
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """A column: its head, what stands in it, and whether screens of 100 columns have room for it."""
+
+    head: str
+    of: Callable[[TargetStatistics], str]
+    always: bool = True
+
+
+FIGURES = (
+    _Figure("calls", lambda each: str(each.attempts)),
+    _Figure("failed", lambda each: str(each.attempts - each.successes)),
+    _Figure("first", lambda each: formats.duration(each.first_token.p50)),
+    _Figure("p95", lambda each: formats.duration(each.first_token.p95)),
+    _Figure("total", lambda each: formats.duration(each.latency.p50)),
+    _Figure("p95", lambda each: formats.duration(each.latency.p95)),
+    _Figure("tok/s", lambda each: formats.rate(each.tokens_per_second), always=False),
+    _Figure("in", lambda each: formats.tokens(each.input_tokens)),
+    _Figure("out", lambda each: formats.tokens(each.output_tokens)),
+    _Figure("spent", lambda each: formats.money(each.spent_nanodollars)),
+    _Figure(
+        "quality",
+        lambda each: "-" if each.reported_quality is None else f"{each.reported_quality:.2f}",
+        always=False,
+    ),
+)
 
 
 def statistics_table(found: Sequence[TargetStatistics]) -> RenderableType:
     """One row per target; below it, how its attempts failed."""
     if not found:
         return Text("no targets: no worker is attached and the configuration names no model", "yellow")
-    table = Listing(["target"], FIGURES)
+    narrow = [figure for figure in FIGURES if figure.always]
+    return Group(Fitting(_listing(found, FIGURES), _listing(found, narrow)), Text(LEGEND, "dim"))
+
+
+def _listing(found: Sequence[TargetStatistics], figures: Sequence[_Figure]) -> Listing:
+    listing = Listing(["target"], [figure.head for figure in figures])
     for each in found:
         failures = sorted(each.failures.items(), key=lambda item: -item[1])
-        table.add([Text(cell) for cell in _cells(each)], ", ".join(f"{name} {count}" for name, count in failures))
-    return table
-
-
-def _cells(each: TargetStatistics) -> list[str]:
-    """One row's cells."""
-    return [
-        each.target,
-        str(each.attempts),
-        f"{each.successes / each.attempts:.0%}" if each.attempts else "-",
-        formats.duration(each.first_token.p50),
-        formats.duration(each.first_token.p95),
-        formats.duration(each.latency.p50),
-        formats.duration(each.latency.p95),
-        formats.tokens(round(each.tokens_per_second)) if each.tokens_per_second else "-",
-        formats.tokens(each.input_tokens),
-        formats.tokens(each.output_tokens),
-        formats.money(each.spent_nanodollars),
-        "-" if each.reported_quality is None else f"{each.reported_quality:.2f}",
-    ]
+        remark = ", ".join(f"{name} {count}" for name, count in failures)
+        listing.add([Text(each.target), *(Text(figure.of(each)) for figure in figures)], remark)
+    return listing
 
 
 def statistics_json(each: TargetStatistics) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """The health and load table, and the models, for people."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.segment import Segment
 from rich.style import Style
@@ -15,6 +17,14 @@ from trunkline.targets import Model, Models, TargetRow
 
 _ROW = "row"
 """Where a cell's style says which row it is of."""
+
+WHOLE = 0.995
+"""Availability from which on it is not worth a word."""
+
+FADED = 0.05
+"""Share of what is assumed from which on a figure is marked."""
+
+FADING = "~ not measured lately: nears what is assumed of an untried target"
 
 _COLOURS = {
     "ready": "green",
@@ -38,8 +48,9 @@ def health_table(rows: Sequence[TargetRow]) -> RenderableType:
         return Text("no targets: no worker is attached and the configuration names no model", "yellow")
     table = Listing(["target", "state"], ["busy", "first", "total", "tok/s", "ok", "calls", "spent"])
     for row in rows:
-        table.add(_row_cells(row), _remark(row))
-    return Group(table, *simulated_line(row.target for row in rows if row.simulated))
+        table.add(_row_cells(row), remark(row))
+    legend = [Text(FADING, "dim")] if any(_is_fading(row) for row in rows) else []
+    return Group(table, *legend, *simulated_line(row.target for row in rows if row.simulated))
 
 
 class Listing:
@@ -61,6 +72,10 @@ class Listing:
             cell.stylize(Style(meta={_ROW: len(self._remarks)}))
         self._table.add_row(*cells)
         self._remarks.append(remark)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """The width that the columns take."""
+        return Measurement.get(console, options, self._table)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The table's lines, each row's remark after its last (a long name takes several)."""
@@ -86,20 +101,33 @@ def _row_cells(row: TargetRow) -> list[Text]:
         Text(row.target),
         state_text(row.state),
         Text(f"{busy} +{row.queued}" if row.queued else busy),
-        Text(formats.duration(row.first_token)),
-        Text(formats.duration(row.latency)),
-        Text(formats.tokens(round(row.tokens_per_second)) if row.tokens_per_second else "-"),
-        Text(f"{row.success_rate:.0%}" if row.attempts else "-"),
+        _measured(row, formats.duration(row.first_token)),
+        _measured(row, formats.duration(row.latency)),
+        _measured(row, formats.rate(row.tokens_per_second)),
+        _measured(row, f"{row.success_rate:.0%}" if row.assumed_share < 1 else "-"),
         Text(str(row.attempts)),
         Text(formats.money(row.spent_nanodollars)),
     ]
 
 
-def _remark(row: TargetRow) -> str:
-    """What a person should know about the row."""
+def _measured(row: TargetRow, figure: str) -> Text:
+    """A figure, marked where part of it is assumed."""
+    return Text(f"~{figure}", "dim") if _is_fading(row) and figure != "-" else Text(figure)
+
+
+def _is_fading(row: TargetRow) -> bool:
+    return FADED <= row.assumed_share < 1
+
+
+def remark(row: TargetRow, now: datetime | None = None) -> str:
+    """What a person should know about the row: what is wrong, until when, and how likely it is to be chosen."""
     if row.state_reason and (row.state != "ready" or not row.last_error):
-        return row.state_reason
-    return f"{formats.ago(row.last_error_at)}: {row.last_error}" if row.last_error else ""
+        back = f"; tried again {formats.ahead(row.available_at, now)}" if row.available_at is not None else ""
+        return f"{row.state_reason}{back}"
+    if not row.last_error:
+        return ""
+    lowered = f"; availability {row.availability:.2f}, nears 1 with time" if row.availability < WHOLE else ""
+    return f"{formats.ago(row.last_error_at, now)}: {row.last_error}{lowered}"
 
 
 def models_table(models: Models) -> RenderableType:
