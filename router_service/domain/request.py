@@ -117,6 +117,12 @@ class Request:
     tenant: str = "default"
 
     @property
+    def text(self) -> str:
+        """The texts of all messages, joined with newlines."""
+        messages = self.messages
+        return messages[0].text if len(messages) == 1 else "\n".join([message.text for message in messages])
+
+    @property
     def last_user_text(self) -> str:
         """The text of the last user message; the last message's where there is none."""
         for message in reversed(self.messages):

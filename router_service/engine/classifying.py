@@ -64,13 +64,10 @@ def _digest(request: Request) -> bytes:
     """Of everything that a classifier may read: the whole request but where it goes and who pays."""
     options = request.options
     counts = (
-        *(request.operation, request.images, request.files, request.tools, request.tools_characters),
+        *(int(request.operation), request.images, request.files, request.tools, request.tools_characters),
         *(request.json_schema, request.json_answer, request.reasoning, request.max_output_tokens, request.seeded),
         *(options.task, options.complexity, options.sensitivity, options.domain),
-        *sorted(request.labels.items()),
-        *((message.role, len(message.text)) for message in request.messages),
+        *(sorted(request.labels.items()) if request.labels else ()),
+        *[(message.role, len(message.text)) for message in request.messages],
     )
-    digest = sha256(repr(counts).encode())
-    for message in request.messages:
-        digest.update(message.text.encode("utf-8", "surrogatepass"))
-    return digest.digest()
+    return sha256(repr(counts).encode() + request.text.encode("utf-8", "surrogatepass")).digest()

@@ -16,8 +16,15 @@ SMALLEST = 20
 
 @dataclass(frozen=True, slots=True)
 class _Learned:
+    """`factor`: e to the `log_factor`, kept because it is asked for far more often than it changes."""
+
     log_factor: float = 0.0
     observations: int = 0
+    factor: float = 1.0
+
+    @classmethod
+    def of(cls, log_factor: float, observations: int) -> "_Learned":
+        return cls(log_factor, observations, math.exp(log_factor))
 
 
 class TokenCorrection:
@@ -34,7 +41,7 @@ class TokenCorrection:
     def factor(self, family: Family) -> float:
         """What to multiply an estimate for `family` with."""
         learned = self._learned.get(family)
-        return 1.0 if learned is None else math.exp(learned.log_factor)
+        return 1.0 if learned is None else learned.factor
 
     def observations(self, family: Family) -> int:
         """How many reports the factor of `family` comes from."""
@@ -49,7 +56,7 @@ class TokenCorrection:
         families = {family.value: family for family in Family}
         for name, (log_factor, observations) in saved.items():
             if name in families:
-                self._learned[families[name]] = _Learned(float(log_factor), int(observations))
+                self._learned[families[name]] = _Learned.of(float(log_factor), int(observations))
 
     def correct(self, family: Family, estimated: int) -> int:
         """`estimated` tokens, corrected; 0 stays 0 and nothing else becomes it."""
@@ -67,4 +74,4 @@ class TokenCorrection:
         old = self._learned.get(family, _Learned())
         weight = 1 / (min(old.observations, MEMORY) + 2)
         mean = old.log_factor + weight * (seen - old.log_factor)
-        self._learned[family] = _Learned(mean, old.observations + 1)
+        self._learned[family] = _Learned.of(mean, old.observations + 1)

@@ -71,7 +71,7 @@ class SensitivityDetector:
         """Fill in `sensitivity` and `detected_kinds`."""
         given = request.options.sensitivity
         level = self._default if given is None else given
-        kinds = self.kinds_in("\n".join(message.text for message in request.messages))
+        kinds = self.kinds_in(request.text)
         if kinds:
             level = max(level, *(self._levels[kind] for kind in kinds))
         return found._replace(sensitivity=level, detected_kinds=kinds)

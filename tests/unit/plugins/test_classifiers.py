@@ -66,6 +66,24 @@ def test_rules_can_be_added_and_bad_ones_are_named() -> None:
         classified("task", ask("x"), rules={"anlysis": ["x"]})
 
 
+@pytest.mark.parametrize("space", [" ", "\n", " \t\r\n ", "\x1f", "\u2003", "\xa0 " + " " * 2100])
+@pytest.mark.parametrize(
+    ("words", "complexity"),
+    [
+        (49, Complexity.SIMPLE),
+        (50, Complexity.MEDIUM),
+        (199, Complexity.MEDIUM),
+        (200, Complexity.COMPLEX),
+        (2000, Complexity.COMPLEX),
+    ],
+)
+def test_words_are_counted_whatever_stands_between_them(words: int, space: str, complexity: Complexity) -> None:
+    """Any white space, long or short, before, between and behind words of any length."""
+    for word in ("word", "é", "w" * 50):
+        text = space + space.join([word] * words) + space
+        assert classified("complexity", ask(text)).complexity is complexity
+
+
 @pytest.mark.parametrize(
     ("text", "settings", "complexity"),
     [

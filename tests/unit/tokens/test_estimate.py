@@ -68,6 +68,27 @@ def test_a_book_is_sampled_evenly(kind: str) -> None:
     )
 
 
+@given(st.text(alphabet="aZ09 \t\n.,{éüжאह日あ한！😀", max_size=60))
+def test_features_are_what_reading_character_by_character_finds(text: str) -> None:
+    """Words begin where a letter follows neither letter nor digit, numbers where a digit follows none; lines indent."""
+    before = [" ", *text]
+    found = dict(zip(NAMES, count_features(text), strict=False))
+    alphabet = set("aZéüжאह")
+    assert found["letters"] == sum(one in "aZ" for one in text)
+    assert found["words"] == sum(
+        one in alphabet and last not in alphabet and last not in "09" for last, one in zip(before, text, strict=False)
+    )
+    assert found["upper"] == text.count("Z")
+    assert found["digits"] == sum(one in "09" for one in text)
+    assert found["numbers"] == sum(one in "09" and last not in "09" for last, one in zip(before, text, strict=False))
+    assert found["punctuation"] == sum(one in ".,{" for one in text)
+    assert found["lines"] == text.count("\n")
+    assert found["indents"] == text.count("\n ") + text.count("\n\t")
+    assert found.get("accented", 0) == sum(one in "éü" for one in text)
+    assert found.get("emoji", 0) == text.count("😀")
+    assert found.get("han", 0) == text.count("日")
+
+
 def test_weights_fit_the_features() -> None:
     """Every family has one weight for each feature; none is negative."""
     assert set(WEIGHTS) == set(Family)
