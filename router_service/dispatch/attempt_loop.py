@@ -264,7 +264,7 @@ class AttemptLoop:
             tenant=call.request.tenant,
             task=call.decision.classification.task.label,
             replaced=start.replaced,
-            circuit_waived="circuit" in call.decision.waived,
+            circuit_waived=call.decision.circuit_waived,
         )
 
     def _expected_tokens(self, target: str) -> int:

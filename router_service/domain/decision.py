@@ -6,6 +6,7 @@ Values of which a decision makes many are named tuples: frozen too, and five tim
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -50,6 +51,16 @@ class Expectation(NamedTuple):
     first_token: float
     input_tokens: int
     output_tokens: int
+
+
+class Waivable(StrEnum):
+    """The names of the built-in filters whose rejections may be waived, as they stand in `Decision.waived`.
+
+    `DEADLINE`: an expectation alone speaks against the target. `CIRCUIT`: it failed again and again, not long ago.
+    """
+
+    DEADLINE = "deadline"
+    CIRCUIT = "circuit"
 
 
 class Waiver(NamedTuple):
@@ -146,7 +157,7 @@ class Decision:
         candidates: best first; those of the plan lead in the plan's order.
         plan: the ordered targets to try.
         warnings: what the caller should know.
-        waived: filters that were passed over, where their waivable rejections alone left nothing to try.
+        waived: names of filters that were passed over, where their waivable rejections alone left nothing to try.
         later: with an empty plan, the targets that time alone brings back, and when (monotonic seconds).
     """
 
@@ -166,3 +177,8 @@ class Decision:
     expectations: Mapping[str, Expectation] = field(default_factory=lambda: MappingProxyType({}))
     waived: frozenset[str] = frozenset()
     later: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def circuit_waived(self) -> bool:
+        """Whether targets are tried although their circuits are open."""
+        return Waivable.CIRCUIT in self.waived

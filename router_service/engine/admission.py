@@ -1,16 +1,18 @@
 """Runs the filters, and says of each removed target why, and what would admit it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
 from router_service.contracts.plugins import Filter, RoutingContext
 from router_service.domain.decision import Rejection
 from router_service.domain.target import TargetView
-from router_service.engine.pardon import Pardon, pardon, passing
+from router_service.engine.pardon import NO_PARDON, pardon, passing
+
+NEVER: Mapping[str, float] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(NamedTuple):
     """What came of the filters.
 
     Attributes:
@@ -23,7 +25,7 @@ class Admission:
     views: Sequence[TargetView]
     rejections: tuple[Rejection, ...] = ()
     waived: frozenset[str] = frozenset()
-    later: dict[str, float] = field(default_factory=dict)
+    later: Mapping[str, float] = NEVER
 
 
 def admit(
@@ -40,27 +42,28 @@ def admit(
         for rejection in plugin.reject(context, views):
             reasons.setdefault(rejection.target, []).append(rejection)
     left = [view for view in views if view.spec.name not in reasons] if reasons else views
-    pardoned = Pardon() if left else pardon(views, reasons)
-    later = {} if left or pardoned.views else passing(reasons)
+    pardoned = NO_PARDON if left else pardon(views, reasons)
+    later = NEVER if left or pardoned.views else passing(reasons)
     for view in pardoned.views:
         del reasons[view.spec.name]
     left = left or pardoned.views
-    offered = [
-        view
-        for view in views
-        if (found := reasons.get(view.spec.name)) is not None and all(one.relaxation for one in found)
-    ]
+    offered = [view for view in views if _is_relaxable(reasons.get(view.spec.name))] if reasons else ()
     for plugin in soft:
         removed = plugin.reject(context, left)
         if removed:
             names = {rejection.target for rejection in removed}
             left = [view for view in left if view.spec.name not in names]
-        for rejection in (*removed, *(plugin.reject(context, offered) if offered else ())):
+        for rejection in (*removed, *plugin.reject(context, offered)) if offered else removed:
             reasons.setdefault(rejection.target, []).append(rejection)
-    if not reasons:
+    if not reasons:  # nearly always
         return Admission(left, waived=pardoned.waived)
-    rejections = tuple(_merged(reasons[view.spec.name]) for view in views if view.spec.name in reasons)
+    rejections = tuple([_merged(reasons[view.spec.name]) for view in views if view.spec.name in reasons])
     return Admission(left, rejections, pardoned.waived, later)
+
+
+def _is_relaxable(found: Sequence[Rejection] | None) -> bool:
+    """Whether there are reasons, and the caller could change every one."""
+    return found is not None and all(one.relaxation for one in found)
 
 
 def _merged(found: Sequence[Rejection]) -> Rejection:

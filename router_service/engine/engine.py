@@ -1,16 +1,16 @@
 """The engine: from a request and a snapshot of the table to a decision."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from random import Random
 
 from router_service.contracts.engine import Catalogue, Hop, TokenEstimator
 from router_service.contracts.plugins import PluginSource, RoutingContext
-from router_service.domain.decision import Candidate, Classification, Decision, Expectation, Rejection, Vote
+from router_service.domain.decision import Candidate, Classification, Decision, Rejection, Vote
 from router_service.domain.request import Request
 from router_service.domain.target import TableSnapshot, TargetView
-from router_service.engine.admission import admit
+from router_service.engine.admission import NEVER, admit
 from router_service.engine.classifying import Classifying
 from router_service.engine.ensemble import Ballot, count
 from router_service.engine.expectation import Expecting, expectation
@@ -26,22 +26,6 @@ from service_common.clock import Clock
 
 RETIREMENT_NOTICE = timedelta(days=30)
 """How long before a model's retirement decisions warn of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """Everything that one decision is made of."""
-
-    request: Request
-    classification: Classification
-    selection: Selection
-    expectations: Mapping[str, Expectation]
-    steering: Steering
-    now: float
-    wall: datetime
-    time_left: float
-    cursor: int
-    random: Random
 
 
 class RoutingEngine:
@@ -96,20 +80,23 @@ class RoutingEngine:
         wall = self._clock.wall()
         found = self._classifying.classify(request)
         panel, steering = self._panel(request, found, wall)
-        selection = self._selector.select(request, snapshot, wall.date(), panel.lead.profile.last_resort)
-        question = _Question(
-            request,
-            found,
-            selection,
-            self._expecting.expect(request, found, selection.views),
-            steering,
-            self._clock.now(),
-            wall,
-            time_left,
-            cursor,
-            self._random_factory(),
+        lead = panel.lead.profile
+        selection = self._selector.select(request, snapshot, wall.date(), lead.last_resort)
+        context = RoutingContext(
+            request=request,
+            classification=found,
+            profile=lead,
+            now=self._clock.now(),
+            wall=wall,
+            time_left=time_left,
+            expectations=self._expecting.expect(request, found, selection.views),
+            aliases=self._catalogue.aliases,
+            random=self._random_factory(),
+            cursor=cursor,
+            preference=steering.preference,
+            steered_by=steering.by,
         )
-        return self._decide(panel, question)
+        return self._decide(panel, context, selection)
 
     def targets_of(self, request: Request, snapshot: TableSnapshot) -> tuple[TargetView, ...]:
         """See `Engine.targets_of`."""
@@ -158,83 +145,64 @@ class RoutingEngine:
             panel = self._panels[steering.preference.profile]
         return panel, steering
 
-    def _decide(self, panel: Panel, question: _Question) -> Decision:
-        ballots = [self._ballot(profile, weight, question) for profile, weight in panel.members]
-        ordered, rejections, votes = _order(ballots)
-        waived = frozenset().union(*(ballot.waived for ballot in ballots))
-        selection = question.selection
-        candidates, plan = arrange(ordered, selection, question.steering.preference, panel.lead.profile)
+    def _decide(self, panel: Panel, context: RoutingContext, selection: Selection) -> Decision:
+        ballot, votes = _result([_ballot(*member, context, selection) for member in panel.members])
+        lead = panel.lead.profile
+        candidates, plan = arrange(ballot.ordered, selection, context.preference, lead)
         return Decision(
-            decision_id=f"{question.random.getrandbits(128):032x}",
-            decided_at=question.wall,
+            decision_id=f"{context.random.getrandbits(128):032x}",
+            decided_at=context.wall,
             profile=panel.name,
-            requested_model=question.request.options.model,
-            classification=question.classification,
+            requested_model=context.request.options.model,
+            classification=context.classification,
             candidates=tuple(candidates),
-            rejections=rejections,
+            rejections=ballot.rejections,
             plan=plan,
             picker=panel.picker_name,
             warnings=(
                 *selection.warnings,
-                *waived_warning(waived, question.time_left),
-                *(_warnings(candidates, plan, question.wall.date()) if plan else nearest_relaxation(rejections)),
+                *waived_warning(ballot.waived, context.time_left),
+                *(_warnings(candidates, plan, context.wall) if plan else nearest_relaxation(ballot.rejections)),
             ),
-            matched_rule=question.steering.by,
+            matched_rule=context.steered_by,
             votes=votes,
             configuration_version=self._catalogue.version,
-            expectations=question.expectations,
-            waived=waived,
-            later={} if plan else {target: at for ballot in ballots for target, at in ballot.later.items()},
-        )
-
-    def _ballot(self, profile: ReadyProfile, weight: float, question: _Question) -> Ballot:
-        context = RoutingContext(
-            request=question.request,
-            classification=question.classification,
-            profile=profile.profile,
-            now=question.now,
-            wall=question.wall,
-            time_left=question.time_left,
-            expectations=question.expectations,
-            aliases=self._catalogue.aliases,
-            random=question.random,
-            cursor=question.cursor,
-            preference=question.steering.preference,
-            steered_by=question.steering.by,
-        )
-        found = admit(context, question.selection.views, profile.hard, profile.soft)
-        candidates = rank(context, profile, found.views, question.expectations)
-        ordered: Sequence[Candidate]
-        if found.waived:
-            places = {view.spec.name: place for place, view in enumerate(found.views)}
-            ordered = sorted(candidates, key=lambda candidate: places[candidate.target])
-        else:
-            ordered = profile.picker.order(context, candidates)
-        return Ballot(
-            profile.profile.name,
-            weight,
-            ordered,
-            found.rejections,
-            by_score=ordered is candidates,
-            waived=found.waived,
-            later=found.later,
+            expectations=context.expectations,
+            waived=ballot.waived,
+            later=NEVER if plan else ballot.later,
         )
 
 
-def _order(ballots: Sequence[Ballot]) -> tuple[Sequence[Candidate], tuple[Rejection, ...], tuple[Vote, ...]]:
-    if len(ballots) == 1:
-        return ballots[0].ordered, ballots[0].rejections, ()
-    return count(ballots)
+def _ballot(profile: ReadyProfile, weight: float, context: RoutingContext, selection: Selection) -> Ballot:
+    """What one member of the panel makes of the targets."""
+    if context.profile is not profile.profile:
+        context = replace(context, profile=profile.profile)
+    found = admit(context, selection.views, profile.hard, profile.soft)
+    candidates = rank(context, profile, found.views, context.expectations)
+    ordered: Sequence[Candidate]
+    if found.waived:
+        places = {view.spec.name: place for place, view in enumerate(found.views)}
+        ordered = sorted(candidates, key=lambda candidate: places[candidate.target])
+    else:
+        ordered = profile.picker.order(context, candidates)
+    return Ballot(
+        profile.profile.name, weight, ordered, found.rejections, ordered is candidates, found.waived, found.later
+    )
 
 
-def _warnings(candidates: Sequence[Candidate], plan: tuple[str, ...], today: date) -> list[str]:
+def _result(ballots: Sequence[Ballot]) -> tuple[Ballot, tuple[Vote, ...]]:
+    """What the panel says in common, and each member's vote where there are several."""
+    return (ballots[0], ()) if len(ballots) == 1 else count(ballots)
+
+
+def _warnings(candidates: Sequence[Candidate], plan: tuple[str, ...], wall: datetime) -> list[str]:
     """What the caller should know of the planned targets."""
     found = []
     for candidate in candidates:
         spec = candidate.view.spec
         if spec.simulated and spec.name in plan:
             found.append(f"{spec.name} is simulated")
-        if spec.retires_on is not None and spec.name in plan and spec.retires_on - today <= RETIREMENT_NOTICE:
+        if spec.retires_on is not None and spec.name in plan and spec.retires_on - wall.date() <= RETIREMENT_NOTICE:
             instead = f", use {spec.successor}" if spec.successor else ""
             found.append(f"{spec.name} retires on {spec.retires_on}{instead}")
     return found

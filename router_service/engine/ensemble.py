@@ -1,13 +1,13 @@
 """Lets several profiles vote on the order of targets."""
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from router_service.domain.decision import Candidate, Rejection, ScoreSheet, Vote
+from router_service.engine.admission import NEVER
 
 
-@dataclass(frozen=True, slots=True)
-class Ballot:
+class Ballot(NamedTuple):
     """What one profile says.
 
     Attributes:
@@ -24,11 +24,11 @@ class Ballot:
     rejections: tuple[Rejection, ...]
     by_score: bool = True
     waived: frozenset[str] = frozenset()
-    later: Mapping[str, float] = field(default_factory=dict)
+    later: Mapping[str, float] = NEVER
 
 
-def count(ballots: Sequence[Ballot]) -> tuple[list[Candidate], tuple[Rejection, ...], tuple[Vote, ...]]:
-    """The common order, the targets that no profile admits, and each profile's vote.
+def count(ballots: Sequence[Ballot]) -> tuple[Ballot, tuple[Vote, ...]]:
+    """The ballot of all together, with the common order and the targets that no profile admits, and each one's vote.
 
     The target with the most weight of first choices leads; the rest follow by their weighted Borda count (see
     `_points`). A candidate's score is that count, 0..1, and its scorers are the profiles.
@@ -50,7 +50,9 @@ def count(ballots: Sequence[Ballot]) -> tuple[list[Candidate], tuple[Rejection, 
     if winner is not None:
         merged.remove(winner)
         merged.insert(0, winner)
-    return merged, _rejected_by_all(ballots, candidates), votes
+    waived = frozenset(name for ballot in ballots for name in ballot.waived)
+    later = {target: at for ballot in ballots for target, at in ballot.later.items()}
+    return Ballot("", 1.0, merged, _rejected_by_all(ballots, candidates), False, waived, later), votes
 
 
 def _rejected_by_all(ballots: Sequence[Ballot], admitted: Container[str]) -> tuple[Rejection, ...]:

@@ -37,6 +37,10 @@ class NameCheck:
             InvalidRequest: a profile, alias, target, backend, capability or domain does not exist.
         """
         options = request.options
+        named = options.model or options.exclude or options.allow or options.domain
+        asked = options.required_capabilities or options.preferred_capabilities
+        if not (named or asked) and (not options.profile or options.profile in self._profiles):
+            return
         wrong: list[Violation] = []
         if options.profile and options.profile not in self._profiles:
             wrong.append(_unknown("profile", "profile", options.profile, self._profiles))

@@ -1,21 +1,23 @@
 """Whom to ask where no target passes the filters, for reasons that may have passed or prove wrong."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from router_service.domain.decision import Rejection
+from router_service.domain.decision import Rejection, Waivable
 from router_service.domain.target import TargetView
 
 Reasons = Mapping[str, Sequence[Rejection]]
 """All rejections by target."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pardon:
+class Pardon(NamedTuple):
     """`views`: the targets to ask nevertheless, in that order; `waived`: the filters that are passed over for it."""
 
     views: Sequence[TargetView] = ()
     waived: frozenset[str] = frozenset()
+
+
+NO_PARDON = Pardon()
 
 
 def pardon(views: Sequence[TargetView], reasons: Reasons) -> Pardon:
@@ -32,7 +34,7 @@ def pardon(views: Sequence[TargetView], reasons: Reasons) -> Pardon:
             gravest = max(known)
             ranked.append((gravest.gravity, gravest.order, view))
     if not ranked:
-        return Pardon()
+        return NO_PARDON
     least = min(gravity for gravity, _, _ in ranked)
     chosen = [(order, view) for gravity, order, view in ranked if gravity == least]
     chosen.sort(key=lambda one: (one[0], one[1].spec.name))
@@ -55,8 +57,8 @@ def waived_warning(waived: frozenset[str], time_left: float) -> tuple[str, ...]:
     """Says for a person that targets are asked which a filter had put aside."""
     if not waived:
         return ()
-    if "circuit" in waived:
+    if Waivable.CIRCUIT in waived:
         return ("every circuit is open: the targets are tried nevertheless, the least recently failed first",)
-    if "deadline" in waived:
+    if Waivable.DEADLINE in waived:
         return (f"every target typically takes longer than the {time_left:.2g} s left: the fastest is tried",)
     return (f"no target passed {' and '.join(sorted(waived))}: tried nevertheless",)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from router_service.domain.decision import Candidate
 from router_service.domain.policy import Preference
 from router_service.domain.profile import Profile
+from router_service.domain.target import TargetView
 from router_service.engine.selection import Selection
 from service_common.vocabulary import TargetState
 
@@ -28,9 +29,11 @@ def arrange(
         last = len(ranks)
         ordered = sorted(ordered, key=lambda candidate: ranks.get(candidate.view.spec.name, last))
     outside = selection.outside
-    ready = [one for one in ordered if _can_begin(one) and one.view.spec.name != outside]
+    ready = [one for one in ordered if _can_begin(one.view)]
     if len(ready) != len(ordered):
-        ready += [one for one in ordered if not _can_begin(one) and one.view.spec.name != outside]
+        ready += [one for one in ordered if not _can_begin(one.view)]
+    if outside:
+        ready = [one for one in ready if one.view.spec.name != outside]
     plan = [one.view.spec.name for one in ready[: profile.attempts.targets]]
     resort = profile.last_resort
     if resort and resort not in plan and any(one.view.spec.name == resort for one in ordered):
@@ -40,8 +43,7 @@ def arrange(
     return ready, tuple(plan)
 
 
-def _can_begin(candidate: Candidate) -> bool:
-    view = candidate.view
+def _can_begin(view: TargetView) -> bool:
     if view.state is TargetState.SUSPECT or view.in_flight >= view.capacity:
         return False
     return view.rate_limit_left is None or view.rate_limit_left > NEARLY_USED_UP

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import repeat
 from math import isnan
-from operator import add, itemgetter
+from operator import itemgetter, mul
 from typing import Any
 
 from router_service.contracts.plugins import RoutingContext
@@ -14,6 +14,7 @@ from router_service.engine.profiles import ReadyProfile
 
 _new_candidate: Any = partial(tuple.__new__, Candidate)
 """A named tuple out of a row, without the call in Python that its constructor costs: there are many."""
+_NO_FIGURES: Iterable[None] = repeat(None)
 _SCORE = itemgetter(Candidate._fields.index("score"))
 
 
@@ -34,32 +35,42 @@ def rank(
     Raises:
         PluginMistake: a scorer gave not one number per candidate.
     """
-    count = len(views)
-    totals = [0.0] * count
-    columns: list[Sequence[float]] = []
-    raws: list[Iterable[float | None]] = []
-    for scorer, weight in zip(profile.scorers, profile.weights, strict=True):
-        values, raw = scorer.score(context, views)
-        if len(values) != count or (raw is not None and len(raw) != count):
-            raise PluginMistake(f'the scorer "{scorer.name}" gave {len(values)} values for {count} candidates')
-        if count and (max(values) > 1.0 or min(values) < 0.0):
-            values = [min(1.0, max(0.0, value)) for value in values]
-        totals = list(map(add, totals, map(weight.__mul__, values)))
-        columns.append(values)
-        raws.append(repeat(None) if raw is None else raw)
-    _check_numbers(totals, columns, profile)
+    columns, raws = _columns(context, profile, views)
+    rows = list(zip(*columns, strict=True)) if columns else [()] * len(views)
+    weights = profile.weights
+    totals = [sum(map(mul, weights, row)) for row in rows]
+    if isnan(sum(totals)):
+        _refuse_nan(columns, profile)
+    if totals and max(totals) > 1.0:  # by rounding
+        totals = [min(1.0, total) for total in totals]
     expected = [expectations[view.spec.name] for view in views]
-    rows: Any = (zip(*columns, strict=True), zip(*raws)) if columns else (repeat(()), repeat(()))  # noqa: B905
-    candidates = list(map(_new_candidate, zip(views, expected, totals, *rows, repeat(profile.sheet))))
+    raw_rows: Any = zip(*raws) if raws else repeat(())  # noqa: B905
+    candidates = list(map(_new_candidate, zip(views, expected, totals, rows, raw_rows, repeat(profile.sheet))))
     candidates.sort(key=_SCORE, reverse=True)
     return candidates
 
 
-def _check_numbers(totals: list[float], columns: Sequence[Sequence[float]], profile: ReadyProfile) -> None:
-    """Cut what rounding put above 1, and refuse values that are no numbers: they spread into the totals."""
-    if isnan(sum(totals)):
-        for scorer, values in zip(profile.scorers, columns, strict=True):
-            if any(map(isnan, values)):
-                raise PluginMistake(f'the scorer "{scorer.name}" gave a value that is not a number')
-    if totals and max(totals) > 1.0:
-        totals[:] = [min(1.0, total) for total in totals]
+def _columns(
+    context: RoutingContext, profile: ReadyProfile, views: Sequence[TargetView]
+) -> tuple[list[Sequence[float]], list[Iterable[float | None]]]:
+    """What each scorer says, clamped, and its unmapped figures."""
+    count = len(views)
+    columns: list[Sequence[float]] = []
+    raws: list[Iterable[float | None]] = []
+    for scorer in profile.scorers:
+        values, raw = scorer.score(context, views)
+        if len(values) != count or (raw is not None and len(raw) != count):
+            raise PluginMistake(f'the scorer "{scorer.name}" gave {len(values)} values for {count} candidates')
+        columns.append(values)
+        raws.append(_NO_FIGURES if raw is None else raw)
+    if count and columns and (max(map(max, columns)) > 1.0 or min(map(min, columns)) < 0.0):
+        _refuse_nan(columns, profile)
+        columns = [[min(1.0, max(0.0, value)) for value in values] for values in columns]
+    return columns, raws
+
+
+def _refuse_nan(columns: Sequence[Sequence[float]], profile: ReadyProfile) -> None:
+    """Values that are no numbers spread into the totals and spoil the order."""
+    for scorer, values in zip(profile.scorers, columns, strict=True):
+        if any(map(isnan, values)):
+            raise PluginMistake(f'the scorer "{scorer.name}" gave a value that is not a number')

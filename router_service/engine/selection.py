@@ -1,8 +1,8 @@
 """Which targets a request is about, before any filter."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from router_service.contracts.engine import Catalogue
 from router_service.domain.request import Request
@@ -11,8 +11,7 @@ from router_service.engine.names import is_allowed, same_model
 from service_common.vocabulary import ModelMode, Operation, TargetState
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """The targets to consider.
 
     Attributes:

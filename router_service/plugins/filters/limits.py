@@ -6,7 +6,7 @@ from typing import ClassVar
 from pydantic import BaseModel, Field
 
 from router_service.contracts.plugins import RoutingContext
-from router_service.domain.decision import Rejection, Waiver
+from router_service.domain.decision import Rejection, Waivable, Waiver
 from router_service.domain.target import TargetView
 from router_service.plugins.settings import NoSettings, Settings
 from router_service.plugins.words import dollars, dollars_above, seconds
@@ -23,7 +23,7 @@ class Deadline:
     in time, the fastest are tried nevertheless: an expectation may be wrong.
     """
 
-    name: ClassVar[str] = "deadline"
+    name: ClassVar[str] = Waivable.DEADLINE.value
     hard: ClassVar[bool] = True
     settings_model: ClassVar[type[BaseModel]] = NoSettings
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 from pydantic import BaseModel, Field
 
 from router_service.contracts.plugins import RoutingContext
-from router_service.domain.decision import Rejection, Waiver
+from router_service.domain.decision import Rejection, Waivable, Waiver
 from router_service.domain.target import TargetView
 from router_service.plugins.settings import NoSettings, Settings
 from router_service.plugins.words import seconds
@@ -68,7 +68,7 @@ class Circuit:
     alone is not.
     """
 
-    name: ClassVar[str] = "circuit"
+    name: ClassVar[str] = Waivable.CIRCUIT.value
     hard: ClassVar[bool] = True
     settings_model: ClassVar[type[BaseModel]] = NoSettings
 
