@@ -212,6 +212,20 @@ class Router:
             if self.sharing is not None:
                 tasks.create_task(self.sharing.run())
 
+    async def staffed(self, timeout: float) -> None:
+        """Wait until every backend in use has a worker attached, `timeout` seconds at most."""
+        with self.table.watch() as changes, suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while missing := self._without_worker():
+                    await changes.wait()
+                return
+        log.info("calls are taken although no worker is attached of: %s", ", ".join(missing))
+
+    def _without_worker(self) -> list[str]:
+        attached = {session.hello.backend for session in self._sessions}
+        backends = self.store.current.catalogue.backends
+        return [name for name, backend in backends.items() if backend.enabled and name not in attached]
+
     async def close(self) -> None:
         """End the calls that outlived their callers, save what was measured, and let go of database and Redis."""
         await self.repeats.close()
@@ -300,6 +314,7 @@ async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
             background.append(tasks.create_task(parent_gone(stop)))
         await router.prepare()
         await lifecycle.start()
+        background.append(tasks.create_task(_admit(router, lifecycle, settings.attach_wait)))
         log.info("serving on %s:%d", address.rpartition(":")[0], port)
         await stop.wait()
         log.info("stopping: %d calls in progress", boundary.active)
@@ -310,6 +325,12 @@ async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
     if tracing is not None:
         await asyncio.to_thread(tracing.provider.shutdown)
     return 0
+
+
+async def _admit(router: Router, lifecycle: Lifecycle, patience: float) -> None:
+    """Take calls once they can be answered: a router that has just started has no workers yet, its neighbours have."""
+    await router.staffed(patience)
+    await lifecycle.admit()
 
 
 def _table_settings(running: Running) -> TableSettings:

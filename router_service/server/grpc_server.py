@@ -61,7 +61,7 @@ class Lifecycle:
     """Starts serving, and stops so that no call is lost: NOT_SERVING, lame duck, drain, then stop."""
 
     def __init__(self, server: grpc.aio.Server, services: Sequence[str], boundary: CallBoundary) -> None:
-        """Add health and reflection for `services` to the server."""
+        """Add health and reflection for `services` to the server. The first is the one that applications call."""
         self._server = server
         self._services = services
         self._boundary = boundary
@@ -72,10 +72,16 @@ class Lifecycle:
         )
 
     async def start(self) -> None:
-        """Begin to serve."""
+        """Begin to serve operators and workers; balancers are told to send applications elsewhere until `admit`."""
+        calls, *others = self._services
+        await self._health.set(calls, health_pb2.HealthCheckResponse.NOT_SERVING)
         await self._server.start()
-        for service in ("", *self._services):
+        for service in ("", *others):
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+
+    async def admit(self) -> None:
+        """Say that applications may call; without effect once it stops."""
+        await self._health.set(self._services[0], health_pb2.HealthCheckResponse.SERVING)
 
     async def stop(self, lame_duck: float, grace: float, close_workers: Callable[[str], None]) -> None:
         """Stop serving.

@@ -43,6 +43,7 @@ class RouterSection(Section):
 
     Attributes:
         listen: of the gRPC server; loopback unless told otherwise, as there is no TLS yet.
+        attach_wait: how long a router that starts says NOT_SERVING while a backend lacks a worker.
         lame_duck: between saying NOT_SERVING and refusing calls; `drain_grace`: then left to calls in progress.
         max_message: largest request or answer.
         worker_token: what workers must show.
@@ -52,6 +53,7 @@ class RouterSection(Section):
 
     listen: Address = "127.0.0.1:50051"
     heartbeat_interval: Annotated[Duration, Field(ge=0.05, le=60)] = 1.0
+    attach_wait: Duration = 2.0
     lame_duck: Duration = 0.5
     drain_grace: Duration = 30.0
     max_message: Annotated[Size, Field(ge=65_536, le=2_147_483_647)] = 67_108_864

@@ -58,6 +58,7 @@ class RunningRouter:
         await self.router.prepare()
         self._tasks.append(asyncio.create_task(self.router.run()))
         await self.lifecycle.start()
+        await self.lifecycle.admit()
 
     async def stop(self, lame_duck: float = 0.0, grace: float = 1.0) -> None:
         """Stop in good order."""
