@@ -141,6 +141,10 @@ class TargetSpec:
     configured: frozenset[str] = frozenset()
 
 
+AVAILABILITY_HALF_LIFE = 10.0
+"""Seconds in which a target's availability comes half the way back to 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class TargetMetrics:
     """Rolling figures of a target. Times in seconds; None before the first sample (scorers then use the priors).

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from router_service.domain.statistics import Summary, Windows
-from router_service.domain.target import Priors, TargetMetrics
+from router_service.domain.target import AVAILABILITY_HALF_LIFE, Priors, TargetMetrics
 
 KEPT = 0.9
 WINDOW = 1_000
@@ -24,7 +24,6 @@ HEALTH_LATENCY_WEIGHT = 0.3
 HEALTH_LATENCY_REFERENCE = 5.0
 AVAILABILITY_ON_ERROR = 0.95
 AVAILABILITY_ON_SUCCESS = 1.01
-AVAILABILITY_HALF_LIFE = 10.0
 STANDS_FOR = 60.0
 FADE_HALF_LIFE = 600.0
 FADED = 0.01

@@ -1,13 +1,14 @@
 """Filters about the state of a target: may it be used at all at this moment?"""
 
 from collections.abc import Sequence
+from math import log2
 from typing import ClassVar
 
 from pydantic import BaseModel, Field
 
 from router_service.contracts.plugins import RoutingContext
 from router_service.domain.decision import Rejection, Waivable, Waiver
-from router_service.domain.target import TargetView
+from router_service.domain.target import AVAILABILITY_HALF_LIFE, TargetView
 from router_service.plugins.settings import NoSettings, Settings
 from router_service.plugins.words import seconds
 from service_common.vocabulary import TargetState
@@ -126,13 +127,20 @@ class Availability:
         if not below or len(below) == len(candidates) or threshold <= 0:
             return ()
         return [
-            Rejection(
-                view.spec.name,
-                self.name,
-                f"availability {view.metrics.availability:.2f} after errors, not above {threshold:g}",
-            )
-            for view in below
+            Rejection(view.spec.name, self.name, _unavailable(view, threshold, context.now)) for view in below
         ]
+
+
+def _unavailable(view: TargetView, threshold: float, now: float) -> str:
+    """What brought the availability down, and when it is back by itself."""
+    availability = view.metrics.availability
+    words = f"availability {availability:.2f}, not above {threshold:g}"
+    if threshold < 1:
+        left = AVAILABILITY_HALF_LIFE * log2((1 - availability) / (1 - threshold))
+        words = f"{words} for about {seconds(max(1.0, left))} more"
+    if view.last_error_at is None:
+        return words
+    return f"{words}: failed {seconds(max(0.0, now - view.last_error_at))} ago, {view.last_error}"
 
 
 def _closed(view: TargetView, now: float) -> bool:

@@ -50,6 +50,17 @@ def test_availability_is_out_at_the_threshold_but_never_everybody() -> None:
     assert rejected("availability", context(), [ill, well], threshold=0) == {}
 
 
+def test_availability_says_what_failed_and_when_the_target_is_back() -> None:
+    """What is 0.9 is above 0.95 again when its distance from 1, halved every ten seconds, is 0.05."""
+    ill = view("a/ill", {"availability": 0.9}, last_error="overloaded (503): busy", last_error_at=998.0)
+    [reason] = rejected("availability", context(), [ill, view("a/well")]).values()
+    assert reason == (
+        "availability 0.90, not above 0.95 for about 10 s more: failed 2.0 s ago, overloaded (503): busy"
+    )
+    never = rejected("availability", context(), [ill, view("a/well", {"availability": 1.01})], threshold=1)
+    assert never["a/ill"].startswith("availability 0.90, not above 1: failed")
+
+
 def test_clearance_compares_levels_and_names_what_was_found() -> None:
     """Only a clearance below the sensitivity is rejected; the reason names the kinds of data, never the data."""
     rows = [view(spec(f"a/{level.label}", clearance=level)) for level in Sensitivity]
