@@ -198,7 +198,10 @@ class AttemptLoop:
                     else:
                         pending = [*self._machine.refused(start.number, self.clock.now(), event), *pending]
                 case Cancel(number, failure):
-                    record = self._running.pop(number).cancel(failure)
+                    attempt = self._running.pop(number, None)
+                    if attempt is None:
+                        continue  # the caller left between its end, or its planned start, and the machine's hearing of it
+                    record = attempt.cancel(failure)
                     self._drop_reader(number)
                     self._records.append(record)
                     if not record.outcome.cancelled:

@@ -8,12 +8,16 @@ import pytest
 
 from provider_workers.simulated import Behaviour, Fault, SimulatedProviders
 from provider_workers.simulated.recorder import RecordedRequest
+from router_service.domain.events import Completed
+from router_service.recording.untraced import UntracedCall
+from router_service.server.requests import completion_request
 from tests.component.router.conftest import Start
 from tests.support.caller import Caller, ask, failure_of, routed
 from tests.support.configurations import FIRST, LOCAL, SECOND, Target
 from tests.support.router_harness import until
 from trunkline.router.v1 import router_service_pb2 as pb
 from trunkline.types.v1 import attempt_pb2 as attempts
+from trunkline.types.v1 import chat_pb2 as chat
 
 CANCEL_BOUND = 0.25
 """Seconds from the caller's cancel to the provider's notice; measured 1 to 5 ms, and up to 95 on a busy machine."""
@@ -141,3 +145,26 @@ async def test_the_profiles_deadline_applies_where_the_caller_has_none(
         failure = await failure_of(caller.router.Complete(pb.CompleteRequest(completion=ask())))
         assert failure.code is grpc.StatusCode.DEADLINE_EXCEEDED
         assert 3.8 < time.monotonic() - began < 4.5
+
+
+@pytest.mark.parametrize("fault", [Fault("cut", after_tokens=3), Fault("500"), None], ids=["cut", "500", "none"])
+async def test_a_caller_may_leave_at_any_event(
+    start: Start, simulated: SimulatedProviders, fault: Fault | None
+) -> None:
+    """Also between an attempt's end and what follows of it: whatever still runs is stopped, and nothing breaks."""
+    async with start(FIRST, SECOND) as (router, _):
+        if fault is not None:
+            simulated.set_behaviour(FIRST.backend, Behaviour(faults=(fault,)))
+        completion = routed(stream_recovery=chat.STREAM_RECOVERY_RESET)
+        body = pb.StreamCompleteRequest(completion=completion).SerializeToString()
+        read, last = 0, False
+        while not last:
+            read += 1
+            events = router.router.calls.stream(completion_request(completion, body), UntracedCall("", ""), None)
+            for _ in range(read):
+                last = isinstance(await anext(events), Completed)
+                if last:
+                    break
+            await events.aclose()
+            await until(lambda: router.in_flight == 0, "everything to settle")
+        assert read > 3
