@@ -126,9 +126,7 @@ class Availability:
         below = [view for view in candidates if view.metrics.availability <= threshold]
         if not below or len(below) == len(candidates) or threshold <= 0:
             return ()
-        return [
-            Rejection(view.spec.name, self.name, _unavailable(view, threshold, context.now)) for view in below
-        ]
+        return [Rejection(view.spec.name, self.name, _unavailable(view, threshold, context.now)) for view in below]
 
 
 def _unavailable(view: TargetView, threshold: float, now: float) -> str:

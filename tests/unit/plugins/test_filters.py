@@ -55,7 +55,7 @@ def test_availability_says_what_failed_and_when_the_target_is_back() -> None:
     ill = view("a/ill", {"availability": 0.9}, last_error="overloaded (503): busy", last_error_at=998.0)
     [reason] = rejected("availability", context(), [ill, view("a/well")]).values()
     assert reason == (
-        "availability 0.90, not above 0.95 for about 10 s more: failed 2.0 s ago, overloaded (503): busy"
+        "availability 0.90, not above 0.95 for about 10.0 s more: failed 2.0 s ago, overloaded (503): busy"
     )
     never = rejected("availability", context(), [ill, view("a/well", {"availability": 1.01})], threshold=1)
     assert never["a/ill"].startswith("availability 0.90, not above 1: failed")

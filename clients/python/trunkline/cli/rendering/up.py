@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from trunkline._channel import ADDRESS_VARIABLE, DEFAULT_ADDRESS
-from trunkline.cli.processes.launch import Launched
+from trunkline.cli.processes.launch import ROUTER_NAME, Launched
+from trunkline.cli.processes.router_log import metrics_told
 from trunkline.cli.processes.router_tools import BackendDescription
 from trunkline.cli.processes.supervisor import Notice
 from trunkline.cli.rendering import formats
@@ -104,8 +105,11 @@ def _how_to_call(launched: Launched, logs: Path) -> Table:
     if launched.simulated_control:
         fault = f'{launched.simulated_control}/providers/groq/behaviour -d \'{{"fault": "503"}}\''
         grid.add_row("fail one", f"curl -X PUT {fault}   (-X DELETE heals it)")
+        grid.add_row("", "then ask twice: who fails and who answers instead; then why the one is passed over, and how long")
     grid.add_row("config", f"{launched.configuration}{'  (automatic)' if launched.automatic else ''}")
     grid.add_row("logs", str(logs))
+    if metrics := metrics_told(logs / f"{ROUTER_NAME}.log"):
+        grid.add_row("metrics", metrics)
     if launched.tracing:
         grid.add_row("traces", f"sent to {launched.tracing} (Jaeger shows them at http://localhost:16686)")
     return grid
