@@ -200,7 +200,7 @@ class AttemptLoop:
                 case Cancel(number, failure):
                     attempt = self._running.pop(number, None)
                     if attempt is None:
-                        continue  # the caller left between its end, or its planned start, and the machine's hearing of it
+                        continue  # the caller left just as it ended, or before it was started
                     record = attempt.cancel(failure)
                     self._drop_reader(number)
                     self._records.append(record)
