@@ -88,8 +88,9 @@ async def storm(folder: Path, weather: Weather) -> Report:
             await _settle(caller, report)
             await _compare(caller, simulated, weather, report)
             _check_footprint(router, before, report)
-            if "Traceback" in router.log:
-                report.broken.append("the router's log has a traceback:\n" + router.log[-2000:])
+            for name, process in (("router", router), *workers.items()):
+                if "Traceback" in process.log:
+                    report.broken.append(f"the log of {name} has a traceback:\n{process.log[-2000:]}")
             return report
 
 
