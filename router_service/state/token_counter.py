@@ -29,7 +29,10 @@ class TokenCounter:
     def estimate(self, request: Request, family: str) -> int:
         """Tokens of the whole prompt as `family` counts them."""
         kind = _FAMILIES[family]
-        tokens = weigh(self._features(request), kind)
+        measured = self._measured
+        # The same request comes once per family, one call after the other.
+        features = measured[1] if measured is not None and measured[0] is request else self._measure(request)
+        tokens = weigh(features, kind)
         tokens += estimate_message_overhead(kind, len(request.messages), request.tools)
         if request.images:
             tokens += request.images * estimate_image(kind)
@@ -63,7 +66,7 @@ class TokenCounter:
         uncorrected = round(record.expected_input_tokens / self._correction.factor(family))
         self._correction.observe(family, uncorrected, usage.input_tokens)
 
-    def _features(self, request: Request) -> tuple[float, ...]:
-        if self._measured is None or self._measured[0] is not request:
-            self._measured = (request, measure_text(request.text))
-        return self._measured[1]
+    def _measure(self, request: Request) -> tuple[float, ...]:
+        features = measure_text(request.text)
+        self._measured = (request, features)
+        return features

@@ -60,7 +60,10 @@ class TokenCorrection:
 
     def correct(self, family: Family, estimated: int) -> int:
         """`estimated` tokens, corrected; 0 stays 0 and nothing else becomes it."""
-        return max(1, round(estimated * self.factor(family))) if estimated else 0
+        learned = self._learned.get(family)
+        if learned is None or not estimated:
+            return estimated
+        return max(1, round(estimated * learned.factor))
 
     def observe(self, family: Family, estimated: int, reported: int) -> None:
         """Take in that the provider counted `reported` input tokens where `estimated` (uncorrected) were expected.

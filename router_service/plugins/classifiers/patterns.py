@@ -1,7 +1,6 @@
 """Many patterns, one pass: RE2 sets, compiled when a classifier is built and never per request."""
 
 from collections.abc import Sequence
-from typing import cast
 
 import re2
 
@@ -37,7 +36,10 @@ class PatternSet:
 
     def matches(self, text: str | bytes) -> Sequence[int]:
         """Indexes of the patterns that occur in `text` (UTF-8 where it is bytes), in no order."""
-        return () if self._empty else cast("Sequence[int] | None", self._set.Match(text)) or ()
+        if self._empty:
+            return ()
+        found: Sequence[int] | None = self._set.Match(text)
+        return found or ()
 
 
 def _reason(pattern: str, options: re2.Options) -> str:
