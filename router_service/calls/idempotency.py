@@ -5,8 +5,9 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 
-from router_service.calls.kept_call import KeptCall, OutlivedRecording
+from router_service.calls.kept_call import KeptCall, OutlivedRecording, ended_early
 from router_service.contracts.answers import KeptAnswer, SharedAnswers
 from router_service.contracts.recording import CallRecording
 from router_service.domain.errors import Exhausted, KeyReused
@@ -147,9 +148,9 @@ class IdempotentCalls:
                 )
             self._drop(next(iter(self._answers)))
         self.counts.begun += 1
-        call = self._running[key] = KeptCall(request.fingerprint, self._clock, self._begin_grace)
+        call = self._running[key] = KeptCall(request.fingerprint, self._clock, partial(self._begin_grace, key))
         task = self._tasks[call] = asyncio.create_task(self._run(key, call, request, recording, time_left))
-        task.add_done_callback(lambda _: self._tasks.pop(call, None))
+        task.add_done_callback(partial(self._ended, key, call))
         return call
 
     async def _run(
@@ -160,22 +161,29 @@ class IdempotentCalls:
         recording: CallRecording,
         time_left: float | None,
     ) -> None:
-        earlier: KeptAnswer | None = None
-        try:
-            if self._shared is not None:
-                earlier = await self._shared.find(_shared_key(key))
-            if earlier is None:
-                await call.carry_out(self._stream(request, recording, time_left))
-            else:
-                self.counts.replayed += 1
-                await call.carry_out(self._replay(earlier, request))
-        finally:
-            self._end_grace(call)
-            del self._running[key]
+        earlier = None if self._shared is None else await self._shared.find(_shared_key(key))
+        if earlier is None:
+            await call.carry_out(self._stream(request, recording, time_left))
+        else:
+            self.counts.replayed += 1
+            await call.carry_out(self._replay(earlier, request))
+        self._no_longer_running(key, call)
         if call.whole:
             self._keep(key, call)
             if self._shared is not None and earlier is None and not _is_confidential(call):
                 await self._shared.keep(_shared_key(key), KeptAnswer(call.fingerprint, call.events), self._settings.ttl)
+
+    def _no_longer_running(self, key: tuple[str, str], call: KeptCall) -> None:
+        self._end_grace(call)
+        if self._running.get(key) is call:
+            del self._running[key]
+
+    def _ended(self, key: tuple[str, str], call: KeptCall, task: asyncio.Task[None]) -> None:
+        """However a call's task ended, and if it never began: nobody joins the call any more, or waits for it."""
+        self._tasks.pop(call, None)
+        self._no_longer_running(key, call)
+        if not call.ended:
+            call.give_up(ended_early() if task.cancelled() else task.exception() or ended_early())
 
     async def _replay(self, answer: KeptAnswer, request: Request) -> AsyncGenerator[CallEvent, None]:
         self._check(answer.fingerprint, request)
@@ -204,21 +212,21 @@ class IdempotentCalls:
         _, call = self._answers.pop(key)
         self._memory -= call.size
 
-    def _begin_grace(self, call: KeptCall) -> None:
+    def _begin_grace(self, key: tuple[str, str], call: KeptCall) -> None:
         """Its last caller has left: it goes on for a while, so that a repeat finds it."""
         if call in self._tasks:
-            self._graces[call] = asyncio.get_running_loop().call_later(self._settings.grace, self._abandon, call)
+            self._graces[call] = asyncio.get_running_loop().call_later(self._settings.grace, self._abandon, key, call)
 
     def _end_grace(self, call: KeptCall) -> None:
         grace = self._graces.pop(call, None)
         if grace is not None:
             grace.cancel()
 
-    def _abandon(self, call: KeptCall) -> None:
-        self._graces.pop(call, None)
+    def _abandon(self, key: tuple[str, str], call: KeptCall) -> None:
         task = self._tasks.get(call)
         if task is not None and not call.readers:
             self.counts.abandoned += 1
+            self._no_longer_running(key, call)  # a repeat begins anew rather than joins what is being cancelled
             task.cancel()
 
 

@@ -75,11 +75,17 @@ class KeptCall:
             self.size = sum(map(_size, self.events))
             self.whole = True
         except asyncio.CancelledError:
-            self._error = CallFailed("the call was ended, as nobody waited for it any more; send it again")
+            self._error = ended_early()
             raise
         except Exception as error:  # every reader raises it
             self._error = error
         finally:
+            self._tell()
+
+    def give_up(self, error: BaseException) -> None:
+        """Nobody carries it out any more: where it has not ended, its readers raise `error`."""
+        if not self.ended:
+            self._error = error
             self._tell()
 
     async def follow(self, deadline: Deadline | None, *, may_reset: bool) -> AsyncGenerator[CallEvent, None]:
@@ -134,6 +140,11 @@ class KeptCall:
         self._read.set()
         if not self.readers and not self.ended:
             self._on_idle(self)
+
+
+def ended_early() -> CallFailed:
+    """What readers of a call that was cancelled get."""
+    return CallFailed("the call was ended before its answer was whole; send it again")
 
 
 def joined(events: Sequence[CallEvent]) -> list[CallEvent]:
