@@ -56,7 +56,7 @@ def embedded_json(text: str, field: str) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProviderFailure(FailureClass.INVALID_REQUEST, f"{field} is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise ProviderFailure(FailureClass.INVALID_REQUEST, f"{field} is not a JSON object")

@@ -6,15 +6,10 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from provider_workers.backends.base import RateLimitLeft
+from provider_workers.backends.shapes import LARGEST_COUNT
 
 LONGEST_WAIT = 7 * 24 * 3600.0
 """Seconds; a provider that asks for more is taken to mean this."""
-
-LARGEST_COUNT = 2**53
-"""Requests or tokens; a provider that speaks of more is taken to mean this, which any wire can hold."""
-
-LARGEST_COUNT = 2**53
-"""Requests or tokens; a provider that names more is taken to mean this. It fits every integer on the wire."""
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _RATE_LIMIT_FAMILIES = (("x-ratelimit-", "{0}-{1}"), ("anthropic-ratelimit-", "{1}-{0}"))

@@ -162,7 +162,7 @@ async def read_json(response: aiohttp.ClientResponse, limit: int = 64 * 1024 * 1
         chunks.append(chunk)
     try:
         value = json.loads(b"".join(chunks))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProviderFailure(
             FailureClass.STREAM_BROKEN,
             f"the answer is not JSON but {response.content_type}: is this the provider's address?",

@@ -32,9 +32,9 @@ from provider_workers.backends.litellm.listing import is_listed, model_list
 from provider_workers.backends.litellm.request import completion_arguments, embedding_arguments
 from provider_workers.backends.litellm.stream import FinishWatch, PieceReader, token_usage, until_finished
 from provider_workers.backends.openai_wire.models import NOT_LISTED, configured, doubts, failing
+from provider_workers.backends.shapes import broken, list_of, vectors_of, word_of
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
-from service_common.failures import FailureClass
 from service_common.vocabulary import Locality
 
 CLOSE_TIMEOUT = 1.0
@@ -133,11 +133,13 @@ class LiteLLMBackend:
             raise self._mapped(error, span, answering=False) from error
         finally:
             span.end()
-        wanted = len(work.request.inputs)
-        if len(answer.data) != wanted:
-            raise ProviderFailure(FailureClass.STREAM_BROKEN, f"the answer does not hold {wanted} embeddings")
+        try:
+            entries = [entry["embedding"] for entry in list_of(answer.data, "data")]
+        except (AttributeError, LookupError, TypeError) as error:
+            raise broken("an embedding has an unknown shape") from error
+        values = vectors_of(entries, len(work.request.inputs))
         usage = token_usage(answer.usage) if answer.usage is not None else None
-        return Vectors([entry["embedding"] for entry in answer.data], usage, str(answer.model or ""))
+        return Vectors(values, usage, word_of(answer.model))
 
     async def probe(self) -> None:
         """Ask for the list of models where the provider has one; else refuse: nothing else costs nothing."""

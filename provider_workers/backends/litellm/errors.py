@@ -25,6 +25,9 @@ _BY_TYPE: tuple[tuple[type[Exception], FailureClass], ...] = (
     (exceptions.ServiceUnavailableError, FailureClass.OVERLOADED),
     (exceptions.APIConnectionError, FailureClass.UNAVAILABLE),
     (exceptions.APIResponseValidationError, FailureClass.STREAM_BROKEN),
+    *(
+        (kind, FailureClass.STREAM_BROKEN) for kind in (AttributeError, LookupError, TypeError)
+    ),  # of what it cannot read
 )
 _OVERLOADED = re.compile(r"(?i)overloaded|\b529\b")  # not the digits of a port
 _PER_MOMENT = re.compile(r"PerMinute|PerSecond|per minute")
@@ -113,7 +116,7 @@ def _plain(said: str) -> str:
 def _message(text: str) -> str:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     error = value.get("error", value) if isinstance(value, dict) else {}
     message = error.get("message") if isinstance(error, dict) else error

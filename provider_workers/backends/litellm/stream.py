@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 from provider_workers.backends.base import Finish, Piece, ProviderFailure, Reasoning, Text, TokenUsage, ToolDelta
+from provider_workers.backends.shapes import arguments_of, count_of, list_of, text_of, word_of
 from service_common.failures import FailureClass
 from service_common.vocabulary import FinishReason
 
@@ -86,17 +87,21 @@ class PieceReader:
         self._counted = False
 
     def read(self, chunk: Any) -> list[Piece]:
-        """The pieces of one chunk."""
+        """The pieces of one chunk.
+
+        Raises:
+            ProviderFailure: `STREAM_BROKEN`, it holds what no answer can hold.
+        """
         pieces: list[Piece] = []
-        self._model = self._model or str(getattr(chunk, "model", "") or "")
-        self._id = self._id or str(getattr(chunk, "id", "") or "")
-        for choice in chunk.choices[:1]:
-            delta = choice.delta
-            if thought := getattr(delta, "reasoning_content", None):
+        self._model = self._model or word_of(getattr(chunk, "model", None))
+        self._id = self._id or word_of(getattr(chunk, "id", None))
+        for choice in list_of(getattr(chunk, "choices", None), "choices")[:1]:
+            delta = getattr(choice, "delta", None)
+            if thought := text_of(getattr(delta, "reasoning_content", None), "thinking"):
                 pieces.append(Reasoning(thought))
-            if delta.content:
-                pieces.append(Text(delta.content))
-            pieces.extend(self._tool(call) for call in delta.tool_calls or ())
+            if content := text_of(getattr(delta, "content", None), "content"):
+                pieces.append(Text(content))
+            pieces.extend(self._tool(call) for call in list_of(getattr(delta, "tool_calls", None), "calls"))
         self._said = self._said or bool(pieces)
         usage = getattr(chunk, "usage", None)
         if usage is not None:
@@ -130,12 +135,14 @@ class PieceReader:
         return Finish(found, self._model, self._id)
 
     def _tool(self, call: Any) -> ToolDelta:
-        key = call.index if call.index is not None else call.id
+        number, function = getattr(call, "index", None), getattr(call, "function", None)
+        own = word_of(getattr(call, "id", None))
+        key = number if isinstance(number, int) else own
         first = key not in self._calls
         index = self._calls.setdefault(key, len(self._calls))
-        name = call.function.name if first else None
-        call_id = (call.id or f"call_{index}") if first else ""
-        return ToolDelta(index, call_id, name or "", call.function.arguments or "")
+        name = text_of(getattr(function, "name", None), "a function's name") if first else ""
+        arguments = arguments_of(getattr(function, "arguments", None))
+        return ToolDelta(index, (own or f"call_{index}") if first else "", name, arguments)
 
 
 def token_usage(usage: Any) -> TokenUsage:
@@ -143,20 +150,20 @@ def token_usage(usage: Any) -> TokenUsage:
     prompt = getattr(usage, "prompt_tokens_details", None)
     completion = getattr(usage, "completion_tokens_details", None)
     return TokenUsage(
-        input_tokens=usage.prompt_tokens or 0,
-        output_tokens=usage.completion_tokens or 0,
-        cached_input_tokens=getattr(prompt, "cached_tokens", None) or 0,
-        reasoning_tokens=getattr(completion, "reasoning_tokens", None) or 0,
+        input_tokens=count_of(getattr(usage, "prompt_tokens", None)) or 0,
+        output_tokens=count_of(getattr(usage, "completion_tokens", None)) or 0,
+        cached_input_tokens=count_of(getattr(prompt, "cached_tokens", None)) or 0,
+        reasoning_tokens=count_of(getattr(completion, "reasoning_tokens", None)) or 0,
     )
 
 
 def _gemini_reason(chunk: Mapping[str, Any]) -> str:
     """The reason in one of Gemini's own chunks, in OpenAI's words."""
-    if (chunk.get("promptFeedback") or {}).get("blockReason"):
+    feedback, candidates = chunk.get("promptFeedback"), chunk.get("candidates")
+    if isinstance(feedback, dict) and feedback.get("blockReason"):
         return "content_filter"
-    candidates = chunk.get("candidates") or [{}]
-    reason = candidates[0].get("finishReason")
-    match reason:
+    first = candidates[0] if isinstance(candidates, list) and candidates else None
+    match first.get("finishReason") if isinstance(first, dict) else None:
         case None | "FINISH_REASON_UNSPECIFIED":
             return ""
         case "STOP":

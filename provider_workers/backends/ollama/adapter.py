@@ -22,10 +22,10 @@ from provider_workers.backends.base import (
 from provider_workers.backends.content import may_be_empty, passed_through, unsupported
 from provider_workers.backends.http import ProviderHttp, read_error_body, read_json
 from provider_workers.backends.ndjson import NdjsonParser
-from provider_workers.backends.ollama.errors import response_failure, stream_failure
+from provider_workers.backends.ollama.errors import response_failure
 from provider_workers.backends.ollama.models import announced, description, listed_models, same_name
 from provider_workers.backends.ollama.request import chat_body
-from provider_workers.backends.ollama.stream import ChatStream, usage
+from provider_workers.backends.ollama.stream import ChatStream, embeddings, progress
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
 from service_common.failures import FailureClass
@@ -103,13 +103,7 @@ class OllamaBackend:
         if self._settings.keep_alive:
             body["keep_alive"] = self._settings.keep_alive
         body.update(passed_through(work.request.provider_options, self._settings.name))
-        answer = await self._post("api/embed", body, work.trace)
-        values = answer.get("embeddings")
-        if not isinstance(values, list) or len(values) != len(work.request.inputs):
-            raise ProviderFailure(
-                FailureClass.STREAM_BROKEN, f"the answer does not hold {len(work.request.inputs)} embeddings"
-            )
-        return Vectors(values, usage(answer), str(answer.get("model") or ""))
+        return embeddings(await self._post("api/embed", body, work.trace), len(work.request.inputs))
 
     async def probe(self) -> None:
         """Ask for its version, which loads nothing."""
@@ -136,11 +130,9 @@ class OllamaBackend:
             await self._check(response)
             while chunk := await response.content.readany():
                 for line in _progress(parser, chunk):
-                    if "error" in line:
-                        raise stream_failure(line["error"])
-                    succeeded = succeeded or line.get("status") == "success"
-                    done, total = int(line.get("completed") or 0), int(line.get("total") or 0)
-                    yield Pulling(str(line.get("status") or ""), done, total)
+                    step = progress(line)
+                    succeeded = succeeded or step.status == "success"
+                    yield step
         if not succeeded:
             raise ProviderFailure(FailureClass.STREAM_BROKEN, f"fetching {model} broke off")
 

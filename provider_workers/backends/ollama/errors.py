@@ -46,7 +46,7 @@ def _classify(status: int, said: str) -> FailureClass:
 def _words(body: bytes) -> str | None:
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     said = value.get("error") if isinstance(value, dict) else None
     if isinstance(said, dict):

@@ -1,14 +1,32 @@
 """Reads the lines of a streamed `/api/chat` answer. No I/O: bytes in, pieces out."""
 
-import json
 import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from provider_workers.backends.base import Finish, Piece, ProviderFailure, Reasoning, Text, TokenUsage, ToolDelta
+from provider_workers.backends.base import (
+    Finish,
+    Piece,
+    ProviderFailure,
+    Pulling,
+    Reasoning,
+    Text,
+    TokenUsage,
+    ToolDelta,
+    Vectors,
+)
 from provider_workers.backends.ndjson import NdjsonParser
 from provider_workers.backends.ollama.errors import stream_failure
-from service_common.failures import FailureClass
+from provider_workers.backends.shapes import (
+    arguments_of,
+    broken,
+    count_of,
+    object_of,
+    objects_of,
+    text_of,
+    vectors_of,
+    word_of,
+)
 from service_common.vocabulary import FinishReason
 
 
@@ -48,7 +66,7 @@ class ChatStream:
             raise self._not_ollama(error) from error
         if not self.done and self._failure is None:
             said = "the stream ended before it was done" if self._started else "the answer is empty"
-            raise ProviderFailure(FailureClass.STREAM_BROKEN, said)
+            raise broken(said)
         return pieces
 
     def check(self) -> None:
@@ -78,7 +96,7 @@ class ChatStream:
         if "error" in line:
             raise stream_failure(line["error"])
         if "message" not in line and "done" not in line:
-            raise ProviderFailure(FailureClass.STREAM_BROKEN, "the stream holds a line of an unknown shape")
+            raise broken("the stream holds a line of an unknown shape")
         self._started = True
         self._message(line, pieces)
         self._said = self._said or bool(pieces)
@@ -86,42 +104,70 @@ class ChatStream:
             self._last(line, pieces)
 
     def _message(self, line: Mapping[str, Any], pieces: list[Piece]) -> None:
-        message = line.get("message")
-        if not isinstance(message, dict):
-            return
-        if message.get("thinking"):
-            pieces.append(Reasoning(str(message["thinking"])))
-        if message.get("content"):
-            pieces.append(Text(str(message["content"])))
-        for call in message.get("tool_calls") or ():
-            function = call.get("function") or {}
+        message = object_of(line.get("message"), "a message")
+        if thought := text_of(message.get("thinking"), "thinking"):
+            pieces.append(Reasoning(thought))
+        if content := text_of(message.get("content"), "content"):
+            pieces.append(Text(content))
+        for call in objects_of(message.get("tool_calls"), "calls"):
+            function = object_of(call.get("function"), "a function")
             stamp = zlib.crc32(str(line.get("created_at")).encode())  # told apart from the calls of other turns
-            call_id = call.get("id") or f"call_{stamp:08x}_{self._calls}"
-            arguments = json.dumps(function.get("arguments") or {}, ensure_ascii=False)
-            pieces.append(ToolDelta(self._calls, call_id, str(function.get("name") or ""), arguments))
+            call_id = word_of(call.get("id")) or f"call_{stamp:08x}_{self._calls}"
+            name = text_of(function.get("name"), "a function's name")
+            if not name:
+                raise broken("the answer holds a call without a function's name")
+            pieces.append(ToolDelta(self._calls, call_id, name, arguments_of(function.get("arguments")) or "{}"))
             self._calls += 1
 
     def _last(self, line: Mapping[str, Any], pieces: list[Piece]) -> None:
-        if "eval_count" in line or "prompt_eval_count" in line:
-            pieces.append(usage(line))
+        used = usage(line)
+        if used is not None:
+            pieces.append(used)
         reason = FinishReason.LENGTH if line.get("done_reason") == "length" else FinishReason.STOP
         if self._calls and reason is FinishReason.STOP:
             reason = FinishReason.TOOL_CALLS
         if reason is FinishReason.STOP and not self._said and not self._may_be_empty:
-            raise ProviderFailure(FailureClass.STREAM_BROKEN, "the answer is empty")
+            raise broken("the answer is empty")
         self.done = True
-        pieces.append(Finish(reason, str(line.get("model") or "")))
+        pieces.append(Finish(reason, word_of(line.get("model"))))
 
     def _not_ollama(self, error: ValueError) -> ProviderFailure:
         if self._started:
-            return ProviderFailure(FailureClass.STREAM_BROKEN, f"the stream holds a malformed line ({error})")
-        return ProviderFailure(
-            FailureClass.STREAM_BROKEN, "the answer is not Ollama's: is base_url an Ollama's address?"
-        )
+            return broken(f"the stream holds a malformed line ({error})")
+        return broken("the answer is not Ollama's: is base_url an Ollama's address?")
 
 
-def usage(line: Mapping[str, Any]) -> TokenUsage:
-    """Tokens by Ollama's counts. A prompt that was cached whole is not counted by older versions: 0 is said then."""
-    return TokenUsage(
-        input_tokens=int(line.get("prompt_eval_count") or 0), output_tokens=int(line.get("eval_count") or 0)
-    )
+def usage(line: Mapping[str, Any]) -> TokenUsage | None:
+    """Tokens by Ollama's counts; None where it tells none.
+
+    A prompt that was cached whole is not counted by older versions: 0 is said then.
+    """
+    told = [line.get("prompt_eval_count"), line.get("eval_count")]
+    if told == [None, None]:
+        return None
+    counted = [count_of(0 if count is None else count) for count in told]
+    if counted[0] is None or counted[1] is None:
+        return None
+    return TokenUsage(input_tokens=counted[0], output_tokens=counted[1])
+
+
+def embeddings(answer: Mapping[str, Any], wanted: int) -> Vectors:
+    """The vectors of an answer, in the order of the texts.
+
+    Raises:
+        ProviderFailure: `STREAM_BROKEN`, the answer has another shape or another number of vectors.
+    """
+    values = vectors_of(answer.get("embeddings"), wanted)
+    return Vectors(values, usage(answer), word_of(answer.get("model")))
+
+
+def progress(line: Mapping[str, Any]) -> Pulling:
+    """How far a pull has come.
+
+    Raises:
+        ProviderFailure: Ollama reported an error; `STREAM_BROKEN`, this is no progress.
+    """
+    if "error" in line:
+        raise stream_failure(line["error"])
+    done, total = count_of(line.get("completed")), count_of(line.get("total"))
+    return Pulling(text_of(line.get("status"), "a status"), done or 0, total or 0)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from provider_workers.backends.base import EmbedWork, ProviderFailure, Vectors
+from provider_workers.backends.base import EmbedWork, Vectors
 from provider_workers.backends.content import passed_through
 from provider_workers.backends.openai_wire.stream import token_usage
+from provider_workers.backends.shapes import broken, list_of, vectors_of, word_of
 from provider_workers.settings import BackendSettings
-from service_common.failures import FailureClass
 
 
 def embedding_body(work: EmbedWork, settings: BackendSettings) -> dict[str, Any]:
@@ -29,18 +29,10 @@ def vectors(answer: Mapping[str, Any], wanted: int) -> Vectors:
     Raises:
         ProviderFailure: `STREAM_BROKEN`, the answer has another shape or another number of vectors.
     """
-    entries = answer.get("data")
-    if not isinstance(entries, list) or len(entries) != wanted:
-        raise ProviderFailure(FailureClass.STREAM_BROKEN, f"the answer does not hold {wanted} embeddings")
     try:
-        ordered = sorted(enumerate(entries), key=lambda pair: pair[1].get("index", pair[0]))
-        values = [[float(value) for value in entry["embedding"]] for _, entry in ordered]
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-        raise ProviderFailure(FailureClass.STREAM_BROKEN, "an embedding has an unknown shape") from error
-    usage = answer.get("usage")
-    return Vectors(
-        values,
-        token_usage(usage) if isinstance(usage, dict) else None,
-        str(answer.get("model") or ""),
-        str(answer.get("id") or ""),
-    )
+        ordered = sorted(enumerate(list_of(answer.get("data"), "data")), key=lambda at: at[1].get("index", at[0]))
+        entries = [entry["embedding"] for _, entry in ordered]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise broken("an embedding has an unknown shape") from error
+    values = vectors_of(entries, wanted)
+    return Vectors(values, token_usage(answer.get("usage")), word_of(answer.get("model")), word_of(answer.get("id")))

@@ -7,6 +7,16 @@ from provider_workers.backends.base import Finish, Piece, ProviderFailure, Reaso
 from provider_workers.backends.lines import LineTooLongError
 from provider_workers.backends.ndjson import parse_object
 from provider_workers.backends.openai_wire.errors import response_failure, stream_failure
+from provider_workers.backends.shapes import (
+    arguments_of,
+    broken,
+    count_of,
+    list_of,
+    object_of,
+    objects_of,
+    text_of,
+    word_of,
+)
 from provider_workers.backends.sse import SseParser
 from service_common.clock import Clock
 from service_common.failures import FailureClass
@@ -63,7 +73,7 @@ class ChatStream:
         try:
             return self._take(self._parser.feed(chunk))
         except LineTooLongError as error:
-            raise _broken(f"the provider sent {error}") from error
+            raise broken(f"the provider sent {error}") from error
 
     def end(self) -> list[Piece]:
         """The last pieces, when the body ended properly.
@@ -78,10 +88,10 @@ class ChatStream:
         if foreign.lstrip().startswith(b"{"):
             raise self._failure_in_json(foreign)
         if foreign:
-            raise _broken("the answer is not an event stream: is base_url the provider's address?")
+            raise broken("the answer is not an event stream: is base_url the provider's address?")
         if not self._model and not self._said:
-            raise _broken("the answer is empty")
-        raise _broken("the stream ended without a finish reason")
+            raise broken("the answer is empty")
+        raise broken("the stream ended without a finish reason")
 
     def check(self) -> None:
         """Raise the failure that came behind pieces of the same chunk, once those are passed on.
@@ -99,11 +109,11 @@ class ChatStream:
             ProviderFailure: `CONTENT_FILTERED`, the provider withheld everything; `STREAM_BROKEN`, it is not whole.
         """
         if self.finish_reason is None:
-            raise _broken("the provider said [DONE] without a finish reason")
+            raise broken("the provider said [DONE] without a finish reason")
         if self.finish_reason is FinishReason.CONTENT_FILTER and not self._said:
             raise ProviderFailure(FailureClass.CONTENT_FILTERED, "the provider's content filter withheld the answer")
         if self.finish_reason is FinishReason.STOP and not self._said and not self._may_be_empty:
-            raise _broken("the answer is empty")
+            raise broken("the answer is empty")
         return Finish(self.finish_reason, self._model, self._id)
 
     def _take(self, events: list[bytes]) -> list[Piece]:
@@ -129,27 +139,27 @@ class ChatStream:
         choices = chunk.get("choices")
         if not isinstance(choices, list):
             if chunk.get("usage") is None and chunk.get("x_groq") is None:
-                raise _broken("the stream holds a chunk of an unknown shape")
+                raise broken("the stream holds a chunk of an unknown shape")
             choices = []
-        self._model = self._model or _string(chunk.get("model"))
-        self._id = self._id or _string(chunk.get("id"))
+        self._model = self._model or word_of(chunk.get("model"))
+        self._id = self._id or word_of(chunk.get("id"))
         for choice in choices:
             if isinstance(choice, dict) and not choice.get("index"):
                 self._choice(choice, pieces)
-        usage = chunk.get("usage") or _object(chunk.get("x_groq")).get("usage")
-        if isinstance(usage, dict):
+        used = token_usage(chunk.get("usage") or _object(chunk.get("x_groq")).get("usage"))
+        if used is not None:
             self.reported = self.finish_reason is not None
-            pieces.append(token_usage(usage))
+            pieces.append(used)
 
     def _choice(self, choice: Mapping[str, Any], pieces: list[Piece]) -> None:
-        delta = choice.get("delta")
-        if isinstance(delta, dict) and self.finish_reason is None:
+        delta = object_of(choice.get("delta") or None, "a delta")
+        if delta and self.finish_reason is None:
             self._delta(delta, pieces)
         reason = choice.get("finish_reason")
         if not reason or self.finish_reason is not None:
             return
         if not isinstance(reason, str):
-            raise _broken("the stream holds a finish reason that is no word")
+            raise broken("the stream holds a finish reason that is no word")
         if reason in _BROKEN_REASONS:
             raise stream_failure(choice.get("error") or {"message": f"the provider ended its answer with {reason!r}"})
         found = _REASONS.get(reason, FinishReason.STOP)
@@ -166,28 +176,24 @@ class ChatStream:
         refusal = delta.get("refusal")
         if isinstance(refusal, str) and refusal:
             pieces.append(Text(refusal))
-        calls = delta.get("tool_calls")
-        for call in calls if isinstance(calls, list) else ():
-            if isinstance(call, dict):
-                pieces.append(self._tool(call))
+        pieces.extend(self._tool(call) for call in objects_of(delta.get("tool_calls"), "calls"))
         self._said = self._said or bool(pieces)
 
     def _tool(self, call: Mapping[str, Any]) -> ToolDelta:
         """One piece of a call. Calls are told apart by index, or by id where a provider sends no index."""
-        function = _object(call.get("function"))
-        call_id = _string(call.get("id"))
+        function = object_of(call.get("function"), "a function")
+        call_id = word_of(call.get("id"))
         key: object = call.get("index")
         if not isinstance(key, int):
             key = call_id or self._open_tool
         self._open_tool = key
         first = key not in self._tools
         index = self._tools.setdefault(key, len(self._tools))
-        arguments = function.get("arguments")
         return ToolDelta(
             index,
             call_id or f"call_{index}" if first else "",
-            _string(function.get("name")) if first else "",
-            arguments if isinstance(arguments, str) else "",
+            text_of(function.get("name"), "a function's name") if first else "",
+            arguments_of(function.get("arguments")),
         )
 
     def _failure_in_json(self, line: bytes) -> ProviderFailure:
@@ -198,11 +204,13 @@ class ChatStream:
             said = {}
         if said.get("error"):
             return response_failure(500, {}, line, self._clock.wall())
-        return _broken("the answer is JSON of an unknown shape, not an event stream")
+        return broken("the answer is JSON of an unknown shape, not an event stream")
 
 
-def token_usage(usage: Mapping[str, Any]) -> TokenUsage:
-    """Usage as OpenAI, Groq, Mistral, DeepSeek and vLLM report it."""
+def token_usage(usage: object) -> TokenUsage | None:
+    """Usage as OpenAI, Groq, Mistral, DeepSeek and vLLM report it; None where it is none."""
+    if not isinstance(usage, dict):
+        return None
     prompt, completion = _object(usage.get("prompt_tokens_details")), _object(usage.get("completion_tokens_details"))
     cached = prompt.get("cached_tokens") or usage.get("prompt_cache_hit_tokens")
     return TokenUsage(
@@ -218,28 +226,20 @@ def _add_content(content: object, pieces: list[Piece]) -> None:
     if isinstance(content, str):
         pieces.append(Text(content))
         return
-    for part in content if isinstance(content, list) else ():
+    for part in list_of(content, "content that is no text, and parts"):
         if isinstance(part, dict) and part.get("type") == "text":
-            pieces.append(Text(_string(part.get("text"))))
+            pieces.append(Text(word_of(part.get("text"))))
         elif isinstance(part, dict) and part.get("type") == "thinking":
             thoughts = part.get("thinking")
             thoughts = thoughts if isinstance(thoughts, list) else ()
-            pieces.extend(Reasoning(_string(thought.get("text"))) for thought in thoughts if isinstance(thought, dict))
+            pieces.extend(Reasoning(word_of(thought.get("text"))) for thought in thoughts if isinstance(thought, dict))
 
 
 def _parsed(data: bytes) -> dict[str, Any]:
     try:
         return parse_object(data)
     except ValueError as error:
-        raise _broken(f"the stream holds a malformed chunk ({len(data)} bytes)") from error
-
-
-def _broken(said: str) -> ProviderFailure:
-    return ProviderFailure(FailureClass.STREAM_BROKEN, said)
-
-
-def _string(value: object) -> str:
-    return value if isinstance(value, str) else ""
+        raise broken(f"the stream holds a malformed chunk ({len(data)} bytes)") from error
 
 
 def _object(value: object) -> Mapping[str, Any]:
@@ -247,4 +247,4 @@ def _object(value: object) -> Mapping[str, Any]:
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    return count_of(value) or 0

@@ -26,7 +26,9 @@ def test_a_call_that_is_not_recorded_has_no_span_below(flags: str, recorded: boo
 def test_the_trace_context_of_a_call_that_is_not_recorded_is_not_read() -> None:
     """Reading it costs more than all else of a dispatch: such calls share one context."""
     orders = [
-        order(wire.Dispatch(attempt_id=1, operation=wire.OPERATION_COMPLETE, traceparent=f"00-{TRACE}-{PARENT}-{flags}"))
+        order(
+            wire.Dispatch(attempt_id=1, operation=wire.OPERATION_COMPLETE, traceparent=f"00-{TRACE}-{PARENT}-{flags}")
+        )
         for flags in ("00", "02")
     ]
     assert orders[0].trace is orders[1].trace

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from provider_workers.backends.base import RateLimitLeft
-from provider_workers.backends.headers import LARGEST_COUNT, LONGEST_WAIT, rate_limit, retry_after
+from provider_workers.backends.headers import LONGEST_WAIT, rate_limit, retry_after
+from provider_workers.backends.shapes import LARGEST_COUNT
 
 NOW = datetime(2026, 11, 21, 10, 0, 0, tzinfo=UTC)
 

@@ -172,13 +172,11 @@ def test_what_is_not_a_whole_answer_is_broken(chunks: tuple[bytes, ...]) -> None
         event(choices=[], usage={"prompt_tokens": "7", "prompt_tokens_details": 7, "completion_tokens_details": "x"}),
         event(choices=[], x_groq=5),
         event(choices=[1, None, []]),
-        delta(tool_calls=5),
-        delta(tool_calls=[None, {"index": []}, {"index": 0, "function": "f"}]),
         delta(content=[{"type": "thinking", "thinking": 5}]),
     ],
 )
 def test_fields_of_another_shape_do_not_spoil_an_answer(strange: bytes) -> None:
-    """What is beside the text is left out where it cannot be read; the text stands."""
+    """What is beside text and calls is left out where it cannot be read; the answer stands."""
     pieces = read(delta(content="Yes"), strange, delta("stop"), b"data: [DONE]\n\n")
     assert Text("Yes") in pieces
     assert isinstance(pieces[-1], Finish)
