@@ -17,7 +17,7 @@ from service_common.vocabulary import WorkerState
 BACKEND = ("backend",)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class WorkerCollector(Collector):
     """Reads what a worker and its link count. `version`: of the program."""
 

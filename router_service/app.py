@@ -84,6 +84,8 @@ SERVICES = (
     worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"].full_name,
 )
 
+METRICS_SETTING = "metrics.listen or OTEL_EXPORTER_PROMETHEUS_PORT"
+
 log = logging.getLogger("router_service")
 
 
@@ -248,7 +250,7 @@ class Router:
         if self._database is not None and self._keeper is not None:
             registry.register(DatabaseCollector(self._database, self._keeper))
         if self.sharing is not None:
-            registry.register(RedisCollector({"limits": self.sharing.limits, "answers": self.sharing.answers}))
+            registry.register(RedisCollector(self.sharing.limits, self.sharing.answers))
         return registry
 
     def add_services(self, server: grpc.aio.Server, recorder: Recorder, identity: RouterIdentity) -> CallBoundary:
@@ -308,7 +310,7 @@ async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
     address = options.listen or settings.listen
     port = listen(server, address)
     stop = _stop_on_signals()
-    async with metrics_served(router.metrics, metrics, "metrics.listen"), asyncio.TaskGroup() as tasks:
+    async with metrics_served(router.metrics, metrics, METRICS_SETTING), asyncio.TaskGroup() as tasks:
         background = [tasks.create_task(router.run()), tasks.create_task(store.watch())]
         if options.exit_with_parent:
             background.append(tasks.create_task(parent_gone(stop)))

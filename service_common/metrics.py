@@ -4,6 +4,7 @@ Nothing is counted here: collectors read at each request what the process counts
 """
 
 import asyncio
+import errno
 import logging
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -156,10 +157,8 @@ async def metrics_served(registry: CollectorRegistry, address: str | None, setti
         try:
             _LOG.info("metrics are at %s", await server.start(address))
         except OSError as error:
-            reason = error.strerror or str(error)
-            _LOG.warning(
-                "no metrics are served: %s cannot be had (%s). Name another in %s, or off", address, reason, setting
-            )
+            reason = "is taken by another process" if error.errno == errno.EADDRINUSE else f"cannot be had: {error}"
+            _LOG.warning("no metrics are served: %s %s. Name another in %s", address, reason, setting)
     try:
         yield
     finally:

@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 from service_common.span_counts import SpanCounts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SpanCollector(Collector):
     """Reads the counts of one exporter."""
 

@@ -23,7 +23,7 @@ class Shared(Protocol):
     failures: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class WorkerCollector(Collector):
     """Reads who is attached."""
 
@@ -47,7 +47,7 @@ class WorkerCollector(Collector):
         yield counter("worker_losses", "Times that a worker left or was lost", backend, losses)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class DatabaseCollector(Collector):
     """Reads how the database fares."""
 
@@ -56,28 +56,30 @@ class DatabaseCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """See `Collector.collect`."""
-        yield gauge("database_up", "0 while the database cannot be used", (), [((), self.database.reachable)])
+        yield gauge("database_up", "0 while the database cannot be used", (), [((), self.database.usable)])
         failures = self.database.failures
         yield counter("database_failures", "Transactions that failed; nothing of them was kept", (), [((), failures)])
         unsaved = self.keeper.unsaved
         yield counter("measurements_unsaved", "Savings of measurements that failed", (), [((), unsaved)])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RedisCollector(Collector):
     """Reads how each use of Redis fares."""
 
-    uses: dict[str, Shared]
+    limits: Shared
+    answers: Shared
 
     def collect(self) -> Iterator[Metric]:
         """See `Collector.collect`."""
-        up: Iterator[Row] = (((use,), shared.reachable) for use, shared in self.uses.items())
+        uses = (("limits", self.limits), ("answers", self.answers))
+        up: Iterator[Row] = (((use,), shared.reachable) for use, shared in uses)
         yield gauge("redis_up", "0 while Redis is out of reach, and this replica goes by itself", ("use",), up)
-        failures: Iterator[Row] = (((use,), shared.failures) for use, shared in self.uses.items())
+        failures: Iterator[Row] = (((use,), shared.failures) for use, shared in uses)
         yield counter("redis_failures", "Exchanges with Redis that failed", ("use",), failures)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ProcessCollector(Collector):
     """Reads what is in force in this process. `version`: of the program."""
 

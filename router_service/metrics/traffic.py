@@ -16,7 +16,7 @@ from router_service.server.handling import CallBoundary
 from service_common.vocabulary import AttemptKind, Operation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CallCollector(Collector):
     """Reads what the servicers' boundary counts."""
 
@@ -32,7 +32,7 @@ class CallCollector(Collector):
         yield gauge("calls_in_flight", "Calls in progress", (), [((), self.boundary.active)])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class DispatchCollector(Collector):
     """Reads what is counted on a call's way to the workers."""
 
@@ -78,7 +78,7 @@ class DispatchCollector(Collector):
         yield counter("waiting_timed_out", "Calls that waited in vain", (), [((), counts.timed_out)])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class DrillCollector(Collector):
     """Reads what the newest drill of each alias came to."""
 

@@ -46,15 +46,18 @@ class Database:
         self._at_work: Connection | None = None
         self._migrated = False
         self._lost = False
+        self._cannot_write = False
         self.failures = 0
 
     @property
-    def reachable(self) -> bool:
-        """Whether the newest transaction was done; also before the first."""
+    def usable(self) -> bool:
+        """Whether transactions are done, writing ones included; also before the first."""
         return not self._lost
 
-    async def run(self, work: Callable[[Connection], ResultT]) -> ResultT:
+    async def run(self, work: Callable[[Connection], ResultT], *, writes: bool = True) -> ResultT:
         """Have `work` done in the database's thread, inside one transaction; its result.
+
+        `writes`: whether it does: a full disk can be read, which does not mean that the database is back.
 
         Raises:
             NotKept: the database did not do it; nothing of it remains.
@@ -66,14 +69,16 @@ class Database:
         except TimeoutError:
             self._cut()
             job.add_done_callback(_forget)
+            self._cannot_write |= writes
             raise self._failed(f"it did not answer within {TRANSACTION_TIMEOUT:g} s") from None
         except asyncio.CancelledError:
             job.add_done_callback(_forget)
             raise
         except (SQLAlchemyError, OSError, _SchemaError) as error:
+            self._cannot_write |= writes
             raise self._failed(_first_line(error)) from error
-        if self._lost:
-            self._lost = False
+        if self._lost and (writes or not self._cannot_write):
+            self._lost = self._cannot_write = False
             _LOG.info("the database %s is back", self._name)
         return result
 

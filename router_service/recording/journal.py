@@ -30,7 +30,7 @@ class DatabaseJournal:
     async def news(self) -> Sequence[Change]:
         """See `Journal.news`. Its own are among them where another router's came before: the order is what counts."""
         seen = self._seen
-        found = await self._database.run(lambda connection: _read(connection, seen))
+        found = await self._database.run(lambda connection: _read(connection, seen), writes=False)
         if not found:
             return ()
         self._seen = found[-1][0]

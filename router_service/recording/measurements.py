@@ -48,7 +48,7 @@ class MeasurementKeeper:
     async def restore(self) -> None:
         """Hand the sources what was saved; where that cannot be had, they begin anew."""
         try:
-            rows = await self._database.run(_load)
+            rows = await self._database.run(_load, writes=False)
         except NotKept:
             return
         now = self._clock.wall().timestamp()
@@ -75,8 +75,8 @@ class MeasurementKeeper:
             for kind, source in self._sources.items()
             for name, figures in source.export().items()
         ]
-        if not rows:
-            return
+        if not rows and self._database.usable:
+            return  # else this is how its return is noticed
         try:
             await self._database.run(lambda connection: _save(connection, rows))
         except NotKept:

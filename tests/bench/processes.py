@@ -95,7 +95,7 @@ def stack(
     address = f"127.0.0.1:{port}"
     file = folder / f"{name}.yaml"
     file.write_text(yaml.safe_dump(_configuration(source, tracing, providers)))
-    environment = {**os.environ, "TRUNKLINE_WORKER_TOKEN": TOKEN, "BENCH_KEY": "none"}
+    environment = {**os.environ, "TRUNKLINE_WORKER_TOKEN": TOKEN, "BENCH_KEY": "none", "OTEL_METRICS_EXPORTER": "none"}
     flags = ["--config", str(file), "--log-level", "ERROR"]
     with ExitStack() as started:
 
@@ -121,7 +121,7 @@ def seconds_until_up(source: Upstream, folder: Path) -> float:
     [port] = free_ports(1)
     file = folder / "up.yaml"
     file.write_text(yaml.safe_dump(_configuration(source, {}, ("openai", "ollama"))))
-    environment = {**os.environ, "BENCH_KEY": "none"}
+    environment = {**os.environ, "BENCH_KEY": "none", "OTEL_METRICS_EXPORTER": "none"}
     began = time.monotonic()
     command = ["-m", "trunkline.cli", "up", "--config", str(file), "--listen", f"127.0.0.1:{port}"]
     with _process(command, environment, subprocess.DEVNULL) as up:
