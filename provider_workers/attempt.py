@@ -188,27 +188,32 @@ class RunningAttempt:
             self.sink.report(self.order.attempt_id, piece)
             return
         make = type(piece)
-        data = text.encode()
-        while data:
-            part, data = await self._affordable(data)
-            self.sink.report(self.order.attempt_id, make(part))
+        data, start = text.encode(), 0
+        while start < len(data):
+            end = await self._affordable(data, start)
+            self.sink.report(self.order.attempt_id, make(data[start:end].decode()))
+            start = end
 
     async def _pass_on_tool(self, piece: ToolDelta) -> None:
         self._token_came()
         data = piece.arguments_json.encode()
-        part, data = await self._affordable(data) if data else ("", data)
-        self.sink.report(self.order.attempt_id, ToolDelta(piece.index, piece.id, piece.name, part))
-        while data:
-            part, data = await self._affordable(data)
-            self.sink.report(self.order.attempt_id, ToolDelta(piece.index, arguments_json=part))
+        start = await self._affordable(data, 0) if data else 0
+        self.sink.report(self.order.attempt_id, ToolDelta(piece.index, piece.id, piece.name, data[:start].decode()))
+        while start < len(data):
+            end = await self._affordable(data, start)
+            self.sink.report(self.order.attempt_id, ToolDelta(piece.index, arguments_json=data[start:end].decode()))
+            start = end
 
-    async def _affordable(self, data: bytes) -> tuple[str, bytes]:
-        """As much of `data` as credit allows, cut between characters, and the rest. Waits for credit where needed."""
-        while (cut := _boundary(data, min(len(data), MAX_DELTA, self.credit.available))) == 0:
+    async def _affordable(self, data: bytes, start: int) -> int:
+        """How far into `data` credit goes from `start`, cut between characters. Waits for credit where needed."""
+        while True:
+            most = min(len(data) - start, MAX_DELTA, self.credit.available)
+            end = _boundary(data, start, start + most)
+            if end > start:
+                self.credit.take(end - start)
+                return end
             self._wait_for(FailureClass.TIMEOUT_TOTAL, self.order.time_left)  # the caller is slow, not the provider
             await self.credit.more()
-        self.credit.take(cut)
-        return data[:cut].decode(), data[cut:]
 
     def _token_came(self) -> None:
         if self._first_token is None:
@@ -264,9 +269,9 @@ def _joined(batch: Sequence[Piece]) -> Iterator[Piece]:
             yield from group
 
 
-def _boundary(data: bytes, cut: int) -> int:
-    """`cut`, moved back to where a UTF-8 character begins."""
-    while 0 < cut < len(data) and data[cut] & 0xC0 == 0x80:
+def _boundary(data: bytes, start: int, cut: int) -> int:
+    """`cut`, moved back to where a UTF-8 character begins, at most to `start`."""
+    while start < cut < len(data) and data[cut] & 0xC0 == 0x80:
         cut -= 1
     return cut
 
