@@ -37,12 +37,50 @@ def classified(name: str, request: Request, found: Classification | None = None,
         ("Compare the pros and cons of nuclear and solar power", Task.ANALYSIS),
         ("What is the capital of Peru?", Task.SIMPLE_QA),
         ("Answer the following question: who wrote Faust?", Task.SIMPLE_QA),
+        ("Refactor this service", Task.CODE_REVIEW),
+        ("Explain this code in one sentence: x = 1", Task.CODE_REVIEW),
+        ("How do I create a website?", Task.CODE_GENERATION),
+        ("How do you say good morning in French?", Task.TRANSLATION),
+        ("What's the French word for bread?", Task.TRANSLATION),
+        ("Make this text shorter: The council met on Monday.", Task.SUMMARIZATION),
+        ("Resume el siguiente texto", Task.SUMMARIZATION),
         ("\n\n\n", Task.DEFAULT),
     ],
 )
 def test_tasks_are_told_by_rules(text: str, task: Task) -> None:
     """Typical prompts of each task, wherever in the prompt the instruction stands."""
     assert classified("task", ask(text)).task is task
+
+
+@pytest.mark.parametrize(
+    ("text", "task"),
+    [
+        ("Say hello in one sentence.", Task.SIMPLE_QA),
+        ("Explain gravity in one sentence.", Task.SIMPLE_QA),
+        ("In three words, describe the sun", Task.SIMPLE_QA),
+        ("Sum the article up in one sentence", Task.SUMMARIZATION),
+        ("Put the following article into three bullet points", Task.SUMMARIZATION),
+        ("The council met on Monday and agreed on a budget.\n\nIn one sentence:", Task.SUMMARIZATION),
+    ],
+)
+def test_how_short_an_answer_shall_be_makes_it_no_summary(text: str, task: Task) -> None:
+    """Only where there is a text to be made short."""
+    assert classified("task", ask(text)).task is task
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Describe every street of Rome",
+        "What is the content of this file?",
+        "Should I resume training after an injury?",
+        "Who is the most famous historian?",
+        "Tell me the names of the planets",
+    ],
+)
+def test_words_of_one_language_are_not_found_inside_those_of_another(text: str) -> None:
+    """Neither `escribe` in "describe", `conte` in "content" nor `resum` in "resume" tells a task."""
+    assert classified("task", ask(text)).task is Task.SIMPLE_QA
 
 
 def test_the_instruction_is_found_behind_a_long_document() -> None:
