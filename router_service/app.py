@@ -15,7 +15,6 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import grpc
-from prometheus_client import CollectorRegistry
 
 from router_service.calls.completion import Calls
 from router_service.calls.drill import Drills
@@ -67,10 +66,10 @@ from service_common.clock import Clock, SystemClock
 from service_common.configuration.metrics import metrics_address
 from service_common.configuration.schema import TracingSection
 from service_common.facts import FactsTable
+from service_common.families import Registry
 from service_common.loops import LOOP_FACTORY, collect_seldom
-from service_common.metrics import metrics_served, new_registry
+from service_common.metrics import metrics_served
 from service_common.parent import parent_gone
-from service_common.span_collector import SpanCollector
 from service_common.tracing import Tracing, configure_tracing, trace_endpoint
 from trunkline.worker.v1 import worker_service_pb2, worker_service_pb2_grpc
 
@@ -241,8 +240,8 @@ class Router:
     def _free_slots(self, target: str) -> float:
         return min(self.table.free_slots(target), self._sessions.free_slots(target))
 
-    def _registry(self) -> CollectorRegistry:
-        registry = new_registry()
+    def _registry(self) -> Registry:
+        registry = Registry()
         registry.register(ProcessCollector(version("trunkline"), self.store, self._clock_watch))
         registry.register(TargetCollector(self.table, self._tally))
         registry.register(DispatchCollector(self._tally, self.hedges, self.room, self.repeats))
@@ -299,7 +298,7 @@ async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
     url = database_url(settings, options.config, environment)
     router = Router(store, plugins, facts, clock, redis, url and Database(url))
     if tracing is not None:
-        router.metrics.register(SpanCollector(tracing.spans))
+        router.metrics.register(tracing.spans)
     metrics = metrics_address(store.current.configuration.metrics.listen, environment)
     server = new_server(settings.max_message)
     identity = RouterIdentity(

@@ -10,11 +10,14 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import islice
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client import generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
+
+from service_common.families import Family, Registry
 
 PATH = "/metrics"
 SLICE = 100
@@ -28,25 +31,18 @@ MOST_CLIENTS = 16
 _LOG = logging.getLogger(__name__)
 
 
-def new_registry() -> CollectorRegistry:
-    """A registry with what every process tells of itself: memory, processor time, open files, start."""
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    return registry
-
-
 @dataclass(frozen=True, slots=True)
 class _One(Collector):
-    """A single family, for the exposition."""
+    """A single metric, as the library takes them."""
 
-    family: Metric
+    metric: Metric
 
     def collect(self) -> Iterable[Metric]:
-        """The family."""
-        return (self.family,)
+        """The metric."""
+        return (self.metric,)
 
 
-async def exposition(registry: CollectorRegistry) -> bytes:
+async def exposition(registry: Registry) -> bytes:
     """All metrics in Prometheus' text format 0.0.4; lets others run after every few samples."""
     pieces: list[bytes] = []
     for family in registry.collect():
@@ -56,20 +52,22 @@ async def exposition(registry: CollectorRegistry) -> bytes:
     return b"".join(pieces)
 
 
-def _pieces(family: Metric) -> Iterator[bytes]:
-    """A family's text, some samples at a time; its two lines of heading come once."""
-    samples = family.samples
-    for start in range(0, len(samples), SLICE):
-        part = Metric(family.name, family.documentation, family.type)
-        part.samples = samples[start : start + SLICE]
+def _pieces(family: Family) -> Iterator[bytes]:
+    """A family's text, some samples at a time; its two lines of heading come once, and only where there are samples."""
+    samples = iter(family.samples)
+    first = True
+    while some := list(islice(samples, SLICE)):
+        part = Metric(family.name, family.text, family.kind)
+        part.samples = some
         text = generate_latest(_One(part))
-        yield text if start == 0 else text.split(b"\n", 2)[2]
+        yield text if first else text.split(b"\n", 2)[2]
+        first = False
 
 
 class MetricsServer:
     """A small HTTP server with one page. It never outlives `close`, and has no thread."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: Registry) -> None:
         """Serve what `registry` collects."""
         self._registry = registry
         self._server: asyncio.Server | None = None
@@ -146,7 +144,7 @@ def _response(status: HTTPStatus, body: bytes, content_type: str = "text/plain; 
 
 
 @asynccontextmanager
-async def metrics_served(registry: CollectorRegistry, address: str | None, setting: str) -> AsyncIterator[None]:
+async def metrics_served(registry: Registry, address: str | None, setting: str) -> AsyncIterator[None]:
     """Serve metrics for as long as the context lasts; None: nowhere. An address that is taken stops nothing.
 
     Args:

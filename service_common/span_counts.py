@@ -1,11 +1,13 @@
 """Counts what becomes of spans: queued, given up in a full queue, sent, or not taken by the collector."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+from service_common.families import Family, Row, counter
 
 SCHEDULE_DELAY_MILLISECONDS = 500
 
@@ -31,6 +33,13 @@ class SpanCounts:
         if self.ended - self.overflowed - self.taken >= capacity:
             self.overflowed += 1
         self.ended += 1
+
+    def collect(self) -> Iterator[Family]:
+        """See `Collector.collect`."""
+        outcomes = {"sent": self.sent, "failed": self.failed, "overflowed": self.overflowed}
+        text = "Spans by what became of them: sent, not taken by the collector, or given up in a full queue"
+        rows: Iterator[Row] = (((outcome,), count) for outcome, count in outcomes.items())
+        yield counter("spans", text, ("outcome",), rows)
 
 
 class CountingExporter(SpanExporter):

@@ -5,15 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from prometheus_client.core import Metric
-from prometheus_client.registry import Collector
-
 from router_service.config.store import ConfigurationStore
 from router_service.dispatch.link import WorkerLink
-from router_service.metrics.families import Row, counter, gauge
 from router_service.recording.clock_watch import ClockWatch
 from router_service.recording.database import Database
 from router_service.recording.measurements import MeasurementKeeper
+from service_common.families import Family, Row, counter, gauge
 
 
 class Shared(Protocol):
@@ -23,14 +20,14 @@ class Shared(Protocol):
     failures: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class WorkerCollector(Collector):
+@dataclass(frozen=True, slots=True)
+class WorkerCollector:
     """Reads who is attached."""
 
     link: WorkerLink
     store: ConfigurationStore
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> Iterator[Family]:
         """See `Collector.collect`."""
         backend = ("backend",)
         none = dict.fromkeys(self.store.current.catalogue.backends, 0)
@@ -47,14 +44,14 @@ class WorkerCollector(Collector):
         yield counter("worker_losses", "Times that a worker left or was lost", backend, losses)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DatabaseCollector(Collector):
+@dataclass(frozen=True, slots=True)
+class DatabaseCollector:
     """Reads how the database fares."""
 
     database: Database
     keeper: MeasurementKeeper
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> Iterator[Family]:
         """See `Collector.collect`."""
         yield gauge("database_up", "0 while the database cannot be used", (), [((), self.database.usable)])
         failures = self.database.failures
@@ -63,14 +60,14 @@ class DatabaseCollector(Collector):
         yield counter("measurements_unsaved", "Savings of measurements that failed", (), [((), unsaved)])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RedisCollector(Collector):
+@dataclass(frozen=True, slots=True)
+class RedisCollector:
     """Reads how each use of Redis fares."""
 
     limits: Shared
     answers: Shared
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> Iterator[Family]:
         """See `Collector.collect`."""
         uses = (("limits", self.limits), ("answers", self.answers))
         up: Iterator[Row] = (((use,), shared.reachable) for use, shared in uses)
@@ -79,15 +76,15 @@ class RedisCollector(Collector):
         yield counter("redis_failures", "Exchanges with Redis that failed", ("use",), failures)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ProcessCollector(Collector):
+@dataclass(frozen=True, slots=True)
+class ProcessCollector:
     """Reads what is in force in this process. `version`: of the program."""
 
     version: str
     store: ConfigurationStore
     clock: ClockWatch
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> Iterator[Family]:
         """See `Collector.collect`."""
         labels = ("version", "python")
         yield gauge("build_info", "What runs; always 1", labels, [((self.version, platform.python_version()), 1)])

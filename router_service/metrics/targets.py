@@ -2,15 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from prometheus_client.core import Metric
-from prometheus_client.registry import Collector
-
 from router_service.domain.statistics import TargetStatistics
 from router_service.domain.target import TargetView
-from router_service.metrics.families import Row, counter, gauge, histogram
 from router_service.recording.tallies import AttemptTally
 from router_service.state.table import Table
 from service_common.failures import FailureClass
+from service_common.families import Family, Row, counter, gauge, histogram
 from service_common.vocabulary import TargetState
 
 NANO = 1_000_000_000
@@ -22,7 +19,7 @@ UNHEALTHY = "unhealthy"
 _CLASSES = frozenset(each.label for each in FailureClass)
 
 
-class TargetCollector(Collector):
+class TargetCollector:
     """Reads the table and what was tallied beside it. Targets that the configuration has no more are left out."""
 
     def __init__(self, table: Table, tally: AttemptTally) -> None:
@@ -30,7 +27,7 @@ class TargetCollector(Collector):
         self._table = table
         self._tally = tally
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> Iterator[Family]:
         """See `Collector.collect`."""
         views = tuple(self._table.snapshot().targets.values())
         yield from _states(views)
@@ -53,7 +50,7 @@ def outage(reason: str) -> str:
     return word if word in _CLASSES else UNHEALTHY
 
 
-def _states(views: Sequence[TargetView]) -> Iterator[Metric]:
+def _states(views: Sequence[TargetView]) -> Iterator[Family]:
     facts = ("target", "backend", "provider", "simulated")
     yield gauge("target_info", "What the target is; always 1", facts, map(_facts, views))
     states: Iterator[Row] = (((view.name, each.label), view.state is each) for view in views for each in TargetState)
@@ -74,11 +71,11 @@ def _facts(view: TargetView) -> Row:
     return (spec.name, spec.backend, spec.provider, str(spec.simulated).lower()), 1
 
 
-def _each(name: str, text: str, views: Sequence[TargetView], read: Callable[[TargetView], float]) -> Metric:
+def _each(name: str, text: str, views: Sequence[TargetView], read: Callable[[TargetView], float]) -> Family:
     return gauge(name, text, TARGET, (((view.name,), read(view)) for view in views))
 
 
-def _counts(statistics: Sequence[TargetStatistics]) -> Iterator[Metric]:
+def _counts(statistics: Sequence[TargetStatistics]) -> Iterator[Family]:
     text = "Settled attempts of calls by outcome: success, or the failure's class"
     yield counter("attempts", text, ("target", "outcome"), _outcomes(statistics))
     tokens: Iterator[Row] = (

@@ -3,37 +3,34 @@
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-from prometheus_client.core import Metric
-from prometheus_client.registry import Collector
-
 from router_service.calls.drill import Drills
 from router_service.calls.idempotency import IdempotentCalls
 from router_service.calls.waiting import WaitingRoom
 from router_service.dispatch.hedging import HedgeBudgets
-from router_service.metrics.families import Row, counter, gauge, histogram
 from router_service.recording.tallies import AttemptTally
 from router_service.server.handling import CallBoundary
+from service_common.families import Family, Row, counter, gauge, histogram
 from service_common.vocabulary import AttemptKind, Operation
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CallCollector(Collector):
+@dataclass(frozen=True, slots=True)
+class CallCollector:
     """Reads what the servicers' boundary counts."""
 
     boundary: CallBoundary
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> Iterator[Family]:
         """See `Collector.collect`. The procedure alone is the label: no two services share a name."""
         tally = self.boundary.tally
-        ended: Iterator[Row] = (((_short(method), code), count) for (method, code), count in tally.ended.items())
+        ended: Iterator[Row] = (((_short(method), code), count) for (method, code), count in tuple(tally.ended.items()))
         yield counter("calls", "Calls that ended, by gRPC status", ("method", "code"), ended)
-        durations = (((_short(method),), each) for method, each in tally.durations.items())
+        durations = (((_short(method),), each) for method, each in tuple(tally.durations.items()))
         yield histogram("call_seconds", "From a call's arrival to its status", ("method",), durations)
         yield gauge("calls_in_flight", "Calls in progress", (), [((), self.boundary.active)])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DispatchCollector(Collector):
+@dataclass(frozen=True, slots=True)
+class DispatchCollector:
     """Reads what is counted on a call's way to the workers."""
 
     tally: AttemptTally
@@ -41,10 +38,10 @@ class DispatchCollector(Collector):
     room: WaitingRoom
     repeats: IdempotentCalls
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> Iterator[Family]:
         """See `Collector.collect`."""
         kinds: Iterator[Row] = (
-            ((kind.label, str(answered).lower()), count) for (kind, answered), count in self.tally.kinds.items()
+            ((kind.label, str(answered).lower()), count) for (kind, answered), count in tuple(self.tally.kinds.items())
         )
         yield counter("attempts_by_kind", "Why attempts were made, and who answered", ("kind", "answered"), kinds)
         yield from self._hedges()
@@ -55,21 +52,21 @@ class DispatchCollector(Collector):
         yield gauge("idempotent_calls_kept", "Such calls that a repeat would find", (), [((), self.repeats.kept)])
         upkeep: Iterator[Row] = (
             ((_upkeep(operation), "success" if failure is None else failure.label), count)
-            for (operation, failure), count in self.tally.upkeep.items()
+            for (operation, failure), count in tuple(self.tally.upkeep.items())
         )
         yield counter("upkeep", "The router's own attempts: probes, warm-ups, pulls", ("operation", "outcome"), upkeep)
 
-    def _hedges(self) -> Iterator[Metric]:
-        budgets = self.hedges.by_profile
+    def _hedges(self) -> Iterator[Family]:
+        budgets = tuple(self.hedges.by_profile.items())
         profile = ("profile",)
-        started = (((name,), budget.hedged) for name, budget in budgets.items())
+        started = (((name,), budget.hedged) for name, budget in budgets)
         yield counter("hedges_started", "Second attempts beside a slow one", profile, started)
-        refused = (((name,), budget.denied) for name, budget in budgets.items())
+        refused = (((name,), budget.denied) for name, budget in budgets)
         yield counter("hedges_refused", "Slow attempts that the budget let no second one join", profile, refused)
         won = self.tally.kinds[AttemptKind.HEDGE, True]
         yield counter("hedges_won", "Second attempts that gave the answer", (), [((), won)])
 
-    def _waiting(self) -> Iterator[Metric]:
+    def _waiting(self) -> Iterator[Family]:
         counts = self.room.counts
         yield gauge("waiting_calls", "Calls that wait for a free target", (), [((), self.room.waiting)])
         yield counter("waited_calls", "Calls that had to wait", (), [((), counts.waited)])
@@ -78,13 +75,13 @@ class DispatchCollector(Collector):
         yield counter("waiting_timed_out", "Calls that waited in vain", (), [((), counts.timed_out)])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DrillCollector(Collector):
+@dataclass(frozen=True, slots=True)
+class DrillCollector:
     """Reads what the newest drill of each alias came to."""
 
     drills: Drills
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> Iterator[Family]:
         """See `Collector.collect`."""
         results = self.drills.results
         alias = ("alias",)

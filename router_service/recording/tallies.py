@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from router_service.domain.attempt import AttemptRecord
-from router_service.recording.histogram import Histogram
 from service_common.clock import Clock
 from service_common.failures import FailureClass
+from service_common.histogram import Histogram
 from service_common.vocabulary import AttemptKind, Operation
 
 FIRST_TOKEN_BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)

@@ -6,9 +6,9 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from service_common.families import Registry
 from service_common.metrics import exposition
 from tests.support.router_process import RunningProcess
 
@@ -49,7 +49,7 @@ def parsed(text: str) -> Scrape:
     return Scrape(types, samples)
 
 
-async def read(registry: CollectorRegistry) -> Scrape:
+async def read(registry: Registry) -> Scrape:
     """What a registry of this process collects."""
     return parsed((await exposition(registry)).decode())
 

@@ -7,10 +7,10 @@ import pytest
 
 from router_service.domain.attempt import Answer, AttemptOutcome, AttemptRecord, Failure, Usage
 from router_service.recording.clock_watch import ClockWatch
-from router_service.recording.histogram import Histogram
 from router_service.recording.outages import OutageLog
 from router_service.recording.tallies import AttemptTally, CallTally
 from service_common.failures import FailureClass
+from service_common.histogram import Histogram
 from service_common.vocabulary import AttemptKind, FinishReason, Operation
 from tests.support.fakes import FakeClock
 
