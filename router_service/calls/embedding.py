@@ -1,7 +1,5 @@
 """Vectors of two models cannot be compared, so an embedding falls back only to the same model elsewhere."""
 
-from dataclasses import replace
-
 from router_service.domain.decision import Decision, Rejection
 
 
@@ -21,7 +19,7 @@ def keep_one_model(decision: Decision) -> Decision:
         if target not in plan
     )
     candidates = tuple(candidate for candidate in decision.candidates if _plain(candidate.target) == model)
-    return replace(decision, plan=plan, candidates=candidates, rejections=(*decision.rejections, *others))
+    return decision._replace(plan=plan, candidates=candidates, rejections=(*decision.rejections, *others))
 
 
 def _plain(target: str) -> str:

@@ -9,7 +9,6 @@ nothing to set), and a constructor that takes one of these: settings are validat
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from random import Random
@@ -31,8 +30,7 @@ class PluginKind(StrEnum):
     PICKER = "picker"
 
 
-@dataclass(frozen=True, slots=True)
-class RoutingContext:
+class RoutingContext(NamedTuple):
     """Everything that filters, scorers and pickers may know besides the candidates.
 
     Attributes:

@@ -1,15 +1,12 @@
 """Runs the filters, and says of each removed target why, and what would admit it."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import NamedTuple
 
 from router_service.contracts.plugins import Filter, RoutingContext
-from router_service.domain.decision import Rejection
+from router_service.domain.decision import NEVER, Rejection
 from router_service.domain.target import TargetView
 from router_service.engine.pardon import NO_PARDON, pardon, passing
-
-NEVER: Mapping[str, float] = MappingProxyType({})
 
 
 class Admission(NamedTuple):

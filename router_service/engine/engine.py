@@ -1,16 +1,15 @@
 """The engine: from a request and a snapshot of the table to a decision."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
 from router_service.contracts.engine import Catalogue, Hop, TokenEstimator
 from router_service.contracts.plugins import PluginSource, RoutingContext
-from router_service.domain.decision import Candidate, Classification, Decision, Rejection, Vote
+from router_service.domain.decision import NEVER, Candidate, Classification, Decision, Rejection, Vote
 from router_service.domain.request import Request
 from router_service.domain.target import TableSnapshot, TargetView
-from router_service.engine.admission import NEVER, admit
+from router_service.engine.admission import admit
 from router_service.engine.classifying import Classifying
 from router_service.engine.ensemble import Ballot, count
 from router_service.engine.expectation import Expecting, expectation
@@ -176,7 +175,7 @@ class RoutingEngine:
 def _ballot(profile: ReadyProfile, weight: float, context: RoutingContext, selection: Selection) -> Ballot:
     """What one member of the panel makes of the targets."""
     if context.profile is not profile.profile:
-        context = replace(context, profile=profile.profile)
+        context = context._replace(profile=profile.profile)
     found = admit(context, selection.views, profile.hard, profile.soft)
     candidates = rank(context, profile, found.views, context.expectations)
     ordered: Sequence[Candidate]

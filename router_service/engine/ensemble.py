@@ -3,8 +3,7 @@
 from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
-from router_service.domain.decision import Candidate, Rejection, ScoreSheet, Vote
-from router_service.engine.admission import NEVER
+from router_service.domain.decision import NEVER, Candidate, Rejection, ScoreSheet, Vote
 
 
 class Ballot(NamedTuple):
