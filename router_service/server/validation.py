@@ -5,7 +5,7 @@ What names a target, alias, profile or capability is the engine's to check: it k
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -23,6 +23,12 @@ MAX_LABEL_KEY_BYTES = 64
 MAX_LABEL_VALUE_BYTES = 256
 MAX_IDENTIFIER_CHARACTERS = 256
 MAX_INPUTS = 2048
+MAX_MESSAGES = 10_000
+MAX_PARTS = 20_000
+"""Parts and tool calls of all messages. The router looks at each: a million would hold up its other calls."""
+MAX_TOOLS = 1_024
+MAX_JSON_CHARACTERS = 4 * 1024 * 1024
+"""Of all tools' schemas, of all provider options, or of the answer's schema; each is parsed."""
 MAX_NAMES = 256
 """Targets or capabilities in one list; each that is unknown is compared with all that are known."""
 MAX_OUTPUT_TOKENS = 10_000_000
@@ -66,10 +72,7 @@ def _refuse(violations: Iterable[Violation]) -> None:
 
 
 def _completion(completion: chat_pb.CompletionRequest) -> Iterator[Violation]:
-    if not completion.messages:
-        yield Violation("messages", "there are none; send at least one message with content")
-    for index, message in enumerate(completion.messages):
-        yield from _message(f"messages[{index}]", message)
+    yield from _messages(completion)
     yield from _tools(completion)
     if completion.HasField("response_format"):
         yield from _response_format(completion.response_format)
@@ -78,10 +81,24 @@ def _completion(completion: chat_pb.CompletionRequest) -> Iterator[Violation]:
     if completion.HasField("routing"):
         yield from _routing(completion.routing)
     yield from _labels(completion.labels.items())
-    for backend, options in completion.provider_options.items():
-        yield from _json_object(f"provider_options[{backend}]", options)
+    yield from _provider_options(completion.provider_options)
     for name, value in (("request_id", completion.request_id), ("idempotency_key", completion.idempotency_key)):
         yield from _length(name, value)
+
+
+def _messages(completion: chat_pb.CompletionRequest) -> Iterator[Violation]:
+    messages = completion.messages
+    if not messages:
+        yield Violation("messages", "there are none; send at least one message with content")
+    if len(messages) > MAX_MESSAGES:
+        yield Violation("messages", f"there are {len(messages):,}; at most {MAX_MESSAGES:,} are allowed")
+        return  # they are not looked at one by one
+    parts = sum(len(message.content) + len(message.tool_calls) for message in messages)
+    if parts > MAX_PARTS:
+        yield Violation("messages", f"hold {parts:,} parts and tool calls; at most {MAX_PARTS:,} are allowed")
+        return
+    for index, message in enumerate(messages):
+        yield from _message(f"messages[{index}]", message)
 
 
 def _message(path: str, message: chat_pb.Message) -> Iterator[Violation]:
@@ -124,6 +141,13 @@ def _image(path: str, image: chat_pb.Image) -> Iterator[Violation]:
 
 
 def _tools(completion: chat_pb.CompletionRequest) -> Iterator[Violation]:
+    if len(completion.tools) > MAX_TOOLS:
+        yield Violation("tools", f"there are {len(completion.tools):,}; at most {MAX_TOOLS:,} are allowed")
+        return
+    too_long = tuple(_json_length("tools", (tool.parameters_json_schema for tool in completion.tools)))
+    if too_long:
+        yield from too_long
+        return
     names: set[str] = set()
     for index, tool in enumerate(completion.tools):
         path = f"tools[{index}]"
@@ -147,7 +171,8 @@ def _tools(completion: chat_pb.CompletionRequest) -> Iterator[Violation]:
 
 def _response_format(response: chat_pb.ResponseFormat) -> Iterator[Violation]:
     if response.WhichOneof("format") == "json_schema":
-        yield from _json_object("response_format.json_schema.schema_json", response.json_schema.schema_json)
+        path, schema = "response_format.json_schema.schema_json", response.json_schema.schema_json
+        yield from tuple(_json_length(path, (schema,))) or _json_object(path, schema)
 
 
 def _parameters(parameters: chat_pb.GenerationParameters) -> Iterator[Violation]:
@@ -225,7 +250,7 @@ def _embedding(embed: router_pb.EmbedRequest) -> Iterator[Violation]:
         yield Violation("inputs", "there are none; send at least one text")
     if len(embed.inputs) > MAX_INPUTS:
         yield Violation("inputs", f"there are {len(embed.inputs)}; at most {MAX_INPUTS} are allowed")
-    for index, text in enumerate(embed.inputs):
+    for index, text in enumerate(embed.inputs[: MAX_INPUTS + 1]):
         if not text:
             yield Violation(f"inputs[{index}]", "is empty")
     if not embed.model:
@@ -235,8 +260,7 @@ def _embedding(embed: router_pb.EmbedRequest) -> Iterator[Violation]:
     if embed.sensitivity not in classification_pb.Sensitivity.values():
         yield Violation("sensitivity", f"{embed.sensitivity} is no known value")
     yield from _labels(embed.labels.items())
-    for backend, options in embed.provider_options.items():
-        yield from _json_object(f"provider_options[{backend}]", options)
+    yield from _provider_options(embed.provider_options)
 
 
 def _outcome(report: router_pb.ReportOutcomeRequest) -> Iterator[Violation]:
@@ -277,11 +301,25 @@ def _labels(labels: Iterable[tuple[str, str]]) -> Iterator[Violation]:
     pairs = list(labels)
     if len(pairs) > MAX_LABELS:
         yield Violation("labels", f"there are {len(pairs)}; at most {MAX_LABELS} are allowed")
+        return
     for key, value in pairs:
         if not key or len(key.encode()) > MAX_LABEL_KEY_BYTES:
             yield Violation("labels", f'the key "{key[:20]}" is empty or longer than {MAX_LABEL_KEY_BYTES} bytes')
         if len(value.encode()) > MAX_LABEL_VALUE_BYTES:
             yield Violation(f"labels[{key}]", f"is longer than {MAX_LABEL_VALUE_BYTES} bytes")
+
+
+def _provider_options(given: Mapping[str, str]) -> Iterator[Violation]:
+    too_long = tuple(_json_length("provider_options", given.values()))
+    yield from too_long
+    for backend, options in () if too_long else given.items():
+        yield from _json_object(f"provider_options[{backend}]", options)
+
+
+def _json_length(path: str, texts: Iterable[str]) -> Iterator[Violation]:
+    length = sum(map(len, texts))
+    if length > MAX_JSON_CHARACTERS:
+        yield Violation(path, f"{length:,} characters of JSON; at most {MAX_JSON_CHARACTERS:,} are allowed")
 
 
 def _json_object(path: str, text: str) -> Iterator[Violation]:

@@ -29,6 +29,8 @@ def tuned(**parameters: Any) -> chat.CompletionRequest:
     return ask(parameters=Parameters(**parameters))
 
 
+ENDLESS = '{"description": "' + "x" * 2_200_000 + '"}'
+
 BAD = {
     "no messages": (chat.CompletionRequest(), "messages", "at least one message"),
     "no role": (said(Part(text="x"), role=0), "messages[0].role", "use system"),
@@ -173,6 +175,36 @@ BAD = {
     "an endless name": (routed(model="m" * 1_000_000), "routing.model", "at most 256"),
     "an endless name in a list": (routed(allow=["openai", "m" * 300]), "routing.allow[1]", "at most 256"),
     "an endless list of names": (routed(exclude=["x"] * 10_000), "routing.exclude", "at most 256"),
+    "more messages than anybody means": (
+        chat.CompletionRequest(messages=list(ask().messages) * 10_001),
+        "messages",
+        "there are 10,001; at most 10,000 are allowed",
+    ),
+    "more parts than anybody means": (
+        said(*[Part(text="x")] * 20_001),
+        "messages",
+        "hold 20,001 parts and tool calls; at most 20,000 are allowed",
+    ),
+    "more tools than anybody means": (
+        ask(tools=[chat.Tool(name=f"t{index}") for index in range(1_025)]),
+        "tools",
+        "there are 1,025; at most 1,024 are allowed",
+    ),
+    "schemas of tools without an end": (
+        ask(tools=[chat.Tool(name=f"t{index}", parameters_json_schema=ENDLESS) for index in range(2)]),
+        "tools",
+        "characters of JSON; at most 4,194,304 are allowed",
+    ),
+    "a schema without an end": (
+        ask(response_format=chat.ResponseFormat(json_schema=chat.JsonSchemaFormat(schema_json=2 * ENDLESS))),
+        "response_format.json_schema.schema_json",
+        "characters of JSON; at most 4,194,304 are allowed",
+    ),
+    "provider options without an end": (
+        ask(provider_options={"openai": 2 * ENDLESS}),
+        "provider_options",
+        "characters of JSON; at most 4,194,304 are allowed",
+    ),
     "a request id that is too long": (ask(request_id="x" * 257), "request_id", "256"),
 }
 
