@@ -2,13 +2,20 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from provider_workers.link.client import Link
+from provider_workers.metrics import WorkerCollector
 from provider_workers.simulated import Behaviour, Fault, ProviderSpec, SimulatedProviders
 from router_service.dispatch.hedging import HedgeBudget
+from router_service.metrics.surroundings import RedisCollector
+from service_common.span_counts import SpanCounts
 from tests.support.caller import ask, failure_of
 from tests.support.configurations import FIRST, SECOND, Target, configuration, write_configuration
 from tests.support.metrics import read
@@ -18,6 +25,7 @@ from trunkline.admin.v1 import admin_service_pb2 as admin
 from trunkline.router.v1 import router_service_pb2 as pb
 from trunkline.types.v1 import chat_pb2 as chat
 
+DOCUMENTATION = (Path(__file__).resolve().parents[3] / "docs" / "metrics.md").read_text(encoding="utf-8")
 HEDGE = {"hedge": True, "hedge_budget": 0.5, "first_token_timeout": "10s"}
 
 
@@ -178,3 +186,28 @@ async def test_a_scrape_of_many_targets_holds_nothing_up(simulated: SimulatedPro
         shown = await scraping
     assert sum(name == "trunkline_in_flight" for name, _ in shown.samples) == 200
     assert turns > sum(1 for _ in shown.samples) / 100
+
+
+@dataclass
+class Lost:
+    """One use of Redis, out of reach."""
+
+    reachable: bool = False
+    failures: int = 1
+
+
+async def test_the_page_of_documentation_names_every_metric(simulated: SimulatedProviders, tmp_path: Path) -> None:
+    """Each metric of router and worker is described, and each that is described exists."""
+    config = write_configuration(tmp_path, configuration((FIRST,), simulated))
+    async with running_router(config, database="sqlite:///kept.db") as (router, _):
+        registry = router.router.metrics
+        registry.register(SpanCounts())
+        registry.register(RedisCollector(Lost(), Lost()))
+        worker = router.workers[FIRST.backend]
+        registry.register(WorkerCollector(worker, Link(worker, "0", Random(1)), "0"))
+        families = list(registry.collect())
+    suffixes = {"counter": "_total"}
+    names = {family.name + suffixes.get(family.kind, "") for family in families}
+    assert len(names) == len(families)
+    described = set(re.findall(r"trunkline_[a-z_]+", re.sub(r"```.*?```|_bucket", "", DOCUMENTATION, flags=re.DOTALL)))
+    assert described == {name for name in names if name.startswith("trunkline_")}
