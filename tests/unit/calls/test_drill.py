@@ -1,0 +1,160 @@
+"""Drills beside the wire: what is told of targets that cannot answer, and that each of a drill's calls has its end."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from random import Random
+
+import pytest
+
+from router_service.calls.completion import Calls
+from router_service.calls.drill import Drills, DrillStep
+from router_service.calls.waiting import WaitingRoom, WaitingSettings
+from router_service.contracts.recording import CallOrigin
+from router_service.dispatch.hedging import HedgeBudgets
+from router_service.domain.attempt import Answer, Usage
+from router_service.domain.errors import NotFound
+from router_service.domain.request import Request
+from router_service.domain.signals import Finished
+from router_service.engine.engine import RoutingEngine
+from router_service.plugins.builtin import built_in_plugins
+from router_service.recording.untraced import UntracedCall
+from router_service.state.answers import RecentAnswers
+from router_service.state.cursors import Cursors
+from router_service.state.token_counter import TokenCounter
+from service_common.clock import SystemClock
+from service_common.vocabulary import FinishReason, Operation
+from tests.support.fakes import KeptLink
+from tests.support.link_parts import Parts, catalogue, hello, spec
+from tests.support.routing import ask
+
+DONE = Finished(Answer(FinishReason.STOP), Usage(1, 1))
+ALIASES = {"fast": ("a/m", "b/m", "b/unheard-of")}
+
+
+@dataclass
+class Ends:
+    """Implements `Recorder`: keeps how each call ended."""
+
+    opened: int = 0
+    ended: list[str] = field(default_factory=list)
+
+    def call_started(self, origin: CallOrigin) -> "KeptCall":
+        """One more call."""
+        self.opened += 1
+        return KeptCall(self)
+
+
+class KeptCall(UntracedCall):
+    """A call that tells its end."""
+
+    def __init__(self, ends: Ends) -> None:
+        super().__init__("", "")
+        object.__setattr__(self, "ends", ends)
+
+    def ended(self, status: str, error: str = "") -> None:
+        """See `CallRecording.ended`."""
+        self.ends.ended.append(status)  # type: ignore[attr-defined]
+
+
+class World:
+    """A router with an alias over two backends with a worker each, whose link is at the test's mercy."""
+
+    def __init__(self) -> None:
+        self.ends = Ends()
+        targets = replace(catalogue(spec("a/m"), spec("b/m")), aliases=ALIASES)
+        self.parts = parts = Parts(targets, SystemClock())  # retries wait for time to pass
+        self.links = {"a": KeptLink(), "b": KeptLink()}
+        self.sessions = {
+            backend: parts.link.attach(hello(backend, backend), link, "peer") for backend, link in self.links.items()
+        }
+        counter = TokenCounter()
+        engine = RoutingEngine(parts.catalogue, built_in_plugins(), parts.clock, lambda: Random(7), counter)
+        calls = Calls(
+            engine=lambda: engine,
+            table=parts.table,
+            cursors=Cursors(),
+            dispatcher=parts.registry,
+            estimator=counter,
+            judgements=RecentAnswers(parts.table.report_quality),
+            room=WaitingRoom(parts.clock, parts.table.free_slots, WaitingSettings()),
+            hedges=HedgeBudgets(),
+            clock=parts.clock,
+            random=Random(7),
+        )
+        self.drills = Drills(calls, self.ends, parts.clock)
+
+    async def drill(self, *aliases: str, estimate_only: bool = False) -> list[DrillStep]:
+        """The steps of a drill."""
+        return [step async for step in self.drills.run(aliases, addressed, estimate_only=estimate_only)]
+
+    async def answer(self) -> None:
+        """Have the workers answer whatever they get, until cancelled."""
+        while True:
+            for backend, link in self.links.items():
+                for attempt_id in list(link.dispatched):
+                    del link.dispatched[attempt_id]
+                    self.parts.link.deliver(self.sessions[backend], attempt_id, DONE)
+            await asyncio.sleep(0.001)
+
+
+def addressed(alias: str, operation: Operation) -> Request:
+    """The prompt."""
+    return replace(ask("ping", model=alias), operation=operation)
+
+
+async def test_a_target_that_nobody_announced_is_told() -> None:
+    """It stands in the alias and no worker has it: the chain does not hold, though all others answer."""
+    world = World()
+    answering = asyncio.create_task(world.answer())
+    steps = await world.drill("fast")
+    answering.cancel()
+    assert [step.problem for step in steps if step.problem] == [
+        "b/unheard-of would not answer: no worker has announced it"
+    ]
+    assert {step.answered_by for step in steps if step.answered_by} == {"a/m", "b/m"}
+    [result] = world.drills.results
+    assert (result.alias, bool(result.problem)) == ("fast", True)
+
+
+async def test_a_target_without_a_worker_is_told() -> None:
+    """With the filter that keeps it out; the last one that is left has nobody behind it."""
+    world = World()
+    world.parts.link.detach(world.sessions["b"], "gone")
+    problems = [step.problem for step in await world.drill("fast", estimate_only=True) if step.problem]
+    assert problems == [
+        'b/m would not answer: attached: no worker of backend "b" is attached',
+        "b/unheard-of would not answer: no worker has announced it",
+        "nobody answers when a/m fails: no other target can serve now",
+    ]
+
+
+async def test_an_estimate_asks_nobody_and_is_no_result() -> None:
+    """What it would cost is told step by step; the table shows no drill that was not made."""
+    world = World()
+    calls = [step for step in await world.drill("fast", estimate_only=True) if not step.problem]
+    assert [len(step.failed) for step in calls] == [0, 1]
+    assert all(step.expected_cost > 0 and not step.answered_by for step in calls)
+    assert [link.dispatched for link in world.links.values()] == [{}, {}]
+    assert world.drills.results == []
+
+
+async def test_a_drill_that_nobody_waits_for_any_more_ends() -> None:
+    """Its running call is cancelled at the worker, and every recording that was opened has its end."""
+    world = World()
+    drilling = asyncio.create_task(world.drill("fast"))
+    async with asyncio.timeout(10):
+        while not any(link.dispatched for link in world.links.values()):  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    drilling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await drilling
+    assert any(link.cancelled for link in world.links.values())
+    assert len(world.ends.ended) == world.ends.opened
+    assert world.ends.ended[-1] == "CANCELLED"
+    assert world.drills.results == []
+
+
+async def test_an_alias_that_does_not_exist_is_refused() -> None:
+    """Before anything is asked, with the nearest name."""
+    with pytest.raises(NotFound, match='did you mean "fast"'):
+        await World().drill("fats")
