@@ -21,6 +21,7 @@ _FLAGS = {
     "min_context": "--min-context",
     "max_output_tokens": "--max-tokens",
 }
+_ANY_REGION = "region_required false"
 _LIMIT = re.compile(rf"\b({'|'.join(_FLAGS)})\b(?= \d)")
 
 
@@ -182,4 +183,4 @@ def rejection_reason(rejection: Rejection) -> str:
 
 def _in_flags(text: str) -> str:
     """`max_cost 0.0004` as `--max-cost 0.0004`: what can be pasted."""
-    return _LIMIT.sub(lambda found: _FLAGS[found[0]], text)
+    return _LIMIT.sub(lambda found: _FLAGS[found[0]], text).replace(_ANY_REGION, "leaving out --region-required")
