@@ -18,11 +18,12 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """The newest measurements of a target: whole answers, first tokens; None: there is none."""
+    """The newest measurements of a target: whole answers, first tokens, nano-dollars an answer; None: there is none."""
 
     latency: Summary
     first_token: Summary
     tokens_per_second: float | None
+    cost: float | None
     reported_quality: float | None
 
 

@@ -165,10 +165,8 @@ class TargetMetrics:
     first_token_p95: float | None = None
     first_token_p99: float | None = None
     latency: float | None = None
-    latency_p50: float | None = None
     latency_p95: float | None = None
     tokens_per_second: float | None = None
-    mean_cost: float | None = None
     availability: float = 1.0
     health: float = 1.0
     assumed_share: float = 1.0
@@ -185,6 +183,8 @@ class TargetView:
         in_flight: attempts of this router; `reported_in_flight`: of all routers, by the workers' heartbeats.
         rate_limit_left: share of the provider's own rate limit that is left, 0..1; None: not known.
         last_error_at: monotonic seconds.
+        success_rate, first_token, tokens_per_second: measured, else the prior; 0..1, seconds, tokens a second.
+        load: attempts in flight and queued, of all routers, per slot: 0 idle, 1 full, more where work waits.
     """
 
     spec: TargetSpec
@@ -205,34 +205,25 @@ class TargetView:
     last_heartbeat_wall: datetime | None = None
     attempts: int = 0
     spent: int = 0
+    success_rate: float = field(init=False, repr=False, compare=False)
+    first_token: float = field(init=False, repr=False, compare=False)
+    tokens_per_second: float = field(init=False, repr=False, compare=False)
+    load: float = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Derive what every decision reads of every row: a row is made when something changes, and read far oftener."""
+        metrics, priors = self.metrics, self.spec.priors
+        busy = self.in_flight if self.in_flight > self.reported_in_flight else self.reported_in_flight
+        keep = object.__setattr__  # the row is frozen
+        keep(self, "success_rate", priors.success_rate if metrics.success_rate is None else metrics.success_rate)
+        keep(self, "first_token", priors.first_token if metrics.first_token is None else metrics.first_token)
+        keep(self, "tokens_per_second", metrics.tokens_per_second or priors.tokens_per_second)
+        keep(self, "load", (busy + self.queued) / (self.capacity or 1))
 
     @property
     def name(self) -> str:
         """`backend/model`."""
         return self.spec.name
-
-    @property
-    def success_rate(self) -> float:
-        """Measured, else the prior; 0..1."""
-        measured = self.metrics.success_rate
-        return self.spec.priors.success_rate if measured is None else measured
-
-    @property
-    def first_token(self) -> float:
-        """Measured, else the prior; seconds."""
-        measured = self.metrics.first_token
-        return self.spec.priors.first_token if measured is None else measured
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Measured, else the prior."""
-        return self.metrics.tokens_per_second or self.spec.priors.tokens_per_second
-
-    @property
-    def load(self) -> float:
-        """Attempts in flight and queued, of all routers, per slot: 0 idle, 1 full, more where work waits."""
-        busy = self.in_flight if self.in_flight > self.reported_in_flight else self.reported_in_flight
-        return (busy + self.queued) / (self.capacity or 1)
 
     def quality(self, task: str) -> float:
         """How good the target's answers are, 0..1.

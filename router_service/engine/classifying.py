@@ -1,6 +1,7 @@
 """Finds out what a request is, by asking every classifier in turn; remembers the answers for a while."""
 
 from collections import OrderedDict
+from collections.abc import Hashable
 from hashlib import sha256
 
 from router_service.contracts.engine import TokenEstimator
@@ -18,7 +19,7 @@ class Classifying:
     """The chain of classifiers, with a cache of what they found.
 
     Identical questions within `limits.ttl` reuse the classification, never anything of the table. The least recently
-    used entries leave first. Keys are digests: no prompt is kept.
+    used entries leave first. Keys hold digests of the texts: no prompt is kept.
     """
 
     def __init__(
@@ -29,13 +30,13 @@ class Classifying:
         self._estimator = estimator
         self._clock = clock
         self._limits = limits
-        self._kept: OrderedDict[bytes, tuple[float, Classification]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[float, Classification]] = OrderedDict()
 
     def classify(self, request: Request) -> Classification:
         """What a request is."""
         if self._limits.entries <= 0:
             return self._ask(request)
-        key = _digest(request)
+        key = _key(request)
         now = self._clock.now()
         kept = self._kept.get(key)
         if kept is not None and now - kept[0] < self._limits.ttl:
@@ -60,14 +61,14 @@ class Classifying:
         return found
 
 
-def _digest(request: Request) -> bytes:
-    """Of everything that a classifier may read: the whole request but where it goes and who pays."""
+def _key(request: Request) -> Hashable:
+    """Everything that a classifier may read: the whole request but where it goes and who pays; texts as a digest."""
     options = request.options
-    counts = (
-        *(int(request.operation), request.images, request.files, request.tools, request.tools_characters),
+    return (
+        sha256(request.text.encode("utf-8", "surrogatepass")).digest(),
+        *[(message.role, len(message.text)) for message in request.messages],
+        *(request.operation, request.images, request.files, request.tools, request.tools_characters),
         *(request.json_schema, request.json_answer, request.reasoning, request.max_output_tokens, request.seeded),
         *(options.task, options.complexity, options.sensitivity, options.domain),
         *(sorted(request.labels.items()) if request.labels else ()),
-        *[(message.role, len(message.text)) for message in request.messages],
     )
-    return sha256(repr(counts).encode() + request.text.encode("utf-8", "surrogatepass")).digest()

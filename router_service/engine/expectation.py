@@ -44,10 +44,7 @@ def expectation(view: TargetView, input_tokens: int, output_tokens: int) -> Expe
     priors. The cost is by price, as if nothing of the prompt were cached.
     """
     price = view.spec.price
-    metrics = view.metrics
-    first_token = metrics.first_token
-    if first_token is None:
-        first_token = view.spec.priors.first_token
-    rate = metrics.tokens_per_second or view.spec.priors.tokens_per_second
     cost = None if price is None else price.cost(input_tokens, output_tokens)
-    return _new(Expectation, (cost, first_token + output_tokens / rate, first_token, input_tokens, output_tokens))
+    first_token = view.first_token
+    latency = first_token + output_tokens / view.tokens_per_second
+    return _new(Expectation, (cost, latency, first_token, input_tokens, output_tokens))

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from router_service.domain.statistics import Summary, Windows
 from router_service.domain.target import AVAILABILITY_HALF_LIFE, Priors, TargetMetrics
@@ -103,6 +103,14 @@ class SortedWindow:
         return list(self._arrived)
 
 
+class _Kept(NamedTuple):
+    """Figures, the priors that they were made with, and until when (monotonic seconds) they hold."""
+
+    figures: TargetMetrics
+    priors: Priors
+    until: float
+
+
 class RollingMetrics:
     """The figures of one target."""
 
@@ -121,9 +129,11 @@ class RollingMetrics:
         self._quality_by_task: dict[str, tuple[float, int]] = {}
         self._availability = 1.0
         self._last_at = 0.0
+        self._kept: _Kept | None = None
 
     def add(self, sample: Sample, now: float) -> None:
         """Take a settled attempt."""
+        self._kept = None
         self._count(sample.succeeded)
         self._samples += 1
         availability = self._availability_at(now)
@@ -144,6 +154,7 @@ class RollingMetrics:
 
     def report_quality(self, value: float, task: str) -> None:
         """Take what a caller said of an answer, 0..1."""
+        self._kept = None
         self._quality.add(value)
         known = self._quality_by_task.get(task)
         average = value if known is None else KEPT * known[0] + (1 - KEPT) * value
@@ -161,7 +172,22 @@ class RollingMetrics:
         return self._weight(now) > FADED or self._availability_at(now) < 1 - FADED / 10
 
     def view(self, now: float, priors: Priors) -> TargetMetrics:
-        """The figures at this moment."""
+        """The figures at this moment.
+
+        An attempt that begins changes none of them, so those of the last one that ended are kept.
+        """
+        kept = self._kept
+        if kept is None or kept.priors is not priors or now > kept.until:
+            kept = self._kept = _Kept(self._figures(now, priors), priors, self._steady_until(now))
+        return kept.figures
+
+    def _steady_until(self, now: float) -> float:
+        """How long the figures stay what they are if nothing happens; monotonic seconds."""
+        if not self._samples:
+            return float("inf")
+        return max(now, self._last_at + STANDS_FOR) if self._availability == 1.0 else now
+
+    def _figures(self, now: float, priors: Priors) -> TargetMetrics:
         if not self._samples:
             return TargetMetrics(
                 reported_quality=self._quality.value, quality_by_task=MappingProxyType(dict(self._quality_by_task))
@@ -178,10 +204,8 @@ class RollingMetrics:
             first_token_p95=self._first_tokens.percentile(0.95),
             first_token_p99=self._first_tokens.percentile(0.99),
             latency=_fade_known(self._latency.value, ordinary, weight),
-            latency_p50=self._latencies.percentile(0.5),
             latency_p95=self._latencies.percentile(0.95),
             tokens_per_second=_fade_known(self._tokens_per_second.value, priors.tokens_per_second, weight),
-            mean_cost=self._cost.value,
             availability=self._availability_at(now),
             health=HEALTH_SUCCESS_WEIGHT * success_rate
             + HEALTH_LATENCY_WEIGHT * max(0.0, 1 - for_health / HEALTH_LATENCY_REFERENCE),
@@ -196,6 +220,7 @@ class RollingMetrics:
             latency=self._latencies.summary,
             first_token=self._first_tokens.summary,
             tokens_per_second=self._tokens_per_second.value,
+            cost=self._cost.value,
             reported_quality=self._quality.value,
         )
 

@@ -62,7 +62,7 @@ def measure_text(text: str) -> tuple[float, ...]:
 def weigh(features: tuple[float, ...], family: Family) -> int:
     """Tokens of a measured text for `family`: 0 for an empty text, at least 1 for any other."""
     # A text in ASCII has fewer features than there are weights: `map` stops at the shorter.
-    return max(1, round(sum(map(mul, features, WEIGHTS[family])))) if features else 0
+    return (round(sum(map(mul, features, WEIGHTS[family]))) or 1) if features else 0
 
 
 def estimate_text(text: str, family: Family) -> int:

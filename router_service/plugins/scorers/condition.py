@@ -1,6 +1,7 @@
 """Scorers of a target's condition: load, success, health, rate limit."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import ClassVar
 
 from pydantic import BaseModel
@@ -8,6 +9,8 @@ from pydantic import BaseModel
 from router_service.contracts.plugins import RoutingContext, Scores
 from router_service.domain.target import TargetView
 from router_service.plugins.settings import NoSettings
+
+_LOAD, _SUCCESS_RATE, _HEALTH = attrgetter("load"), attrgetter("success_rate"), attrgetter("metrics.health")
 
 
 class Load:
@@ -21,7 +24,7 @@ class Load:
 
     def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
         """One value per candidate."""
-        raw = [view.load for view in candidates]
+        raw = list(map(_LOAD, candidates))
         return Scores([1 / (1 + load) for load in raw], raw)
 
 
@@ -36,7 +39,7 @@ class SuccessRate:
 
     def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
         """One value per candidate."""
-        return Scores([view.success_rate for view in candidates])
+        return Scores(list(map(_SUCCESS_RATE, candidates)))
 
 
 class Health:
@@ -50,7 +53,7 @@ class Health:
 
     def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
         """One value per candidate."""
-        return Scores([view.metrics.health for view in candidates])
+        return Scores(list(map(_HEALTH, candidates)))
 
 
 class Headroom:

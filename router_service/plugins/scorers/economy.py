@@ -58,9 +58,7 @@ class Cost:
                 values.append(0.0)
                 raw.append(float("inf"))
                 continue
-            rate = view.metrics.success_rate
-            if rate is None:
-                rate = view.spec.priors.success_rate
+            rate = view.success_rate
             per_1k = cost * scale / (rate if rate > 0.01 else 0.01)
             values.append(reference / (reference + per_1k))
             raw.append(per_1k)
@@ -120,4 +118,7 @@ class Quality:
     def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
         """One value per candidate."""
         task = context.classification.task.label
-        return Scores([view.quality(task) for view in candidates])
+        # Most targets have no reports: their quality is the configured one, and nothing has to be asked.
+        return Scores(
+            [view.spec.quality if view.metrics.reported_quality is None else view.quality(task) for view in candidates]
+        )

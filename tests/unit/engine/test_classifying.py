@@ -2,7 +2,7 @@
 
 from router_service.domain.decision import Classification
 from router_service.domain.policy import CacheLimits
-from router_service.domain.request import Request
+from router_service.domain.request import PromptMessage, Request
 from router_service.engine.classifying import Classifying
 from router_service.state.token_counter import TokenCounter
 from service_common.vocabulary import Task
@@ -41,7 +41,7 @@ def test_an_identical_question_is_answered_from_the_cache_until_it_expires() -> 
 
 
 def test_whatever_a_classifier_may_read_makes_another_question() -> None:
-    """Another text, task, label or picture is another question."""
+    """Another text, role, task, label or picture is another question, and so is the same text cut otherwise."""
     classifying, counting = cached(StillClock())
     for request in (
         ask("a"),
@@ -49,9 +49,14 @@ def test_whatever_a_classifier_may_read_makes_another_question() -> None:
         ask("a", task=Task.CREATIVE),
         ask("a", request={"labels": {"x": "y"}}),
         ask("a", request={"images": 1}),
+        ask("a", request={"files": 1}),
+        ask("a\nb"),
+        ask(request={"messages": (PromptMessage("user", "a"), PromptMessage("user", "b"))}),
+        ask(request={"messages": (PromptMessage("user", "a\nb"), PromptMessage("user", ""))}),
+        ask(request={"messages": (PromptMessage("system", "a"), PromptMessage("user", "b"))}),
     ):
         classifying.classify(request)
-    assert counting.asked == 5
+    assert counting.asked == 10
 
 
 def test_the_least_recently_used_entry_leaves_first() -> None:

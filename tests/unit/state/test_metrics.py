@@ -46,8 +46,30 @@ def test_moving_averages_keep_nine_tenths() -> None:
     assert view.latency == pytest.approx(2.2)
     assert view.first_token == pytest.approx(1.1)
     assert view.tokens_per_second == pytest.approx(0.9 * 100 + 0.1 * 50)
-    assert view.mean_cost == pytest.approx(11)
-    assert (view.latency_p50, view.latency_p95) == (2.0, 4.0)
+    assert view.latency_p95 == 4.0
+    windows = metrics.windows()
+    assert windows.cost == pytest.approx(11)
+    assert (windows.latency.p50, windows.latency.p95) == (2.0, 4.0)
+
+
+@given(st.lists(st.tuples(st.sampled_from(("good", "bad", "told", "nothing")), st.floats(0, 400)), max_size=20))
+def test_looking_changes_nothing(events: list[tuple[str, float]]) -> None:
+    """Figures looked at after every event are those of a target that nobody has looked at before."""
+    watched, alone = RollingMetrics(), RollingMetrics()
+    now = 0.0
+    for what, later in events:
+        now += later
+        for metrics in (watched, alone):
+            if what in ("good", "bad"):
+                metrics.add(good() if what == "good" else BAD, now)
+            elif what == "told":
+                metrics.report_quality(0.5, "default")
+        watched.view(now, PRIORS)
+        watched.view(now + 30.0, PRIORS)
+    now += 31.0
+    other = Priors(first_token=2.0, tokens_per_second=10.0, success_rate=0.5)
+    assert watched.view(now, PRIORS) == alone.view(now, PRIORS)
+    assert watched.view(now, other) == alone.view(now, other)
 
 
 def test_it_is_known_how_much_is_assumed() -> None:

@@ -1,7 +1,7 @@
 """The health and load table: states, claims, outcomes, reloads, snapshots."""
 
-import logging
 import asyncio
+import logging
 from dataclasses import replace
 
 import pytest
