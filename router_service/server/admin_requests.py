@@ -7,12 +7,11 @@ from typing import Any, Literal
 
 from router_service.domain.errors import InvalidRequest, Violation
 from router_service.domain.switches import Switch
+from service_common.configuration.document import MOST_CHARACTERS
 from service_common.vocabulary import TargetState
 from trunkline.admin.v1 import admin_service_pb2 as pb
 
 LONGEST_REASON = 200
-LARGEST_CONFIGURATION = 4 * 1024 * 1024
-"""Characters of an imported configuration."""
 
 _STATES: Mapping[int, TargetState] = MappingProxyType(
     {
@@ -84,8 +83,8 @@ def imported_text(request: pb.ImportConfigurationRequest) -> str:
     """
     if not request.text.strip():
         raise InvalidRequest((Violation("text", "is empty: put a whole configuration here, YAML or JSON"),))
-    if len(request.text) > LARGEST_CONFIGURATION:
-        size = f"{len(request.text):,} characters; {LARGEST_CONFIGURATION:,} are allowed"
+    if len(request.text) > MOST_CHARACTERS:
+        size = f"{len(request.text):,} characters; {MOST_CHARACTERS:,} are allowed"
         raise InvalidRequest((Violation("text", f"has {size}"),))
     return request.text
 

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from service_common.configuration.cycles import cycles
 from service_common.configuration.defaults import built_in_profiles
 from service_common.configuration.mistakes import Finding, Path, suggest
 from service_common.configuration.models import ModelSection
 from service_common.configuration.policies import PreferenceSection
 from service_common.configuration.schema import Configuration
 from service_common.facts import FactsTable, Mode
+
+MOST_SUCCESSORS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,8 @@ def check_names(configuration: Configuration, known: Known) -> Iterator[Finding]
     """Everything that names a target, alias or profile which does not exist, and aliases that lead nowhere."""
     for alias, members in configuration.aliases.items():
         yield from _check_use(("aliases", alias), members, known)
-    yield from _check_cycles(configuration.aliases)
+    for way in cycles(configuration.aliases):
+        yield Finding(("aliases", way[0]), f"the aliases lead in a circle: {' -> '.join([*way, way[0]])}.")
     for alias, members in configuration.chains.items():
         if alias not in known.aliases:
             yield Finding(("chains", alias), f'no alias "{alias}".', suggest(alias, known.aliases))
@@ -136,6 +140,9 @@ def _check_successor(
         if name in seen:
             yield Finding(path, "the successors lead back to the model itself.")
             return
+        if len(seen) > MOST_SUCCESSORS:
+            yield Finding(path, f"more than {MOST_SUCCESSORS} models succeed one another.", "Name the last of them.")
+            return
         seen.add(name)
         retires = models[name].retires_on
         own = models[target].retires_on
@@ -168,31 +175,3 @@ def _unknown_target(path: Path, name: str, targets: Iterable[str]) -> Finding:
 def _check_profile(path: Path, name: str, known: Known) -> Iterator[Finding]:
     if name not in known.profiles:
         yield Finding(path, f'no profile "{name}".', suggest(name, known.profiles))
-
-
-def _check_cycles(aliases: Mapping[str, tuple[str, ...]]) -> Iterator[Finding]:
-    """One finding per cycle, at the alias of it that comes first in the file."""
-    reported: set[str] = set()
-    for start in aliases:
-        cycle = _cycle_from(start, aliases)
-        if cycle and not reported.intersection(cycle):
-            reported.update(cycle)
-            yield Finding(("aliases", start), f"the aliases lead in a circle: {' -> '.join([*cycle, start])}.")
-
-
-def _cycle_from(start: str, aliases: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """The way from an alias back to itself; empty where there is none."""
-    came_from: dict[str, str] = {}
-    waiting = [start]
-    while waiting:
-        current = waiting.pop()
-        for member in aliases.get(current, ()):
-            if member == start:
-                way = [current]
-                while way[-1] != start:
-                    way.append(came_from[way[-1]])
-                return way[::-1]
-            if member in aliases and member not in came_from:
-                came_from[member] = current
-                waiting.append(member)
-    return []

@@ -10,6 +10,9 @@ import yaml
 from service_common.configuration.mistakes import Finding, Path
 from service_common.configuration.references import MissingVariables, all_variables_in, substitute
 
+MOST_CHARACTERS = 1024 * 1024
+"""Some 20,000 models. Reading and checking so much takes about 5 s, in which a router answers more slowly."""
+
 MOST_NODES = 100_000
 """What anchors may expand to; a small file can otherwise ask for any amount of memory."""
 
@@ -55,6 +58,10 @@ class Document:
 def read_document(text: str) -> Document:
     """Parse `text`; whatever is wrong is among the findings. References are left as they are."""
     document = Document()
+    if len(text) > MOST_CHARACTERS:
+        said = f"this has {len(text):,} characters or more; {MOST_CHARACTERS:,} are allowed."
+        document.findings.append(Finding((), said, "Models that a backend has are found with discover: true."))
+        return document
     try:
         node = yaml.compose(_REFERENCE.sub("$\ue000\\1\ue001", text), Loader=_Loader)
     except yaml.MarkedYAMLError as error:

@@ -3,14 +3,29 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from pathlib import Path as FilePath
 from typing import Any
 
 from service_common.configuration.backends import CONNECTION_SETTINGS
 from service_common.configuration.checks import Known, check_models, check_names
 from service_common.configuration.defaults import with_defaults
-from service_common.configuration.document import Document, read_document, referenced_variables, resolve_references
-from service_common.configuration.mistakes import ConfigurationErrors, Finding, Mistake, Path, dotted, suggest
+from service_common.configuration.document import (
+    MOST_CHARACTERS,
+    Document,
+    read_document,
+    referenced_variables,
+    resolve_references,
+)
+from service_common.configuration.mistakes import (
+    MOST_MISTAKES,
+    ConfigurationErrors,
+    Finding,
+    Mistake,
+    Path,
+    dotted,
+    suggest,
+)
 from service_common.configuration.plugin_checks import check_plugins
 from service_common.configuration.plugins import PluginNames
 from service_common.configuration.references import pick_variables
@@ -35,6 +50,9 @@ class Knowledge:
 
 
 UNCHECKED = Knowledge()
+
+LONGEST_CHARACTER = 4
+"""Bytes of UTF-8."""
 
 
 def load_configuration(
@@ -62,7 +80,8 @@ def read_text(path: FilePath) -> str:
         ConfigurationErrors: it cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:  # which may be a device without an end; more than this is refused anyway
+            return file.read(LONGEST_CHARACTER * (MOST_CHARACTERS + 1)).decode("utf-8")
     except FileNotFoundError:
         raise ConfigurationErrors((_missing(path),)) from None
     except UnicodeDecodeError:
@@ -121,10 +140,11 @@ def _check(document: Document, knowledge: Knowledge) -> Configuration | None:
     if configuration is None:
         return None
     known = Known.of(filled)
-    document.findings += check_names(configuration, known)
-    document.findings += check_models(configuration, known, knowledge.facts, knowledge.today)
+    document.findings += islice(check_names(configuration, known), MOST_MISTAKES + 1)
+    models = check_models(configuration, known, knowledge.facts, knowledge.today)
+    document.findings += islice(models, MOST_MISTAKES + 1)
     if knowledge.plugins is not None:
-        document.findings += check_plugins(configuration, knowledge.plugins)
+        document.findings += islice(check_plugins(configuration, knowledge.plugins), MOST_MISTAKES + 1)
     return configuration
 
 
@@ -140,7 +160,11 @@ def _mistakes(document: Document, file: str) -> tuple[Mistake, ...]:
         )
         for finding in document.findings
     }
-    return tuple(sorted(found, key=lambda mistake: (mistake.line, mistake.path, mistake.message)))
+    mistakes = sorted(found, key=lambda mistake: (mistake.line, mistake.path, mistake.message))
+    if len(mistakes) > MOST_MISTAKES:
+        more = f"these are the first {MOST_MISTAKES} mistakes; there are more."
+        mistakes[MOST_MISTAKES:] = [Mistake(file, 0, "", more, "Correct these first.")]
+    return tuple(mistakes)
 
 
 def _missing(path: FilePath) -> Mistake:

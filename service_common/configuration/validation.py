@@ -8,12 +8,13 @@ import copy
 import re
 import types
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from service_common.configuration.mistakes import Finding, Path, suggest
+from service_common.configuration.mistakes import MOST_MISTAKES, Finding, Path, suggest
 
 ModelType = TypeVar("ModelType", bound=BaseModel)
 
@@ -46,9 +47,10 @@ def validate(model: type[ModelType], data: Any) -> tuple[ModelType | None, list[
         except ValidationError as error:
             details = error.errors(include_url=False, include_input=False)
         paths = [_document_path(detail["loc"], remaining) for detail in details]
-        reported = [finding.path for finding in findings]
-        found = [_finding(model, detail, path, remaining) for detail, path in zip(details, paths, strict=True)]
-        findings += [f for f in found if not any(path[: len(f.path)] == f.path for path in reported)]
+        reported = {finding.path[:length] for finding in findings for length in range(len(finding.path) + 1)}
+        told = islice(zip(details, paths, strict=True), MOST_MISTAKES + 1)
+        found = [_finding(model, detail, path, remaining) for detail, path in told]
+        findings += [finding for finding in found if finding.path not in reported]
         if not all(_remove(remaining, path) for path in sorted(set(paths), key=_deepest_first)):
             return None, findings
     return None, findings
