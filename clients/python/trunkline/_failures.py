@@ -60,6 +60,9 @@ _BY_STATUS: Mapping[grpc.StatusCode, type[TrunklineError]] = MappingProxyType(
     }
 )
 
+_UNHEALTHY = "backend unhealthy"
+"""What gRPC says, and nobody else could, where every router that it reaches says NOT_SERVING."""
+
 
 def error_of(failure: grpc.RpcError, address: str) -> TrunklineError:
     """The exception that says what a failed RPC means; `address` is the router's."""
@@ -70,6 +73,9 @@ def error_of(failure: grpc.RpcError, address: str) -> TrunklineError:
         return ProtocolError(f"the router's error details cannot be read ({broken}): {failure.details()}")
     if call_error is None:
         kind = _BY_STATUS.get(status, InternalError)
+        if kind is Unavailable and _UNHEALTHY in (failure.details() or ""):
+            message = f"the router at {address} takes no calls now: it is starting or stopping"
+            return Unavailable(message, ErrorDetails(status=status.name, reason="NOT_SERVING"))
         return kind(_plain_message(kind, failure.details() or "", address), ErrorDetails(status=status.name))
     # where attempts failed, the reason is the last one's failure class
     unnamed = CallFailed if call_error.attempts else _BY_STATUS.get(status, InternalError)

@@ -198,8 +198,9 @@ async def test_a_draining_router_gets_no_new_calls(router: ScriptedRouter, clien
     assert [row.target for row in await client.table()] == ["openai/gpt-4o-mini"]
     await router.serving(False)
     await asyncio.sleep(0.2)
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="takes no calls now: it is starting or stopping") as failed:
         await client.table()
+    assert failed.value.reason == "NOT_SERVING"
     assert len(router.script.requests) == 1
 
 
