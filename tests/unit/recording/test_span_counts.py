@@ -1,5 +1,6 @@
 """Every span that ends is counted as what became of it."""
 
+import logging
 from collections.abc import Sequence
 
 import pytest
@@ -9,6 +10,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from service_common.span_counts import CountingExporter, CountingProcessor, SpanCounts
+from service_common.tracing import OncePerOutage
 
 
 class Collector(OTLPSpanExporter):
@@ -84,3 +86,19 @@ def test_spans_that_are_not_sampled_are_not_counted() -> None:
     lab.end(2)
     lab.provider.shutdown()
     assert lab.counts.ended == 0
+
+
+def test_one_line_per_outage(caplog: pytest.LogCaptureFixture) -> None:
+    """However often the library complains; when spans are taken again that is said, and the next outage is another."""
+    once = OncePerOutage("http://collector:4317")
+    library = logging.getLogger("tests.span_counts")
+    library.addFilter(once)
+    with caplog.at_level(logging.INFO):
+        for _ in range(2):
+            library.error("UNAVAILABLE")
+            library.warning("Queue full")
+            once.over()
+            once.over()
+    said = [line.getMessage() for line in caplog.records]
+    assert ["again" in line for line in said] == [False, True, False, True]
+    assert all("http://collector:4317" in line for line in said)
