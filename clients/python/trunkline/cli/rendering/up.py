@@ -105,7 +105,7 @@ def _how_to_call(launched: Launched, logs: Path) -> Table:
     if launched.simulated_control:
         fault = f'{launched.simulated_control}/providers/groq/behaviour -d \'{{"fault": "503"}}\''
         grid.add_row("fail one", f"curl -X PUT {fault}   (-X DELETE heals it)")
-        grid.add_row("", "then ask twice: who fails, and who answers instead; then why, and how long, it is passed over")
+        grid.add_row("", "then ask twice: who fails, who answers instead; then why, and how long, it is passed over")
     grid.add_row("config", f"{launched.configuration}{'  (automatic)' if launched.automatic else ''}")
     grid.add_row("logs", str(logs))
     if metrics := metrics_told(logs / f"{ROUTER_NAME}.log"):
