@@ -82,7 +82,7 @@ async def answered_by(caller: Caller) -> str:
 async def ready(caller: Caller, name: str) -> None:
     """Wait until a target is ready."""
     async with asyncio.timeout(TIMEOUT):
-        while (await caller.row(name)).state != target.TARGET_STATE_READY:
+        while (await caller.row(name)).state != target.TARGET_STATE_READY:  # noqa: ASYNC110 - the table has no event
             await asyncio.sleep(0.05)
 
 
