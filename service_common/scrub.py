@@ -7,6 +7,13 @@ MAX_MESSAGE = 1000
 """Characters of a provider's words that are passed on."""
 
 _MASK = "[secret]"
+_KEPT = frozenset(map(ord, "\n\t"))
+_OBEYED = dict.fromkeys(
+    code
+    for codes in (range(0x20), range(0x7F, 0xA0), range(0x200E, 0x2010), range(0x202A, 0x202F), range(0x2066, 0x206A))
+    for code in codes
+    if code not in _KEPT
+)
 _SHORTEST_SECRET = 6
 _PATTERNS = re.compile(
     r"""
@@ -25,14 +32,19 @@ _LABELLED = re.compile(
 )
 
 
+def printable(text: str) -> str:
+    """`text` without what a terminal obeys: control codes, but for ends of lines and tabs, and marks that reorder."""
+    return text if text.isascii() and text.isprintable() else text.translate(_OBEYED)
+
+
 def scrub(text: str, secrets: Iterable[str] = ()) -> str:
-    """`text` without what looks like a secret and without `secrets`, at most `MAX_MESSAGE` characters long.
+    """`text`, printable, without what looks like a secret and without `secrets`, at most `MAX_MESSAGE` characters long.
 
     Args:
         text: the words of a provider, an exception or a URL.
         secrets: values known to be secret; those shorter than 6 characters are left alone, as they would hit words.
     """
-    cleaned = text[: 8 * MAX_MESSAGE]
+    cleaned = printable(text[: 8 * MAX_MESSAGE])
     for secret in secrets:
         if len(secret) >= _SHORTEST_SECRET:
             cleaned = cleaned.replace(secret, _MASK)

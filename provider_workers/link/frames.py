@@ -17,6 +17,7 @@ from provider_workers.backends.base import (
 )
 from provider_workers.orders import Answered, Failed, Order, Report
 from provider_workers.worker import Announcement, CoolDown, Status, Worker
+from service_common.scrub import printable
 from service_common.vocabulary import Operation, Sensitivity
 from trunkline.types.v1.chat_pb2 import ToolCallDelta, Usage
 from trunkline.types.v1.target_pb2 import ModelFacts
@@ -182,8 +183,8 @@ def _tokens(count: int) -> int:
 
 
 def _sendable(text: str) -> str:
-    """`text` without what no message can hold: JSON may spell half of a character's UTF-16."""
-    return text.encode("utf-8", "replace").decode()
+    """`text`, printable, without what no message can hold: JSON may spell half of a character's UTF-16."""
+    return printable(text).encode("utf-8", "replace").decode()
 
 
 def _facts(model: ModelDescription) -> ModelFacts:

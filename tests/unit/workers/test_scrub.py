@@ -2,7 +2,11 @@
 
 import pytest
 
+from provider_workers.backends.base import Finish
+from provider_workers.link.frames import attempt_frame
+from provider_workers.orders import Answered
 from service_common.scrub import MAX_MESSAGE, scrub
+from service_common.vocabulary import FinishReason
 
 
 @pytest.mark.parametrize(
@@ -43,6 +47,21 @@ def test_known_secrets_go_whatever_they_look_like() -> None:
 def test_ordinary_words_stay(text: str) -> None:
     """What a person needs to read is left as it is."""
     assert scrub(text) == text
+
+
+@pytest.mark.parametrize("code", ["\x1b", "\x07", "\x00", "\r", "\x7f", "\x9b", "\u202e", "\u2066"])
+def test_what_a_terminal_would_obey_goes(code: str) -> None:
+    """A provider's words can neither paint over a screen nor hide a key from the patterns."""
+    assert scrub(f"no {code}[2Jmodel\n\tof that name") == "no [2Jmodel\n\tof that name"
+    assert scrub(f"key sk-pro{code}j-abcDEF123456 is wrong") == "key [secret] is wrong"
+    assert scrub(f"the key opense{code}same is wrong", ["opensesame"]) == "the key [secret] is wrong"
+
+
+def test_names_that_a_provider_sends_are_printable() -> None:
+    """What the model calls itself is shown to people, too."""
+    finish = Finish(FinishReason.STOP, "gpt\x1b[31m-4", "req\x07-1")
+    finished = attempt_frame(1, Answered(finish, None, None, 0.0)).attempt_event.finished
+    assert (finished.provider_model, finished.provider_request_id) == ("gpt[31m-4", "req-1")
 
 
 def test_long_texts_are_cut() -> None:
