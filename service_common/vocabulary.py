@@ -8,12 +8,17 @@ from typing import Self
 
 
 class Word(IntEnum):
-    """An enum whose members are written in lower case wherever a person or a file sees them."""
+    """An enum whose members are written in lower case wherever a person or a file sees them.
 
-    @property
-    def label(self) -> str:
-        """The member's name as people write it: `code_generation`."""
-        return self.name.lower()
+    Attributes:
+        label: the member's name as people write it: `code_generation`.
+    """
+
+    label: str
+
+    def __init__(self, number: int) -> None:
+        """Write the label once: every request reads some."""
+        self.label = self._name_.lower()
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -12,6 +12,7 @@ from router_service.domain.target import TargetSpec, TargetView
 from router_service.plugins.settings import NoSettings, Settings
 from service_common.vocabulary import ModelMode, Operation, Task
 
+_EMBED, _EMBEDDING, _CHAT = Operation.EMBED, ModelMode.EMBEDDING, ModelMode.CHAT
 _ABILITY_WORDS = {
     "vision": "cannot see pictures",
     "tools": "cannot call tools",
@@ -37,7 +38,7 @@ class Use:
 
     def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
         """Reject models of another use."""
-        needed = ModelMode.EMBEDDING if context.request.operation is Operation.EMBED else ModelMode.CHAT
+        needed = _EMBEDDING if context.request.operation is _EMBED else _CHAT
         return [
             Rejection(view.spec.name, self.name, f"is for {view.spec.mode.label}, not for {needed.label}")
             for view in candidates
