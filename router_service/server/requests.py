@@ -1,8 +1,10 @@
 """From the wire to the router's own request values. Validation comes first: see `validation.py`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 
+from router_service.domain.errors import InvalidRequest, Violation
 from router_service.domain.request import CapabilityRequirement, PromptMessage, Request, RoutingOptions
 from router_service.server.wire import seconds
 from service_common.vocabulary import Complexity, Operation, Sensitivity, StreamRecovery, Task
@@ -94,6 +96,20 @@ def embedding_request(embed: router_pb.EmbedRequest, body: bytes) -> Request:
         labels=dict(embed.labels),
         request_id=embed.request_id,
     )
+
+
+@contextmanager
+def embedding_fields() -> Iterator[None]:
+    """Around what names mistakes by a completion's fields: an embedding has no `routing`, its fields stand alone.
+
+    Raises:
+        InvalidRequest: as raised inside, with an embedding's fields.
+    """
+    try:
+        yield
+    except InvalidRequest as error:
+        named = (Violation(found.field.removeprefix("routing."), found.description) for found in error.violations)
+        raise InvalidRequest(tuple(named)) from error
 
 
 def routing_options(options: chat_pb.RoutingOptions, recovery: StreamRecovery | None = None) -> RoutingOptions:

@@ -13,7 +13,7 @@ from router_service.server.catalogue import models_response
 from router_service.server.decisions import decision_message
 from router_service.server.events import Collector, embedding_response, event_message
 from router_service.server.handling import CallBoundary, Context, Received, receive, serialise, time_left
-from router_service.server.requests import completion_request, embedding_request
+from router_service.server.requests import completion_request, embedding_fields, embedding_request
 from router_service.server.validation import check_completion, check_embedding, check_outcome
 from service_common.vocabulary import StreamRecovery
 from trunkline.router.v1 import router_service_pb2 as pb
@@ -64,10 +64,12 @@ class RouterServicer:
             check_embedding(received.message)
             request = embedding_request(received.message, received.body)
             completed: Completed | None = None
-            async with aclosing(self._calls.stream(request, recording, time_left(context))) as events:
-                async for event in events:
-                    if isinstance(event, Completed):
-                        completed = event
+            events = self._calls.stream(request, recording, time_left(context))
+            with embedding_fields():
+                async with aclosing(events):
+                    async for event in events:
+                        if isinstance(event, Completed):
+                            completed = event
             assert completed is not None
             return embedding_response(completed)
 

@@ -240,6 +240,16 @@ async def test_a_mistake_names_its_field_and_reaches_no_provider(
     assert simulated.requests() == []
 
 
+async def test_an_embedding_s_mistake_is_named_by_its_own_fields(caller: Caller) -> None:
+    """`EmbedRequest` has no `routing`: its model is `model`, whoever finds that there is no such."""
+    for model, said in (("fst", '"fast"'), ("", "is empty"), ("m" * 300, "at most 256")):
+        failure = await failure_of(caller.router.Embed(pb.EmbedRequest(model=model, inputs=["x"])))
+        assert failure.code is grpc.StatusCode.INVALID_ARGUMENT
+        assert list(failure.fields) == ["model"]
+        assert said in failure.fields["model"]
+        assert "routing" not in failure.message
+
+
 async def test_all_mistakes_are_named_at_once(caller: Caller) -> None:
     """Nobody has to send a request three times to learn three mistakes."""
     wrong = tuned(temperature=9, max_output_tokens=0)
