@@ -11,12 +11,12 @@ from provider_workers.backends.kinds import create_backend
 from provider_workers.backends.locality import locality_of
 from provider_workers.link.client import Link
 from provider_workers.worker import Worker
-from router_service.app import SERVICES, Router
 from router_service.config.store import ConfigurationStore, Sources
 from router_service.plugins.builtin import built_in_plugins
 from router_service.recording.address import database_url
 from router_service.recording.database import Database
 from router_service.recording.untraced import UntracedRecorder
+from router_service.router import SERVICES, Router
 from router_service.server.grpc_server import Lifecycle, listen, new_server
 from router_service.server.handling import CallBoundary
 from router_service.server.worker_servicer import RouterIdentity

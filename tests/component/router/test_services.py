@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from provider_workers.simulated import Behaviour, Fault, SimulatedProviders
-from router_service.app import SERVICES
+from router_service.router import SERVICES
 from tests.component.router.conftest import Start
 from tests.support.caller import Caller, ask
 from tests.support.configurations import FIRST, SECOND
