@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         profiled(50, 1)
         return
     print(f"{'targets':>8} {'prompt':>8} {'new':>10} {'repeated':>10} {'goal':>10}")  # noqa: T201
-    for count in (1, 10, 50, 100):
+    for count in (1, 4, 10, 50, 100):
         for kilobytes in (1, 32):
             goal = GOALS.get((count, kilobytes))
             new = measure(count, kilobytes)
