@@ -34,7 +34,7 @@ async def simulated() -> AsyncIterator[SimulatedProviders]:
         ProviderSpec(
             name,
             models=MODELS[name],
-            behaviour=Behaviour(api_key=None if name == AZURE else key(name), answer_tokens=5),
+            behaviour=Behaviour(api_key=key(name), answer_tokens=5),
         )
         for name in names
     ]

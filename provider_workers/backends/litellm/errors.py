@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import httpx
 from litellm import exceptions
 
 from provider_workers.backends.base import ProviderFailure
@@ -33,6 +34,8 @@ _OVERLOADED = re.compile(r"(?i)overloaded|\b529\b")  # not the digits of a port
 _PER_MOMENT = re.compile(r"PerMinute|PerSecond|per minute")
 _PER_ACCOUNT = re.compile(r"PerDay|per day|insufficient_quota")
 _RETRY_INFO = re.compile(r'\\?"retryDelay\\?":\s*\\?"(\d+(?:\.\d+)?)s')
+_TLS_DETAILS = re.compile(r" ssl:(?:<[^>]*>|\w+)")
+_MOST_CAUSES = 20
 _PREFIX = re.compile(r"^(?:litellm\.)?[A-Za-z]+(?:Error|Exception)\b\s*[:-]*\s*")
 
 
@@ -47,6 +50,10 @@ def failure(error: Exception, now: datetime, *, answering: bool) -> ProviderFail
     inner = error
     while isinstance(inner, exceptions.MidStreamFallbackError) and inner.original_exception is not None:
         inner = inner.original_exception
+    lost = _lost_connection(inner)
+    if lost is not None:
+        failure_class = FailureClass.STREAM_BROKEN if answering else FailureClass.UNAVAILABLE
+        return ProviderFailure(failure_class, _TLS_DETAILS.sub("", str(lost)) or type(lost).__name__)
     said = str(getattr(inner, "message", "") or inner)
     status = _status(inner)
     failure_class = _classify(inner, status, said)
@@ -59,6 +66,16 @@ def failure(error: Exception, now: datetime, *, answering: bool) -> ProviderFail
         retry_after=_wait(inner, said, now),
         backend_wide=failure_class in WHOLE_BACKEND,
     )
+
+
+def _lost_connection(error: BaseException) -> httpx.TransportError | None:
+    """What broke the connection, where that is behind an error: litellm makes a status of it, each time another."""
+    behind: BaseException | None = error
+    for _ in range(_MOST_CAUSES):
+        if behind is None or isinstance(behind, httpx.TransportError):
+            return behind
+        behind = behind.__cause__ or behind.__context__
+    return None
 
 
 def _classify(error: Exception, status: int, said: str) -> FailureClass:

@@ -67,8 +67,7 @@ def response_failure(status: int, headers: Mapping[str, str], body: bytes, now: 
 def stream_failure(error: object) -> ProviderFailure:
     """The failure that an `error` inside a stream is. Without a code that says more, the provider broke down."""
     detail = error if isinstance(error, dict) else {"message": str(error)}
-    code = detail.get("code") or detail.get("status_code")
-    status = code if isinstance(code, int) and 400 <= code <= 599 else 0
+    status = _status(detail.get("code") or detail.get("status_code"))
     failure_class = _classify(status or 500, detail)
     return ProviderFailure(
         failure_class,
@@ -76,6 +75,13 @@ def stream_failure(error: object) -> ProviderFailure:
         http_status=status,
         backend_wide=failure_class in WHOLE_BACKEND,
     )
+
+
+def _status(code: object) -> int:
+    """The HTTP status that a code is, as a number or spelt; 0: it is none."""
+    if isinstance(code, str) and len(code) == 3 and code.isdecimal():
+        code = int(code)
+    return code if isinstance(code, int) and 400 <= code <= 599 else 0
 
 
 def _classify(status: int, error: Mapping[str, Any]) -> FailureClass:

@@ -150,8 +150,8 @@ class OpenAIWire:
         return b"data: " + body + b"\n\n" + _DONE if ask.stream else body
 
     def presented_key(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str | None:
-        """The bearer token."""
-        return headers.get("authorization", "").removeprefix("Bearer ") or None
+        """`api-key`, as Azure wants it, or a bearer token."""
+        return headers.get("api-key") or headers.get("authorization", "").removeprefix("Bearer ") or None
 
     def headers(self, context: Context, limits: Limits | None) -> HeaderList:
         """See `base.Wire`."""

@@ -214,6 +214,8 @@ async def test_wrong_key_is_refused(sim: SimulatedProviders) -> None:
     refused = await post(url, body, headers={"authorization": "Bearer wrong"})
     assert (refused.status, refused.json()["error"]["code"]) == (401, "invalid_api_key")
     assert (await post(url, body, headers={"authorization": "Bearer right"})).status == 200
+    assert (await post(url, body, headers={"api-key": "wrong"})).status == 401
+    assert (await post(url, body, headers={"api-key": "right"})).status == 200  # as Azure does
 
 
 async def test_limit_per_minute_is_kept(sim: SimulatedProviders) -> None:

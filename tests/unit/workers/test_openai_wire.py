@@ -236,3 +236,11 @@ def test_errors_inside_a_stream_go_by_their_code() -> None:
     """OpenRouter's numeric codes count; an error without one means that the provider broke down."""
     assert stream_failure({"message": "slow", "code": 429}).failure_class is FailureClass.RATE_LIMITED
     assert stream_failure("boom").failure_class is FailureClass.UNAVAILABLE
+
+
+@pytest.mark.parametrize("code", [503, "503"])
+def test_a_status_inside_a_stream_counts_as_number_and_as_text(code: object) -> None:
+    """Proxies spell it either way: overloaded is overloaded."""
+    failure = stream_failure({"message": "try again later", "code": code})
+    assert (failure.failure_class, failure.http_status) == (FailureClass.OVERLOADED, 503)
+    assert stream_failure({"message": "x", "code": "9" * 5000}).failure_class is FailureClass.UNAVAILABLE
