@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 
 def cycles(members: Mapping[str, Iterable[str]]) -> Iterator[list[str]]:
-    """The ways from a name back to itself, each from that of its names which comes first; of ways that meet, one.
+    """Ways from a name back to itself, each from that of its names which comes first.
+
+    Of names that lead to each other at least one way is told, and no name is in two.
 
     Depth first: each name is entered once, so that long chains take no more than their length.
     """
