@@ -56,7 +56,7 @@ def configuration(
         facts = {"price": PRICE, "context_window": 128_000, "abilities": ["vision", "tools", "json_schema"]}
         models[target.name] = {"quality": round(0.9 - position * 0.01, 3), **facts, **target.model_section}
     return {
-        "router": {"heartbeat_interval": "200ms", "lame_duck": "100ms", "drain_grace": "5s"},
+        "router": {"heartbeat_interval": "500ms", "lame_duck": "100ms", "drain_grace": "5s"},
         "backends": backends,
         "models": models,
         "default_profile": "ordered",
