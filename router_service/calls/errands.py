@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from router_service.contracts.dispatch import AttemptOrder, Dispatcher, Refusal
 from router_service.domain.attempt import AttemptRecord, Failure
 from router_service.domain.errors import NoTarget
-from router_service.domain.signals import AttemptSignal, Failed
+from router_service.domain.signals import AttemptSignal, Failed, Finished
 from router_service.domain.target import TargetSpec
 from service_common.clock import Clock
 from service_common.deadline import Deadline
@@ -42,13 +42,14 @@ class Errands:
 
     async def result(self, spec: TargetSpec, operation: Operation, time: float, body: bytes = b"") -> Failure | None:
         """How an errand ends: None where it succeeded, also a failure where no worker takes it. See `signals`."""
+        failure: Failure | None = None
         try:
             async with aclosing(self.signals(spec, operation, time, body)) as signals:
                 async for signal in signals:
-                    last = signal
+                    failure = signal.failure if isinstance(signal, Failed) else None
         except NoTarget as refused:
             return Failure(FailureClass.REFUSED_BY_WORKER, refused.message)
-        return last.failure if isinstance(last, Failed) else None
+        return failure
 
     async def signals(
         self, spec: TargetSpec, operation: Operation, time: float, body: bytes = b""
@@ -69,7 +70,8 @@ class Errands:
         if isinstance(started, Refusal):
             raise NoTarget(started.reason, retry_after=started.retry_after)
         try:
-            while started.record is None:
+            ended = False
+            while not ended:  # settled is not ended: the last word may come while whoever reads is busy
                 try:
                     async with asyncio.timeout(deadline.left(self.clock)):
                         signals = await started.read()
@@ -78,6 +80,7 @@ class Errands:
                     yield Failed(OUT_OF_TIME, None)
                     return
                 for signal in signals:
+                    ended = isinstance(signal, Finished | Failed)
                     yield signal
         finally:
             if started.record is None:
