@@ -70,7 +70,13 @@ def _describe(parsed: argparse.Namespace) -> int:
         for name, section in configuration.backends.items()
     ]
     own = [*configuration.shared.variables(), *all_variables_in(configuration.router.database)]
-    described = {"listen": configuration.router.listen, "environment": own, "backends": backends}
+    router = configuration.router
+    described = {
+        "listen": router.listen,
+        "environment": own,
+        "backends": backends,
+        "stop_seconds": router.lame_duck + router.drain_grace,
+    }
     sys.stdout.write(json.dumps(described) + "\n")
     return 0
 

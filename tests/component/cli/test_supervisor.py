@@ -50,7 +50,7 @@ async def test_a_process_that_dies_is_started_again(tmp_path: Path) -> None:
     assert [notice.bad for notice in notices] == [True, False]
     assert "ended by signal 9" in notices[0].text
     second = supervisor.pid("child")
-    await supervisor.stop_all([])
+    await supervisor.stop_all()
     assert second is not None
     assert not alive(second)
 
@@ -61,7 +61,7 @@ async def test_what_a_failing_process_said_is_shown(tmp_path: Path) -> None:
     supervisor = Supervisor(notices.append, RestartPolicy(first=5.0))
     await supervisor.start(spec(tmp_path, "import sys; print('no such backend'); sys.exit(3)"))
     await until(lambda: notices)
-    await supervisor.stop_all([])
+    await supervisor.stop_all()
     assert "exit code 3" in notices[0].text
     assert "no such backend" in notices[0].text
     assert (tmp_path / "child.log").read_text() == "no such backend\n"
@@ -86,7 +86,7 @@ async def test_problems_are_shown_once_all_is_up(tmp_path: Path) -> None:
     os.kill(pid, signal.SIGUSR1)
     await until(lambda: "fine" in child.log.read_text())
     assert [notice.text for notice in notices] == ["ERROR late"]
-    await supervisor.stop_all([])
+    await supervisor.stop_all()
 
 
 async def test_a_full_disk_does_not_stop_a_process(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ async def test_a_full_disk_does_not_stop_a_process(tmp_path: Path) -> None:
     assert await supervisor.start_and_read(full, "ready") == "ready"
     assert [notice.name for notice in notices] == ["child"]
     assert "No space left" in notices[0].text
-    await supervisor.stop_all([])
+    await supervisor.stop_all()
     assert supervisor.restarts() == 0
 
 
@@ -114,7 +114,7 @@ async def test_a_process_that_cannot_be_started_again_is_tried_until_it_can(tmp_
     await until(lambda: any("cannot be started" in notice.text for notice in notices))
     supervisor.restart_as(good)
     await until(lambda: supervisor.pid("child") not in (None, first.pid))
-    await supervisor.stop_all([])
+    await supervisor.stop_all()
     assert notices[-1].text.startswith("started again")
 
 
@@ -124,10 +124,10 @@ async def test_a_stopped_process_is_not_started_again(tmp_path: Path) -> None:
     stubborn = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
     )
-    await supervisor.start_and_read(spec(tmp_path, stubborn), "ready")
+    await supervisor.start_and_read(replace(spec(tmp_path, stubborn), grace=0.1), "ready")
     pid = supervisor.pid("child")
     assert pid is not None
-    await supervisor.stop_all([("child", 0.1)])
+    await supervisor.stop_all()
     assert not alive(pid)
     assert supervisor.restarts() == 0
 
@@ -142,8 +142,9 @@ async def test_groups_end_in_order(tmp_path: Path) -> None:
         "signal.signal(signal.SIGTERM, end); print('ready', flush=True); time.sleep(60)"
     )
     for name in ("worker a", "worker b", "router"):
-        await supervisor.start_and_read(spec(tmp_path, code.replace("NAME", repr(name[0])), name), "ready")
-    await supervisor.stop_all([("router", 2.0), ("worker ", 2.0)])
+        child = spec(tmp_path, code.replace("NAME", repr(name[0])), name)
+        await supervisor.start_and_read(replace(child, grace=10.0), "ready")
+    await supervisor.stop_all(["router", "worker "])
     assert order.read_text() == "rww"
 
 
@@ -152,7 +153,7 @@ async def test_silent_start_says_what_happened(tmp_path: Path) -> None:
     supervisor = Supervisor(lambda notice: None)
     with pytest.raises(StartFailed, match=r"did not start.*no port"):
         await supervisor.start_and_read(spec(tmp_path, "import sys; print('no port'); sys.exit(1)"), "{")
-    await supervisor.stop_all([])
+    await supervisor.stop_all()
 
 
 async def test_children_end_when_we_are_killed(tmp_path: Path) -> None:

@@ -23,12 +23,14 @@ class ChildSpec:
         command: the program with its arguments; it must end when its standard input ends.
         environment: all of it.
         log: the file that its output is added to.
+        grace: seconds that it may take to end when it is asked to.
     """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(repr=False)
     log: Path
+    grace: float = 1.0
 
 
 class Child:

@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,7 +30,12 @@ SIMULATED_NAME = "simulated providers"
 
 _TOKEN_VARIABLE = "TRUNKLINE_WORKER_TOKEN"
 _STAND_INS = ("openai", "groq:openai", "ollama")
-_STOP_SECONDS = 2.0
+
+_ROUTER_MARGIN = 6.0
+"""Seconds for the router to close its streams, files and connections once its callers have had their time."""
+
+_WORKER_GRACE = 5.0
+_SIMULATED_GRACE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +100,15 @@ class Launch:
             file, listen = self.directory / "trunkline.yaml", claim(listen or DEFAULT_ADDRESS)
             control = await self._write_automatic(file)
             # what we wrote ourselves has no mistakes, so the router need not wait until it is described
-            await self._start_router(file, listen, (), ())
-            backends = (await describe_configuration(file, dict(self.base))).backends
+            router = await self._start_router(file, listen, (), ())
+            described = await describe_configuration(file, dict(self.base))
         else:
             control, listen = "", None if listen is None else claim(listen)
             described = await describe_configuration(config, dict(self.base))
-            file, listen, backends = config, listen or claim(described.listen), described.backends
-            await self._start_router(file, listen, backends, described.environment)
+            file, listen = config, listen or claim(described.listen)
+            router = await self._start_router(file, listen, described.backends, described.environment)
+        self.supervisor.restart_as(replace(router, grace=described.stop_seconds + _ROUTER_MARGIN))
+        backends = described.backends
         await asyncio.gather(
             *(self._start_worker(file, listen, backend, backends) for backend in backends if backend.enabled)
         )
@@ -120,7 +127,7 @@ class Launch:
         control = simulated.control_url
         text = await automatic_configuration(dict(self.base), simulated.base_urls)
         if not all(backend.get("simulated", False) for backend in yaml.safe_load(text)["backends"].values()):
-            await self.supervisor.stop(SIMULATED_NAME, _STOP_SECONDS)
+            await self.supervisor.stop(SIMULATED_NAME)
             text, control = await automatic_configuration(dict(self.base), {}), ""
         _write(file, text)
         return control
@@ -130,27 +137,28 @@ class Launch:
         providers = [part for provider in _STAND_INS for part in ("--provider", provider)]
         command = module_command(SIMULATED, *providers, "--json", "--exit-with-parent")
         environment = child_environment(self.base, own=(), others=(), more={})
-        log = self.directory / "simulated.log"
-        line = await self.supervisor.start_and_read(ChildSpec(SIMULATED_NAME, command, environment, log), "{")
-        said = json.loads(line)
+        spec = ChildSpec(SIMULATED_NAME, command, environment, self.directory / "simulated.log", _SIMULATED_GRACE)
+        said = json.loads(await self.supervisor.start_and_read(spec, "{"))
         urls = {name: provider["base_url"] for name, provider in said["providers"].items()}
         # started again, they must be where the configuration says
         fixed = [f"{provider}={urlsplit(urls[provider.partition(':')[0]]).netloc}" for provider in _STAND_INS]
         providers = [part for provider in fixed for part in ("--provider", provider)]
         control = ("--listen", urlsplit(said["control_url"]).netloc)
         command = module_command(SIMULATED, *providers, *control, "--json", "--exit-with-parent")
-        self.supervisor.restart_as(ChildSpec(SIMULATED_NAME, command, environment, log))
+        self.supervisor.restart_as(replace(spec, command=command))
         return Simulated(urls, said["control_url"])
 
     async def _start_router(
         self, file: Path, listen: str, backends: Sequence[BackendDescription], own: Sequence[str]
-    ) -> None:
-        """Start the router with its `own` variables, without any provider's secret."""
+    ) -> ChildSpec:
+        """Start the router with its `own` variables, without any provider's secret; nobody calls it yet."""
         command = module_command(ROUTER, "serve", "--config", str(file), "--listen", listen, "--exit-with-parent")
         environment = child_environment(
             self.base, own=own, others=_needed(backends), more={_TOKEN_VARIABLE: self.token}
         )
-        await self.supervisor.start(ChildSpec(ROUTER_NAME, command, environment, self.directory / "router.log"))
+        spec = ChildSpec(ROUTER_NAME, command, environment, self.directory / "router.log", _ROUTER_MARGIN)
+        await self.supervisor.start(spec)
+        return spec
 
     async def _start_worker(
         self, file: Path, listen: str, backend: BackendDescription, backends: Sequence[BackendDescription]
@@ -164,7 +172,8 @@ class Launch:
             more={_TOKEN_VARIABLE: self.token, ADDRESS_VARIABLE: listen},
         )
         log = self.directory / f"worker-{backend.name}.log"
-        await self.supervisor.start(ChildSpec(f"{WORKER_PREFIX}{backend.name}", command, environment, log))
+        name = f"{WORKER_PREFIX}{backend.name}"
+        await self.supervisor.start(ChildSpec(name, command, environment, log, _WORKER_GRACE))
 
 
 def _needed(backends: Sequence[BackendDescription]) -> frozenset[str]:

@@ -33,11 +33,17 @@ class BackendDescription:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationDescription:
-    """What `up` needs to know of a configuration. `environment`: the variables that the router itself reads."""
+    """What `up` needs to know of a configuration.
+
+    Attributes:
+        environment: the variables that the router itself reads.
+        stop_seconds: what the router gives to its callers when it is asked to end.
+    """
 
     listen: str
     backends: tuple[BackendDescription, ...]
-    environment: tuple[str, ...] = ()
+    environment: tuple[str, ...]
+    stop_seconds: float
 
 
 async def automatic_configuration(environment: Mapping[str, str], simulated: Mapping[str, str]) -> str:
@@ -61,6 +67,7 @@ async def describe_configuration(file: Path, environment: Mapping[str, str]) -> 
         listen=described["listen"],
         backends=tuple(_backend(entry) for entry in described["backends"]),
         environment=tuple(described["environment"]),
+        stop_seconds=described["stop_seconds"],
     )
 
 

@@ -24,7 +24,7 @@ from trunkline.errors import TrunklineError
 
 _LISTEN_SECONDS = 15.0
 _ATTACH_SECONDS = 10.0
-_STOP_SECONDS = [(ROUTER_NAME, 35.0), (WORKER_PREFIX, 5.0), (SIMULATED_NAME, 2.0)]
+_STOP_ORDER = (ROUTER_NAME, WORKER_PREFIX, SIMULATED_NAME)
 _FIRST_PROMPT_SECONDS = 60.0
 _FIRST_PROMPT = "Why do stars twinkle? Answer in one sentence."
 
@@ -135,7 +135,7 @@ class Up:
         if self._stop.is_set():
             self._output.notes.print("\nending: calls that run may finish (Ctrl-C again: at once)", style="dim")
         self._notices.flush()
-        await self._supervisor.stop_all(_STOP_SECONDS)
+        await self._supervisor.stop_all(_STOP_ORDER)
 
     def _asked_to_stop(self) -> None:
         """Ctrl-C or SIGTERM: the first ends in order, the second at once."""

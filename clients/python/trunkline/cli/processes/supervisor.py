@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -56,7 +56,7 @@ class Supervisor:
         self._problems_shown = True
 
     def restart_as(self, spec: ChildSpec) -> None:
-        """Start the process of that name by `spec` from the next time on."""
+        """Start the process of that name by `spec` from the next time on; `spec.grace` holds at once."""
         self._specs[spec.name] = spec
 
     def pid(self, name: str) -> int | None:
@@ -105,23 +105,23 @@ class Supervisor:
             ended.remove_done_callback(give_up)
             ended.cancel()
 
-    async def stop(self, name: str, grace: float) -> None:
-        """Stop one process for good, with `grace` seconds to finish."""
+    async def stop(self, name: str) -> None:
+        """Stop one process for good, with the grace of its `ChildSpec` to finish."""
         keeper = self._keepers.pop(name, None)
         if keeper is not None:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
         child = self._children.get(name)
         if child is not None:
-            await child.stop(grace)  # kept until it has ended, so that `kill_all` finds it
+            await child.stop(self._specs[name].grace)  # kept until it has ended, so that `kill_all` finds it
             self._children.pop(name, None)
 
-    async def stop_all(self, graces: list[tuple[str, float]]) -> None:
+    async def stop_all(self, order: Sequence[str] = ()) -> None:
         """Stop the named groups in order (a name, or the beginning of names), then whatever is left."""
         self._problems_shown = False
-        for prefix, grace in [*graces, ("", 1.0)]:
+        for prefix in (*order, ""):
             names = [name for name in self._children if name.startswith(prefix)]
-            await asyncio.gather(*(self.stop(name, grace) for name in names))
+            await asyncio.gather(*(self.stop(name) for name in names))
 
     def kill_all(self) -> None:
         """End every process at once."""

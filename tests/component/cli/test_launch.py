@@ -1,0 +1,53 @@
+"""What `trunkline up` starts, and how long it waits for its end."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.command_line import clean_environment
+from trunkline.cli.processes.child import Child, ChildSpec
+from trunkline.cli.processes.launch import ROUTER_NAME, Launch
+from trunkline.cli.processes.supervisor import Supervisor
+
+PATIENT = {"lame_duck": "1s", "drain_grace": "2m"}
+
+
+class Watched(Supervisor):
+    """A supervisor that keeps what it is told of its processes.
+
+    Attributes:
+        specs: the newest of each process, by name.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is started yet."""
+        super().__init__(lambda notice: None)
+        self.specs: dict[str, ChildSpec] = {}
+
+    async def start(self, spec: ChildSpec, on_line: Callable[[str], None] | None = None) -> Child:
+        """See `Supervisor.start`."""
+        self.specs[spec.name] = spec
+        return await super().start(spec, on_line)
+
+    def restart_as(self, spec: ChildSpec) -> None:
+        """See `Supervisor.restart_as`."""
+        self.specs[spec.name] = spec
+        super().restart_as(spec)
+
+
+@pytest.mark.parametrize(("router", "seconds"), [(PATIENT, 121.0), ({}, 30.5)])
+async def test_the_router_gets_the_time_that_it_gives_its_callers(
+    tmp_path: Path, router: dict[str, str], seconds: float
+) -> None:
+    """However long `drain_grace` is, no call that it allows is cut by the end of `up`."""
+    config = tmp_path / "trunkline.yaml"
+    config.write_text(yaml.safe_dump({"router": router, "backends": {"a": {"kind": "ollama", "enabled": False}}}))
+    supervisor = Watched()
+    try:
+        await Launch(supervisor, tmp_path, clean_environment(), "token").run(config, "127.0.0.1:0")
+        assert seconds < supervisor.specs[ROUTER_NAME].grace < seconds + 10.0
+    finally:
+        supervisor.kill_all()
+        await supervisor.stop_all()
