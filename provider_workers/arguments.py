@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from provider_workers.backends.kinds import KINDS
 from provider_workers.settings import BackendSettings, WorkerSettings
+from service_common.backend_kinds import BACKEND_KINDS
 from service_common.configuration import (
     BackendConnection,
     BackendSection,
@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--exit-with-parent", action="store_true", help="leave when standard input is closed")
     parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     alone = parser.add_argument_group("without a configuration file")
-    alone.add_argument("--kind", choices=tuple(KINDS))
+    alone.add_argument("--kind", choices=tuple(BACKEND_KINDS))
     alone.add_argument("--provider", help="whose models these are; else the backend's name")
     alone.add_argument("--base-url")
     alone.add_argument("--model", action="append", default=[], metavar="NAME", help="a model to announce; repeatable")

@@ -16,6 +16,7 @@ from provider_workers.backends.base import (
 from provider_workers.backends.rate_limits import pause
 from provider_workers.orders import Answered, Failed, Order
 from provider_workers.settings import WorkerSettings
+from service_common.backend_kinds import BACKEND_KINDS
 from service_common.clock import Clock
 from service_common.failures import FailureClass
 from service_common.scrub import scrub
@@ -68,6 +69,7 @@ class Worker:
         """Know nothing of the provider yet; `refresh` asks it."""
         self.settings = settings
         self.locality = locality
+        self._kind = BACKEND_KINDS[settings.backend.kind]
         self._backend = backend
         self._description = BackendDescription(
             tuple(ModelDescription(model) for model in settings.backend.models), locality=locality
@@ -84,12 +86,12 @@ class Worker:
         if self.settings.clearance is not None:
             return self.settings.clearance
         near = self.locality in (Locality.HOST, Locality.PRIVATE)
-        return Sensitivity.CONFIDENTIAL if near and self.settings.backend.kind == "ollama" else Sensitivity.INTERNAL
+        return Sensitivity.CONFIDENTIAL if near and self._kind.runs_models else Sensitivity.INTERNAL
 
     @property
     def takes_any_model(self) -> bool:
         """Whether every model's name is handed on: by those whose provider is not asked for what it has."""
-        return not (self.settings.backend.discover or self.settings.backend.kind == "ollama")
+        return not (self.settings.backend.discover or self._kind.announces_all_models)
 
     @property
     def description(self) -> BackendDescription:

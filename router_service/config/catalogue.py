@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from router_service.config.policy import build_policy, expand
 from router_service.contracts.engine import Catalogue
-from router_service.domain.model_facts import abilities_in, mode_in, price_in, runs_in_cloud
+from router_service.domain.model_facts import abilities_in, mode_in, price_in
 from router_service.domain.profile import AttemptLimits, Profile
 from router_service.domain.target import UNLIMITED, BackendPolicy, Limits, Price, Priors, TargetSpec
+from service_common.backend_kinds import BACKEND_KINDS
 from service_common.configuration.backends import BackendSection, PriorsSection
 from service_common.configuration.capacity import LimitsSection
 from service_common.configuration.models import ModelSection, PriceSection
@@ -47,7 +48,7 @@ def build_target(name: str, model: ModelSection, configuration: Configuration, f
     provider = backend.provider or backend_name
     found = facts.lookup(provider, model_name) or ModelFacts(provider, model_name)
     mode = model.mode or mode_in(found)
-    remote = runs_in_cloud(backend.kind, model_name)
+    remote = BACKEND_KINDS[backend.kind].runs_in_cloud(model_name)
     return TargetSpec(
         name=name,
         backend=backend_name,

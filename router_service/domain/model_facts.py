@@ -25,8 +25,3 @@ def price_in(facts: ModelFacts) -> Price | None:
         return None
     cached = facts.input_price if facts.cached_input_price is None else facts.cached_input_price
     return Price(facts.input_price, output, cached)
-
-
-def runs_in_cloud(kind: str, model: str) -> bool:
-    """Whether a model of a local server runs in its maker's cloud: Ollama's tags `cloud` and `...-cloud`."""
-    return kind == "ollama" and (model.endswith("-cloud") or model.partition(":")[2].endswith("cloud"))

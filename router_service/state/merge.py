@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from router_service.domain.model_facts import abilities_in, mode_in, price_in, runs_in_cloud
+from router_service.domain.model_facts import abilities_in, mode_in, price_in
 from router_service.domain.target import FREE, BackendPolicy, TargetSpec
 from router_service.domain.worker import ModelReport
 from router_service.state.reports import SessionReport
+from service_common.backend_kinds import BACKEND_KINDS
 from service_common.facts.model import ModelFacts
 from service_common.vocabulary import Locality, ModelMode, Sensitivity
 
@@ -47,13 +48,14 @@ def merged(spec: TargetSpec, policy: BackendPolicy, sessions: Sequence[SessionRe
     reporting = [session for session in sessions if spec.model in session.models] or list(sessions)
     reports = [session.models[spec.model] for session in reporting if spec.model in session.models]
     changes: dict[str, Any] = {}
+    kind = BACKEND_KINDS[policy.kind]
     for report in reports:
         changes |= _reported(report)
-    remote = spec.remote or any(report.remote for report in reports) or runs_in_cloud(policy.kind, spec.model)
+    remote = spec.remote or any(report.remote for report in reports) or kind.runs_in_cloud(spec.model)
     changes["remote"] = remote
     changes["abilities"] = spec.abilities | frozenset(ability for report in reports for ability in report.abilities)
     locality = max((session.hello.locality for session in reporting), default=spec.locality)
-    local = policy.kind == "ollama" and not remote
+    local = kind.runs_models and not remote
     if local:
         changes["price"] = FREE
     changes = {name: value for name, value in changes.items() if name not in spec.configured}

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from service_common.backend_kinds import BACKEND_KINDS, KindName
 from service_common.configuration.capacity import LimitsSection
 from service_common.configuration.metrics import MetricsAddress
 from service_common.configuration.references import (
@@ -25,8 +26,6 @@ from service_common.configuration.section import Section
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Dialect = Literal["openai", "azure", "groq", "mistral", "deepseek", "openrouter", "vllm", "generic"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-_OLLAMA_ONLY = ("keep_alive", "pull", "warm_up")
-_OPENAI_WIRE_ONLY = ("dialect",)
 
 
 class PriorsSection(Section):
@@ -75,7 +74,7 @@ class BackendSection(Section):
         metrics_listen: where its worker serves metrics; empty: nowhere. Replicas on one host need a port each.
     """
 
-    kind: Literal["openai_wire", "ollama", "litellm"]
+    kind: KindName
     provider: str = ""
     base_url: str = ""
     api_key: SecretReference | None = None
@@ -119,9 +118,8 @@ class BackendSection(Section):
 
     @model_validator(mode="after")
     def _check_kind(self) -> Self:
-        foreign = [] if self.kind == "ollama" else [name for name in _OLLAMA_ONLY if name in self.model_fields_set]
-        if self.kind != "openai_wire":
-            foreign += [name for name in _OPENAI_WIRE_ONLY if name in self.model_fields_set]
+        of_others = frozenset[str]().union(*(kind.settings for kind in BACKEND_KINDS.values()))
+        foreign = sorted(self.model_fields_set & (of_others - BACKEND_KINDS[self.kind].settings))
         if foreign:
             raise ValueError(f"a backend of kind {self.kind} has no {' and no '.join(foreign)}. Remove it")
         return self

@@ -1,0 +1,46 @@
+"""The kinds of backends: all that routers and workers know of a kind, beside its adapter. See docs/workers.md."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+KindName = Literal["openai_wire", "ollama", "litellm"]
+"""Written out, since types cannot be read from a table; a test holds it to `BACKEND_KINDS`."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendKind:
+    """What sets a kind of backend apart from others.
+
+    Attributes:
+        settings: of a backend's section in the file, which no other kind has.
+        announces_all_models: its workers always ask what the provider has, and hand no other model's name on.
+        runs_models: its models run on the backend's own host. They cost nothing, and where that host is near they may
+            see confidential prompts unless the configuration says otherwise.
+        cloud_tag: end of the names of models that run in the maker's cloud all the same; empty: there are none.
+    """
+
+    settings: frozenset[str] = frozenset()
+    announces_all_models: bool = False
+    runs_models: bool = False
+    cloud_tag: str = ""
+
+    def runs_in_cloud(self, model: str) -> bool:
+        """Whether a model of a local server runs in its maker's cloud: Ollama's tags `cloud` and `...-cloud`."""
+        tag = self.cloud_tag
+        return bool(tag) and (model.endswith(f"-{tag}") or model.partition(":")[2].endswith(tag))
+
+
+BACKEND_KINDS: Mapping[str, BackendKind] = MappingProxyType(
+    {
+        "openai_wire": BackendKind(settings=frozenset({"dialect"})),
+        "ollama": BackendKind(
+            settings=frozenset({"keep_alive", "pull", "warm_up"}),
+            announces_all_models=True,
+            runs_models=True,
+            cloud_tag="cloud",
+        ),
+        "litellm": BackendKind(),
+    }
+)
