@@ -109,7 +109,7 @@ async def _worker(settings: ProcessSettings) -> Worker:
     if locality is Locality.HOST or offline:
         backend_settings = replace(backend_settings, proxied=False)  # no proxy lies between a host and itself
     clock = SystemClock()
-    backend = create_backend(backend_settings, locality, clock)
+    backend = create_backend(backend_settings, clock)
     worker = Worker(replace(settings.worker, backend=backend_settings), backend, locality, clock)
     if backend_settings.missing:
         _LOG.warning("%s cannot serve: %s", backend_settings.name, backend_settings.missing)

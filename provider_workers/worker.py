@@ -25,6 +25,9 @@ from service_common.vocabulary import Locality, Operation, Sensitivity, WorkerSt
 DESCRIBE_TIMEOUT = 3.0
 """Seconds that a provider gets to describe itself; a slower one is announced as the configuration has it."""
 
+CLOSE_TIMEOUT = 2.0
+"""Seconds that a backend gets to close its connections."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -71,9 +74,7 @@ class Worker:
         self.locality = locality
         self._kind = BACKEND_KINDS[settings.backend.kind]
         self._backend = backend
-        self._description = BackendDescription(
-            tuple(ModelDescription(model) for model in settings.backend.models), locality=locality
-        )
+        self._description = BackendDescription(tuple(ModelDescription(model) for model in settings.backend.models))
         self._draining = ""
         self.attempts = Attempts(backend, clock, settings.capacity, self._refusal, settings.backend.secrets)
         self.attempts.on_settled = self._noticed
@@ -144,7 +145,11 @@ class Worker:
     async def close(self) -> None:
         """Cancel what runs and let go of the provider."""
         await self.attempts.close()
-        await self._backend.close()
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self._backend.close()
+        except TimeoutError:
+            _LOG.warning("%s did not close its connections within %g s", self.settings.backend.name, CLOSE_TIMEOUT)
 
     def _refusal(self, order: Order) -> str:
         state, reason = self.state()

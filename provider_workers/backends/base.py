@@ -5,13 +5,13 @@ by raising `ProviderFailure`, and it never retries: the router does.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from opentelemetry.context import Context
 
 from service_common.failures import FailureClass
-from service_common.vocabulary import FinishReason, Locality, ModelMode, WorkerState
+from service_common.vocabulary import FinishReason, ModelMode, WorkerState
 from trunkline.router.v1.router_service_pb2 import EmbedRequest
 from trunkline.types.v1.chat_pb2 import CompletionRequest
 
@@ -175,8 +175,6 @@ class BackendDescription:
     state: WorkerState = WorkerState.READY
     state_reason: str = ""
     resident_models: tuple[str, ...] = ()
-    locality: Locality = Locality.REMOTE
-    labels: dict[str, str] = field(default_factory=dict)
 
 
 class BackendAdapter(Protocol):

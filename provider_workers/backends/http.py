@@ -12,12 +12,12 @@ from typing import Any
 import aiohttp
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, StatusCode
+from opentelemetry.trace import Span
 from yarl import URL
 
 from provider_workers.backends.base import ProviderFailure
 from provider_workers.backends.body import JsonBody
-from provider_workers.backends.client_span import client_span
+from provider_workers.backends.client_span import client_span, mark_failed
 from provider_workers.settings import BackendSettings
 from service_common.failures import FailureClass
 
@@ -84,17 +84,17 @@ class ProviderHttp:
             )
             span.set_attribute("http.response.status_code", response.status)
             if response.status >= 400:
-                _failed(span, str(response.status))
+                mark_failed(span, str(response.status))
             yield response
         except (aiohttp.ClientError, OSError) as error:
-            _failed(span, type(error).__qualname__)
+            mark_failed(span, type(error).__qualname__)
             raise _failure(error, self._base, answered=response is not None) from error
         except ProviderFailure as failure:
             if response is None or response.status < 400:  # else the status is the error's type
-                _failed(span, failure.failure_class.label)
+                mark_failed(span, failure.failure_class.label)
             raise
         except BaseException as error:  # cancellation and time-outs: the span ends as what it was
-            _failed(span, type(error).__qualname__)
+            mark_failed(span, type(error).__qualname__)
             raise
         finally:
             if response is not None:
@@ -122,11 +122,6 @@ class ProviderHttp:
 def _headers(body: JsonBody | None) -> dict[str, str] | None:
     """With the length, since not every server takes a body in chunks."""
     return None if body is None else {"Content-Type": "application/json", "Content-Length": str(body.size)}
-
-
-def _failed(span: Span, error_type: str) -> None:
-    span.set_attribute("error.type", error_type)
-    span.set_status(StatusCode.ERROR)
 
 
 def _let_go(response: aiohttp.ClientResponse) -> None:

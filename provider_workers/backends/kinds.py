@@ -11,14 +11,13 @@ from provider_workers.backends.base import BackendAdapter
 from provider_workers.settings import BackendSettings
 from service_common.backend_kinds import BACKEND_KINDS
 from service_common.clock import Clock
-from service_common.vocabulary import Locality
 
 
 class _Factory(Protocol):
-    def create(self, settings: BackendSettings, locality: Locality, clock: Clock) -> BackendAdapter: ...
+    def create(self, settings: BackendSettings, clock: Clock) -> BackendAdapter: ...
 
 
-def create_backend(settings: BackendSettings, locality: Locality, clock: Clock) -> BackendAdapter:
+def create_backend(settings: BackendSettings, clock: Clock) -> BackendAdapter:
     """The adapter for the settings' kind. Call it inside the running event loop.
 
     Raises:
@@ -28,4 +27,4 @@ def create_backend(settings: BackendSettings, locality: Locality, clock: Clock) 
     if settings.kind not in BACKEND_KINDS:
         raise ValueError(f'no backend kind "{settings.kind}"; known: {", ".join(BACKEND_KINDS)}')
     factory = cast("_Factory", import_module(f"provider_workers.backends.{settings.kind}.factory"))
-    return factory.create(settings, locality, clock)
+    return factory.create(settings, clock)

@@ -11,11 +11,10 @@ from provider_workers.simulated.faults import Fault
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one request meets; `one_shot` says that it is for this request alone."""
+    """What one request meets."""
 
     behaviour: Behaviour
     fault: Fault | None
-    one_shot: bool = False
 
 
 class BehaviourSchedule:
@@ -60,10 +59,10 @@ class BehaviourSchedule:
         """
         if wish is not None:
             behaviour = self._current.merged(wish)
-            return Turn(behaviour, self._struck(behaviour, kind, model, ask), one_shot=True)
+            return Turn(behaviour, self._struck(behaviour, kind, model, ask))
         if self._queue and kind != METADATA:
             behaviour = self._queue.popleft()
-            return Turn(behaviour, self._struck(behaviour, kind, model, ask), one_shot=True)
+            return Turn(behaviour, self._struck(behaviour, kind, model, ask))
         return Turn(self._current, self._struck_again(kind, model, ask))
 
     def _struck(self, behaviour: Behaviour, kind: str, model: str, ask: Ask | None) -> Fault | None:

@@ -1,7 +1,7 @@
 """The order in which calls wait: priority first, then tenants in turn, then whoever has the earliest deadline."""
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -26,9 +26,6 @@ class FairQueue(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._items)
-
-    def __iter__(self) -> Iterator[T]:
-        return iter(tuple(self._items.values()))
 
     def add(self, item: T, priority: int, tenant: str, rank: Rank) -> None:
         """Let an item wait. A tenant that waits already keeps its turn; a new one comes last."""

@@ -28,9 +28,6 @@ NAMES = (
 )
 """The features, in the order in which `count_features` returns them."""
 
-ASCII_FEATURES = 8
-"""How many of them a text in ASCII has."""
-
 _LETTERS_PER_ACCENT = 20
 """A text with at least one accent in twenty letters is not English: all its letters count as foreign."""
 
@@ -82,7 +79,7 @@ _RARE_ASCII = b"A0p\n"
 
 
 def count_features(text: str) -> tuple[int, ...]:
-    """The features of `text`, in the order of `NAMES`; of a text in ASCII the first `ASCII_FEATURES` alone."""
+    """The features of `text`, in the order of `NAMES`; of a text in ASCII the first eight alone."""
     is_ascii = text.isascii()
     data = text.encode("utf-8", "replace")
     classes = data.translate(_CLASSES) if is_ascii else data.translate(_CLASSES, _CONTINUATION)

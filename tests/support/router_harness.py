@@ -81,7 +81,7 @@ class RunningRouter:
         settings = parse(arguments, {"TRUNKLINE_WORKER_TOKEN": TOKEN, **KEY}).worker
         clock = self.clock
         locality = await locality_of(settings.backend.base_url)
-        worker = Worker(settings, create_backend(settings.backend, locality, clock), locality, clock)
+        worker = Worker(settings, create_backend(settings.backend, clock), locality, clock)
         await worker.refresh()
         link = Link(worker, "0", Random(1))
         running = asyncio.create_task(link.run())

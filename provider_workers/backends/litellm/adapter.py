@@ -11,7 +11,7 @@ import litellm
 from litellm.llms.custom_httpx.async_client_cleanup import close_litellm_async_clients
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, StatusCode
+from opentelemetry.trace import Span
 from yarl import URL
 
 from provider_workers.backends.base import (
@@ -25,7 +25,7 @@ from provider_workers.backends.base import (
     Vectors,
     Work,
 )
-from provider_workers.backends.client_span import client_span
+from provider_workers.backends.client_span import client_span, mark_failed
 from provider_workers.backends.content import may_be_empty, unsupported
 from provider_workers.backends.litellm.errors import failure
 from provider_workers.backends.litellm.listing import is_listed, model_list
@@ -35,7 +35,6 @@ from provider_workers.backends.openai_wire.models import NOT_LISTED, configured,
 from provider_workers.backends.shapes import broken, list_of, vectors_of, word_of
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
-from service_common.vocabulary import Locality
 
 CLOSE_TIMEOUT = 1.0
 _OK = 200
@@ -46,14 +45,13 @@ _TRACER = trace.get_tracer("trunkline.provider_workers")
 class LiteLLMBackend:
     """One provider by way of litellm."""
 
-    def __init__(self, settings: BackendSettings, locality: Locality, clock: Clock) -> None:
+    def __init__(self, settings: BackendSettings, clock: Clock) -> None:
         """Turn litellm's own reporting off; open no connection yet; call inside the running event loop.
 
         Raises:
             OSError: the file of certificate authorities cannot be read.
         """
         self._settings = settings
-        self._locality = locality
         self._clock = clock
         self._list = model_list(settings, clock)
         litellm.telemetry = False
@@ -75,16 +73,16 @@ class LiteLLMBackend:
     async def describe(self) -> BackendDescription:
         """As the configuration has it, held against the provider's list of models where it has one."""
         if self._list is None:
-            return BackendDescription(configured(self._settings), locality=self._locality)
+            return BackendDescription(configured(self._settings))
         try:
             names = await self._list.names()
         except ProviderFailure as found:
-            return failing(self._settings, self._locality, found)
+            return failing(self._settings, found)
         models = tuple(
             replace(model, doubt="" if is_listed(model.model, names) else NOT_LISTED)
             for model in configured(self._settings)
         )
-        return BackendDescription(models, state_reason=doubts(models), locality=self._locality)
+        return BackendDescription(models, state_reason=doubts(models))
 
     async def complete(self, work: Work) -> AsyncIterator[Sequence[Piece]]:
         """Stream one answer; see `BackendAdapter.complete`."""
@@ -107,10 +105,10 @@ class LiteLLMBackend:
                         yield pieces
             yield (*reader.late_usage(wrapper.chunks), reader.finish(watch.reason()))
         except (asyncio.CancelledError, GeneratorExit):
-            _failed(span, "cancelled")
+            mark_failed(span, "cancelled")
             raise
         except ProviderFailure as found:
-            _failed(span, found.failure_class.label)
+            mark_failed(span, found.failure_class.label)
             raise
         except Exception as error:
             raise self._mapped(error, span, answering=answering) from error
@@ -127,7 +125,7 @@ class LiteLLMBackend:
             answer = await litellm.aembedding(**arguments)
             span.set_attribute("http.response.status_code", _OK)
         except asyncio.CancelledError:
-            _failed(span, "cancelled")
+            mark_failed(span, "cancelled")
             raise
         except Exception as error:
             raise self._mapped(error, span, answering=False) from error
@@ -164,7 +162,7 @@ class LiteLLMBackend:
         found = failure(error, self._clock.wall(), answering=answering)
         if found.http_status:
             span.set_attribute("http.response.status_code", found.http_status)
-        _failed(span, str(found.http_status or found.failure_class.label))
+        mark_failed(span, str(found.http_status or found.failure_class.label))
         return found
 
     def _span(self, context: Context | None) -> Span:
@@ -177,11 +175,6 @@ class LiteLLMBackend:
         if address is not None and address.port:
             attributes["server.port"] = address.port
         return client_span(_TRACER, "POST", context, attributes)
-
-
-def _failed(span: Span, error_type: str) -> None:
-    span.set_attribute("error.type", error_type)
-    span.set_status(StatusCode.ERROR)
 
 
 async def _close(wrapper: Any) -> None:

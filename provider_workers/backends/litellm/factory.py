@@ -6,7 +6,6 @@ from importlib import import_module
 from provider_workers.backends.base import BackendAdapter
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
-from service_common.vocabulary import Locality
 
 _QUIET = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else importing it fetches a map of prices
@@ -18,7 +17,7 @@ _QUIET = {
 }
 
 
-def create(settings: BackendSettings, locality: Locality, clock: Clock) -> BackendAdapter:
+def create(settings: BackendSettings, clock: Clock) -> BackendAdapter:
     """The adapter; see `LiteLLMBackend`.
 
     Raises:
@@ -33,5 +32,5 @@ def create(settings: BackendSettings, locality: Locality, clock: Clock) -> Backe
         if error.name != "litellm":
             raise
         raise ValueError("litellm is not installed: pip install 'trunkline[litellm]'") from error
-    backend: BackendAdapter = adapter.LiteLLMBackend(settings, locality, clock)
+    backend: BackendAdapter = adapter.LiteLLMBackend(settings, clock)
     return backend

@@ -29,7 +29,7 @@ from provider_workers.backends.ollama.stream import ChatStream, embeddings, prog
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
 from service_common.failures import FailureClass
-from service_common.vocabulary import Locality, ModelMode, WorkerState
+from service_common.vocabulary import ModelMode, WorkerState
 
 OTHERS_TIME = 1.0
 """Seconds that one look may take to ask for the facts of models that are not configured."""
@@ -40,14 +40,13 @@ _LOG = logging.getLogger(__name__)
 class OllamaBackend:
     """One Ollama server."""
 
-    def __init__(self, settings: BackendSettings, locality: Locality, clock: Clock) -> None:
+    def __init__(self, settings: BackendSettings, clock: Clock) -> None:
         """Open no connection yet; call inside the running event loop.
 
         Raises:
             OSError: the file of certificate authorities cannot be read.
         """
         self._settings = settings
-        self._locality = locality
         self._clock = clock
         authorisation = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
         self._http = ProviderHttp(settings, authorisation)
@@ -78,7 +77,7 @@ class OllamaBackend:
         in_memory = tuple(model.model for model in models if same_name(model.model) in resident)
         reason = f"not there: {', '.join(missing)}; `ollama pull` fetches a model" if missing else ""
         state = WorkerState.READY if models or not missing else WorkerState.UNHEALTHY
-        return BackendDescription(tuple(models), state, reason, in_memory, self._locality)
+        return BackendDescription(tuple(models), state, reason, in_memory)
 
     async def complete(self, work: Work) -> AsyncIterator[Sequence[Piece]]:
         """Stream one answer; see `BackendAdapter.complete`."""
@@ -142,7 +141,7 @@ class OllamaBackend:
 
     def _ailing(self, reason: str) -> BackendDescription:
         models = tuple(self._models.values()) or tuple(ModelDescription(name) for name in self._settings.models)
-        return BackendDescription(models, WorkerState.UNHEALTHY, reason, locality=self._locality)
+        return BackendDescription(models, WorkerState.UNHEALTHY, reason)
 
     async def _announced(self, listed: Mapping[str, Mapping[str, Any]]) -> tuple[list[ModelDescription], list[str]]:
         """What is there, and the configured names of what is not.

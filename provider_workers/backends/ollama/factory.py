@@ -4,9 +4,8 @@ from provider_workers.backends.base import BackendAdapter
 from provider_workers.backends.ollama.adapter import OllamaBackend
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
-from service_common.vocabulary import Locality
 
 
-def create(settings: BackendSettings, locality: Locality, clock: Clock) -> BackendAdapter:
+def create(settings: BackendSettings, clock: Clock) -> BackendAdapter:
     """The adapter; see `OllamaBackend`."""
-    return OllamaBackend(settings, locality, clock)
+    return OllamaBackend(settings, clock)

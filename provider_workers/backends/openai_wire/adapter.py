@@ -27,7 +27,6 @@ from provider_workers.backends.openai_wire.stream import ChatStream
 from provider_workers.backends.rate_limits import RateLimitReadings
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
-from service_common.vocabulary import Locality
 
 TRAILING_USAGE_WAIT = 1.0
 """Seconds for the usage that follows the finish reason, from a provider that keeps its body open."""
@@ -39,7 +38,7 @@ TRAILING_DONE_WAIT = 0.1
 class OpenAIWireBackend:
     """OpenAI, Groq, Mistral, vLLM and whoever else speaks this wire."""
 
-    def __init__(self, settings: BackendSettings, locality: Locality, clock: Clock) -> None:
+    def __init__(self, settings: BackendSettings, clock: Clock) -> None:
         """Open no connection yet; call inside the running event loop.
 
         Raises:
@@ -47,7 +46,6 @@ class OpenAIWireBackend:
             OSError: the file of certificate authorities cannot be read.
         """
         self._settings = settings
-        self._locality = locality
         self._clock = clock
         self._dialect = dialect_of(settings.dialect, settings.provider)
         authorisation = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
@@ -69,8 +67,8 @@ class OpenAIWireBackend:
                 await self._check(response)
                 listed = await read_json(response)
         except ProviderFailure as failure:
-            return failing(self._settings, self._locality, failure)
-        return described(self._settings, self._locality, listed)
+            return failing(self._settings, failure)
+        return described(self._settings, listed)
 
     async def complete(self, work: Work) -> AsyncIterator[Sequence[Piece]]:
         """Stream one answer; see `BackendAdapter.complete`."""

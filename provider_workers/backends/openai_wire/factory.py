@@ -4,9 +4,8 @@ from provider_workers.backends.base import BackendAdapter
 from provider_workers.backends.openai_wire.adapter import OpenAIWireBackend
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
-from service_common.vocabulary import Locality
 
 
-def create(settings: BackendSettings, locality: Locality, clock: Clock) -> BackendAdapter:
+def create(settings: BackendSettings, clock: Clock) -> BackendAdapter:
     """The adapter; see `OpenAIWireBackend`."""
-    return OpenAIWireBackend(settings, locality, clock)
+    return OpenAIWireBackend(settings, clock)

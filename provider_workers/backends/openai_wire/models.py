@@ -6,14 +6,14 @@ from typing import Any
 from provider_workers.backends.base import BackendDescription, ModelDescription, ProviderFailure
 from provider_workers.settings import BackendSettings
 from service_common.failures import FailureClass
-from service_common.vocabulary import Locality, ModelMode, WorkerState
+from service_common.vocabulary import ModelMode, WorkerState
 
 NOT_LISTED = "its provider does not list this model: is the name right?"
 
 _WINDOW_KEYS = ("context_window", "context_length", "max_model_len", "max_context_length")
 
 
-def described(settings: BackendSettings, locality: Locality, listed: Mapping[str, Any]) -> BackendDescription:
+def described(settings: BackendSettings, listed: Mapping[str, Any]) -> BackendDescription:
     """The backend as its list of models describes it. Configured models that are not listed are named as a state."""
     entries = listed.get("data")
     if not isinstance(entries, list):
@@ -21,26 +21,23 @@ def described(settings: BackendSettings, locality: Locality, listed: Mapping[str
             configured(settings),
             WorkerState.UNHEALTHY,
             "the list of models has an unknown shape: is base_url the provider's address?",
-            locality=locality,
         )
     found = {entry["id"]: _model(entry) for entry in entries if isinstance(entry, dict) and entry.get("id")}
     names = dict.fromkeys((*settings.models, *(found if settings.discover else ())))
     models = tuple(found.get(name) or _unlisted(name, NOT_LISTED if found else "") for name in names)
-    return BackendDescription(models, WorkerState.READY, doubts(models), locality=locality)
+    return BackendDescription(models, WorkerState.READY, doubts(models))
 
 
-def failing(settings: BackendSettings, locality: Locality, failure: ProviderFailure) -> BackendDescription:
+def failing(settings: BackendSettings, failure: ProviderFailure) -> BackendDescription:
     """The backend whose list of models could not be had. A server without such a list is not unhealthy for that."""
     models = configured(settings)
     if failure.http_status in (404, 405) and models:
         said = f"the provider lists no models ({failure.message}): is base_url right?"
         doubted = tuple(_unlisted(model.model, said) for model in models)
-        return BackendDescription(doubted, WorkerState.READY, said, locality=locality)
+        return BackendDescription(doubted, WorkerState.READY, said)
     if failure.failure_class in (FailureClass.RATE_LIMITED, FailureClass.OVERLOADED):
-        return BackendDescription(models, WorkerState.READY, failure.message, locality=locality)
-    return BackendDescription(
-        models, WorkerState.UNHEALTHY, f"{failure.failure_class.label}: {failure.message}", locality=locality
-    )
+        return BackendDescription(models, WorkerState.READY, failure.message)
+    return BackendDescription(models, WorkerState.UNHEALTHY, f"{failure.failure_class.label}: {failure.message}")
 
 
 def configured(settings: BackendSettings) -> tuple[ModelDescription, ...]:

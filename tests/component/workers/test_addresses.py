@@ -51,7 +51,7 @@ async def linked(port: int, base_url: str) -> AsyncIterator[Link]:
     """A worker's link to the routers of the name."""
     settings = BackendSettings("openai", "openai_wire", "openai", base_url, models=("gpt-4o-mini",))
     clock = SystemClock()
-    backend = OpenAIWireBackend(settings, Locality.HOST, clock)
+    backend = OpenAIWireBackend(settings, clock)
     worker = Worker(WorkerSettings(settings, (f"{NAME}:{port}",), "w", 1), backend, Locality.HOST, clock)
     link = Link(worker, "0", Random(1))
     running = asyncio.create_task(link.run())

@@ -3,7 +3,11 @@
 import asyncio
 from random import Random
 
+import pytest
+
+from provider_workers import worker as module_of_worker
 from provider_workers.backends.base import BackendDescription, RateLimitLeft
+from provider_workers.link import client
 from provider_workers.link.client import Link
 from provider_workers.settings import BackendSettings, WorkerSettings
 from provider_workers.worker import Worker
@@ -70,3 +74,52 @@ async def test_a_description_that_cannot_be_read_is_a_state_and_is_asked_for_aga
     await served.refresh()
     assert served.state() == (WorkerState.READY, "")
     await served.close()
+
+
+class OnceBroken(Random):
+    """Breaks down the first time that it is asked for a delay."""
+
+    broken = False
+
+    def uniform(self, a: float, b: float) -> float:
+        """As `Random.uniform`, the second time."""
+        if self.broken:
+            return super().uniform(a, b)
+        self.broken = True
+        raise RuntimeError("no entropy")
+
+
+class NeverClosed(TwoModels):
+    """Does not let go of its provider."""
+
+    async def close(self) -> None:
+        """Hang."""
+        await asyncio.Event().wait()
+
+
+async def test_a_link_that_breaks_down_is_logged_and_dialled_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What nobody foresaw between two streams costs a pause, not the router for ever."""
+    monkeypatch.setattr(client, "SLOW_DELAY", 0.05)
+    async with ScriptedRouter() as router:
+        link = Link(worker(TwoModels(), router.address), "1", OnceBroken(1))
+        running = asyncio.create_task(link.run())
+        try:
+            (await router.worker(1)).hang_up()
+            await router.worker(2)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+    [said] = [record for record in caplog.records if record.exc_info and "no entropy" in str(record.exc_info[1])]
+    assert router.address in said.getMessage()
+
+
+async def test_a_provider_that_is_not_let_go_of_does_not_keep_the_worker(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The worker says so and ends."""
+    monkeypatch.setattr(module_of_worker, "CLOSE_TIMEOUT", 0.05)
+    async with asyncio.timeout(5):
+        await worker(NeverClosed()).close()
+    assert "local did not close its connections" in caplog.text

@@ -11,7 +11,6 @@ from provider_workers.settings import BackendSettings
 from provider_workers.simulated import Behaviour, ProviderSpec, SimulatedProviders
 from service_common.clock import SystemClock
 from service_common.failures import FailureClass
-from service_common.vocabulary import Locality
 from tests.support.worker_processes import question
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")  # litellm's own
@@ -49,7 +48,7 @@ def nobody() -> Iterator[str]:
 async def pieces(provider: str, base_url: str, key: str) -> list[Piece]:
     """What one provider answers."""
     settings = BackendSettings(provider, "litellm", provider, base_url, api_key=key)
-    backend = LiteLLMBackend(settings, Locality.HOST, SystemClock())
+    backend = LiteLLMBackend(settings, SystemClock())
     try:
         work = Work(MODELS[provider], question("Hi"))
         return [piece async for batch in backend.complete(work) for piece in batch]
