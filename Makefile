@@ -22,8 +22,9 @@ venv: $(STAMP) ## set up .venv
 run: $(STAMP) ## start router and workers, send a first prompt, stay up until Ctrl-C
 	@exec $(BIN)/trunkline up --first-prompt
 
+# The tests mostly wait, for processes and for time to pass: two at once take little more than half the time.
 test: $(STAMP) ## run the tests; what needs Jaeger or Ollama is skipped where they are missing
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 check: $(STAMP) ## lint, formatting, types, import rules, contracts, generated files
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/check.sh
