@@ -1,6 +1,7 @@
 """All attempts of a worker, whichever router ordered them: admission, capacity, cancellation, draining."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,6 +16,11 @@ from service_common.vocabulary import Operation
 
 Admission = Callable[[Order], str]
 """Says why an order is refused; empty: it is not."""
+
+CLOSE_TIMEOUT = 2.0
+"""Seconds that cancelled attempts get to close their sockets."""
+
+_LOG = logging.getLogger(__name__)
 
 
 class Attempts:
@@ -105,11 +111,14 @@ class Attempts:
         await self._empty.wait()
 
     async def close(self) -> None:
-        """Cancel what still runs and wait until its sockets are closed."""
+        """Cancel what still runs and wait until its sockets are closed, at most `CLOSE_TIMEOUT` seconds."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            _, deaf = await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT)
+            if deaf:
+                _LOG.warning("%d attempts did not end within %g s of being cancelled", len(deaf), CLOSE_TIMEOUT)
 
     def _settled(self, attempt: RunningAttempt, end: Answered | Failed) -> None:
         order = attempt.order

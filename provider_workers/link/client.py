@@ -22,6 +22,7 @@ SLOW_DELAY = 5.0
 RESOLVE_INTERVAL = 30.0
 UNRESOLVED_INTERVAL = 2.0
 LEAVE_TIMEOUT = 1.0
+CLOSE_TIMEOUT = 1.0
 
 CHANNEL_OPTIONS = (
     ("grpc.http2.bdp_probe", 0),  # else an unread stream may swallow megabytes
@@ -105,7 +106,8 @@ class Link:
         if trouble:
             _LOG.warning("%s; trying again", trouble)
         for address in addresses:
-            if address not in self._tasks:
+            known = self._tasks.get(address)
+            if (known is None or known.done()) and not self._leaving:
                 self._tasks[address] = asyncio.create_task(self._stay_attached(address))
         gone = [address for address in self._tasks if address not in addresses and address not in self._sessions]
         if not trouble:
@@ -113,6 +115,16 @@ class Link:
         return UNRESOLVED_INTERVAL if trouble else RESOLVE_INTERVAL
 
     async def _stay_attached(self, address: str) -> None:
+        """Hold the link to one router until the worker leaves; one that breaks down is made anew."""
+        while not self._leaving:
+            try:
+                await self._hold(address)
+            except Exception:
+                _LOG.exception("the link to the router at %s broke down; dialling again", address)
+                await asyncio.sleep(SLOW_DELAY)
+
+    async def _hold(self, address: str) -> None:
+        """Attach again and again over one channel, until the worker leaves."""
         channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
         complaint = ""
         failures = 0
@@ -131,7 +143,7 @@ class Link:
                 await asyncio.sleep(self._delay(ended, failures))
                 await self._elsewhere_no_more(ended.router_id, address)
         finally:
-            await channel.close()
+            await _close(channel, address)
 
     async def _elsewhere_no_more(self, router_id: str, address: str) -> None:
         """Wait while the same router, met at another address, has our attachment: a second one would fence it."""
@@ -184,7 +196,18 @@ class Link:
     async def _cancel(self, tasks: list[asyncio.Task[None]]) -> None:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            _, deaf = await asyncio.wait(tasks, timeout=2 * CLOSE_TIMEOUT)
+            if deaf:
+                _LOG.warning("%d links did not end within %g s", len(deaf), 2 * CLOSE_TIMEOUT)
+
+
+async def _close(channel: Channel, address: str) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            await channel.close()
+    except TimeoutError:
+        _LOG.warning("the channel to the router at %s did not close within %g s", address, CLOSE_TIMEOUT)
 
 
 def _explained(address: str, ended: Ended) -> str:

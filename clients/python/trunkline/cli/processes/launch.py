@@ -34,7 +34,7 @@ _STAND_INS = ("openai", "groq:openai", "ollama")
 _ROUTER_MARGIN = 6.0
 """Seconds for the router to close its streams, files and connections once its callers have had their time."""
 
-_WORKER_GRACE = 5.0
+_WORKER_GRACE = 8.0
 _SIMULATED_GRACE = 2.0
 
 
