@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from router_service.config.store import ConfigurationStore, Sources
+from router_service.config.running import Sources
+from router_service.config.store import ConfigurationStore
 from router_service.plugins.discovery import installed_plugins
 from router_service.recording.address import database_url
 from router_service.recording.database import Database
@@ -21,6 +22,7 @@ from router_service.recording.untraced import UntracedRecorder
 from router_service.router import SERVICES, Router
 from router_service.server.grpc_server import Lifecycle, listen, new_server
 from router_service.server.worker_servicer import RouterIdentity
+from router_service.state.token_counter import TokenCounter
 from service_common.clock import SystemClock
 from service_common.configuration.metrics import metrics_address
 from service_common.configuration.schema import TracingSection
@@ -66,16 +68,16 @@ def run(options: ServeOptions) -> int:
 
 async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
     clock = SystemClock()
-    plugins = installed_plugins()
     facts = FactsTable.load()
-    store = ConfigurationStore(Sources(options.config, environment, plugins, facts, clock))
+    counter = TokenCounter()
+    store = ConfigurationStore(Sources(options.config, environment, installed_plugins(), facts, clock, counter))
     settings = store.current.configuration.router
     tracing = _tracing(store.current.configuration.tracing, environment)
     content = store.current.configuration.tracing.content
     recorder = UntracedRecorder() if tracing is None else TraceRecorder(tracing.provider, content=content)
     redis = store.current.configuration.shared.address(options.config, environment)
     url = database_url(settings, options.config, environment)
-    router = Router(store, plugins, facts, clock, redis, url and Database(url))
+    router = Router(store, counter, facts, clock, redis, url and Database(url))
     if tracing is not None:
         router.metrics.register(tracing.spans)
     metrics = metrics_address(store.current.configuration.metrics.listen, environment)

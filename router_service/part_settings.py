@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from router_service.calls.idempotency import IdempotencySettings
 from router_service.calls.upkeep import UpkeepSettings
 from router_service.calls.waiting import WaitingSettings
-from router_service.config.store import Running
+from router_service.config.running import Running
 from router_service.server.requests import probe_prompt
 from router_service.state.circuit import CircuitSettings
 from router_service.state.limits import LimitBook

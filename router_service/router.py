@@ -16,14 +16,14 @@ from router_service.calls.pulling import Pulls
 from router_service.calls.upkeep import Upkeep
 from router_service.calls.waiting import WaitingRoom
 from router_service.config.administration import Administration
-from router_service.config.store import ConfigurationStore, Running
+from router_service.config.running import Running
+from router_service.config.store import ConfigurationStore
 from router_service.contracts.engine import Engine
 from router_service.contracts.recording import Recorder
 from router_service.dispatch.hedging import HedgeBudgets
 from router_service.dispatch.link import LinkSettings, WorkerLink
 from router_service.dispatch.registry import AttemptRegistry
 from router_service.dispatch.sessions import SessionDirectory
-from router_service.engine.engine import RoutingEngine
 from router_service.metrics.surroundings import DatabaseCollector, ProcessCollector, RedisCollector, WorkerCollector
 from router_service.metrics.targets import TargetCollector
 from router_service.metrics.traffic import CallCollector, DispatchCollector, DrillCollector
@@ -34,7 +34,6 @@ from router_service.part_settings import (
     upkeep_settings,
     waiting_settings,
 )
-from router_service.plugins.registry import PluginRegistry
 from router_service.recording.clock_watch import ClockWatch
 from router_service.recording.database import Database
 from router_service.recording.journal import DatabaseJournal
@@ -67,29 +66,6 @@ SERVICES = (
 log = logging.getLogger("router_service")
 
 
-class EngineHolder:
-    """The engine of the configuration in force, made anew with each one."""
-
-    def __init__(self, plugins: PluginRegistry, clock: Clock, counter: TokenCounter, running: Running) -> None:
-        """Build the first engine."""
-        self._plugins = plugins
-        self._clock = clock
-        self._counter = counter
-        self._random = Random()
-        self._engine = self._build(running)
-
-    def current(self) -> Engine:
-        """The engine for a call that begins now."""
-        return self._engine
-
-    def follow(self, running: Running) -> None:
-        """Take another configuration."""
-        self._engine = self._build(running)
-
-    def _build(self, running: Running) -> RoutingEngine:
-        return RoutingEngine(running.catalogue, self._plugins, self._clock, lambda: self._random, self._counter)
-
-
 class Router:
     """The parts of one router process.
 
@@ -100,7 +76,7 @@ class Router:
     def __init__(
         self,
         store: ConfigurationStore,
-        plugins: PluginRegistry,
+        counter: TokenCounter,
         facts: FactsTable,
         clock: Clock,
         redis: str = "",
@@ -108,16 +84,15 @@ class Router:
     ) -> None:
         """Build everything that neither listens nor waits yet.
 
-        `redis`: address of what replicas share, if anything; `database`: None: nothing outlives the process.
+        `counter`: what `store` builds its engines with; `redis`: address of what replicas share, if anything;
+        `database`: None: nothing outlives the process.
         """
         self.store = store
         running = store.current
         # Replicas that share counts must agree on the minute; a single one goes by a clock that never jumps.
         book = LimitBook((lambda: clock.wall().timestamp()) if redis else clock.now)
         self.sharing = sharing(redis, running, book) if redis else None
-        counter = TokenCounter()
         self._sessions = sessions = SessionDirectory()
-        self._engines = EngineHolder(plugins, clock, counter, running)
         self._clock = clock
         self.table = Table(running.catalogue, facts, clock, table_settings(running), book)
         answers = RecentAnswers(self.table.report_quality)
@@ -129,7 +104,7 @@ class Router:
         interval = running.configuration.router.heartbeat_interval
         self.link = WorkerLink(clock, sessions, registry, self.table, LinkSettings(heartbeat_interval=interval))
         self.calls = Calls(
-            engine=self._engines.current,
+            engine=self._engine,
             table=self.table,
             cursors=Cursors(),
             dispatcher=registry,
@@ -153,11 +128,7 @@ class Router:
         self._upkeep = Upkeep(self.errands, self.table, clock, Random(), upkeep_settings(running))
         self._clock_watch = ClockWatch(clock)
         self.metrics = self._registry()
-        store.subscribe(lambda changed: self._upkeep.follow(upkeep_settings(changed)))
-        store.subscribe(self._engines.follow)
-        store.subscribe(lambda changed: self.table.apply_catalogue(changed.catalogue))
-        store.subscribe(lambda changed: self.table.follow(table_settings(changed)))
-        store.subscribe(lambda changed: self.room.follow(waiting_settings(changed)))
+        store.subscribe(self._follow)
 
     async def prepare(self) -> None:
         """Take over what was kept, before the first call; without it where the database cannot be used now."""
@@ -201,6 +172,17 @@ class Router:
         if self.sharing is not None:
             await self.sharing.close()
 
+    def _engine(self) -> Engine:
+        """The engine for a call that begins now."""
+        return self.store.current.engine
+
+    def _follow(self, changed: Running) -> None:
+        """Take another configuration; what was measured and counted stays."""
+        self._upkeep.follow(upkeep_settings(changed))
+        self.table.apply_catalogue(changed.catalogue)
+        self.table.follow(table_settings(changed))
+        self.room.follow(waiting_settings(changed))
+
     def _free_slots(self, target: str) -> float:
         return min(self.table.free_slots(target), self._sessions.free_slots(target))
 
@@ -222,7 +204,7 @@ class Router:
         drills = Drills(self.calls, recorder, self._clock)
         self.metrics.register(CallCollector(boundary))
         self.metrics.register(DrillCollector(drills))
-        pulls = Pulls(self.errands, self._engines.current, self.table)
+        pulls = Pulls(self.errands, self._engine, self.table)
         admin = AdminServicer(self.table, self._sessions, self.administration, boundary, drills, self._clock)
         server.add_generic_rpc_handlers(
             (

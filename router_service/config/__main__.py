@@ -8,13 +8,15 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from router_service.config.check import add_arguments, run_check
 from router_service.config.probing import ollama_models
+from router_service.config.running import Sources, prepare
 from router_service.plugins.discovery import installed_plugins
-from service_common.configuration import ConfigurationErrors, automatic_configuration, load_configuration
+from router_service.state.token_counter import TokenCounter
+from service_common.clock import SystemClock
+from service_common.configuration import ConfigurationErrors, automatic_configuration, read_text
 from service_common.configuration.references import all_variables_in
 from service_common.facts import FactsTable
 
@@ -47,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(parsed: argparse.Namespace) -> int:
-    return run_check(parsed, os.environ, installed_plugins(), datetime.now(UTC).date(), sys.stdout)
+    return run_check(_sources(parsed.file), sys.stdout, as_json=parsed.json)
 
 
 def _automatic(parsed: argparse.Namespace) -> int:
@@ -57,8 +59,8 @@ def _automatic(parsed: argparse.Namespace) -> int:
 
 
 def _describe(parsed: argparse.Namespace) -> int:
-    today = datetime.now(UTC).date()
-    configuration = load_configuration(parsed.file, os.environ, installed_plugins(), FactsTable.load(), today)
+    sources = _sources(parsed.file)
+    configuration = prepare(read_text(sources.path), sources).configuration
     backends = [
         {
             "name": name,
@@ -79,6 +81,10 @@ def _describe(parsed: argparse.Namespace) -> int:
     }
     sys.stdout.write(json.dumps(described) + "\n")
     return 0
+
+
+def _sources(file: Path) -> Sources:
+    return Sources(file, os.environ, installed_plugins(), FactsTable.load(), SystemClock(), TokenCounter())
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Any
 
 from service_common.configuration import Configuration
 
-_AT_START_ONLY = frozenset({"router", "tracing", "shared", "idempotency"})
+_AT_START_ONLY = frozenset({"router", "tracing", "metrics", "shared", "idempotency"})
 """Sections that a process reads when it starts."""
 
 

@@ -2,14 +2,12 @@
 
 import argparse
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import date
 from pathlib import Path
 from typing import TextIO
 
-from service_common.configuration import Configuration, ConfigurationErrors, Mistake, PluginNames, load_configuration
-from service_common.facts import FactsTable
+from router_service.config.running import Sources, prepare
+from service_common.configuration import Configuration, ConfigurationErrors, Mistake, read_text
 
 OK = 0
 MISTAKEN = 1
@@ -21,20 +19,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines for people")
 
 
-def run_check(
-    arguments: argparse.Namespace, environment: Mapping[str, str], plugins: PluginNames, today: date, out: TextIO
-) -> int:
-    """Check `arguments.file` and write the result to `out`.
+def run_check(sources: Sources, out: TextIO, *, as_json: bool) -> int:
+    """Check the file of `sources`, build all that the router would build of it, and write the result to `out`.
 
     Returns:
         The exit code: 0 without mistakes, 1 with.
     """
     try:
-        configuration = load_configuration(arguments.file, environment, plugins, FactsTable.load(), today)
+        configuration = prepare(read_text(sources.path), sources).configuration
     except ConfigurationErrors as error:
-        out.write(_mistakes_as_json(error.mistakes) if arguments.json else _mistakes_as_text(error.mistakes))
+        out.write(_mistakes_as_json(error.mistakes) if as_json else _mistakes_as_text(error.mistakes))
         return MISTAKEN
-    out.write(_summary_as_json(configuration) if arguments.json else _summary_as_text(arguments.file, configuration))
+    out.write(_summary_as_json(configuration) if as_json else _summary_as_text(sources.path, configuration))
     return OK
 
 

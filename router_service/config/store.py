@@ -6,54 +6,24 @@ changes under changes that were fine before, those that do not fit any more are 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from watchfiles import Change as FileChange
 from watchfiles import awatch
 
-from router_service.config.catalogue import build_catalogue
 from router_service.config.changes import describe_changes
 from router_service.config.overlay import Overlay
-from router_service.contracts.engine import Catalogue
+from router_service.config.running import Running, Sources, prepare
 from router_service.domain.changes import Change
-from service_common.clock import Clock
-from service_common.configuration import (
-    Configuration,
-    ConfigurationErrors,
-    Knowledge,
-    Mistake,
-    PluginNames,
-    parse_configuration,
-    read_text,
-)
-from service_common.facts import FactsTable
+from service_common.configuration import ConfigurationErrors, Mistake, read_text
 
 _LOG = logging.getLogger(__name__)
 _DEBOUNCE_MS = 200
 _STEP_MS = 50
 _MOUNTED = "..data"
 """What changes where Kubernetes mounts a file: a link beside it, not the file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """One configuration and what was made of it."""
-
-    configuration: Configuration
-    catalogue: Catalogue
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """What a configuration is read from and checked against."""
-
-    path: Path
-    environment: Mapping[str, str]
-    plugins: PluginNames
-    facts: FactsTable
-    clock: Clock
 
 
 Listener = Callable[[Running], None]
@@ -105,7 +75,8 @@ class ConfigurationStore:
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have `listener` told of each new configuration, in the event loop; the result ends that.
 
-        A listener prepares what it needs and takes it over at once: calls in progress are not its concern.
+        A listener only takes over what it is given: all that can fail was built before. Calls in progress are not its
+        concern.
         """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
@@ -183,9 +154,9 @@ class ConfigurationStore:
         try:
             changes = await self.reload()
         except ConfigurationErrors as error:
-            _LOG.warning(
-                "the configuration was not taken; version %s stays:\n%s", self._running.catalogue.version, error
-            )
+            # The cause, where there is one, is a plugin's own mistake, which its author wants to see.
+            said = "the configuration was not taken; version %s stays:\n%s"
+            _LOG.warning(said, self._running.catalogue.version, error, exc_info=error.__cause__)
             return
         if changes:
             version = self._running.catalogue.version
@@ -228,10 +199,4 @@ class ConfigurationStore:
             return so_far
 
     def _parse(self, file: str, overlay: Overlay) -> Running:
-        sources = self._sources
-        knowledge = Knowledge(sources.plugins, sources.facts, sources.clock.wall().date())
-        text = overlay.text(file)
-        return self._build(parse_configuration(text, sources.path, sources.environment, knowledge, overlay.edit))
-
-    def _build(self, configuration: Configuration) -> Running:
-        return Running(configuration, build_catalogue(configuration, self._sources.facts))
+        return prepare(overlay.text(file), self._sources, overlay.edit)

@@ -1,6 +1,6 @@
 """The engine: from a request and a snapshot of the table to a decision."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from random import Random
 
@@ -35,22 +35,22 @@ class RoutingEngine:
         catalogue: Catalogue,
         plugins: PluginSource,
         clock: Clock,
-        random_factory: Callable[[], Random],
+        random: Random,
         estimator: TokenEstimator,
     ) -> None:
         """Build the plugins of every profile.
 
         Args:
-            random_factory: gives the generator of one decision; it may give the same one again and again.
+            random: every decision's generator.
 
         Raises:
-            KeyError, ValueError: the configuration names a plugin that does not exist, or its settings or patterns are
-                wrong; `config check` finds these beforehand.
+            PluginFailed: a plugin cannot be built.
+            KeyError: an ensemble names a profile that does not exist.
         """
         self._panels = panels(catalogue.profiles, catalogue.policy, plugins)
         self._catalogue = with_ensembles(catalogue, self._panels)
         self._clock = clock
-        self._random_factory = random_factory
+        self._random = random
         self._names = NameCheck(catalogue, self._panels)
         self._selector = Selector(catalogue)
         self._steerer = Steerer(catalogue.policy)
@@ -90,7 +90,7 @@ class RoutingEngine:
             time_left=time_left,
             expectations=self._expecting.expect(request, found, selection.views),
             aliases=self._catalogue.aliases,
-            random=self._random_factory(),
+            random=self._random,
             cursor=cursor,
             preference=steering.preference,
             steered_by=steering.by,

@@ -1,8 +1,8 @@
 """Profiles made ready: the plugins that a profile names, built once per configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from router_service.contracts.engine import Catalogue
 from router_service.contracts.plugins import Classifier, Filter, Picker, PluginKind, PluginSource, Scorer
@@ -13,6 +13,25 @@ from router_service.domain.profile import Profile
 VOTE = "vote"
 """The picker's name of an ensemble."""
 DOMAIN_CLASSIFIER = "domain"
+
+PluginT = TypeVar("PluginT")
+
+
+class PluginFailed(Exception):
+    """A plugin could not be built.
+
+    Attributes:
+        profile: whose settings it was given; empty: it is a classifier, which belongs to none.
+        cause: what was raised: by the plugin itself, or because there is none of that name, or its settings are wrong.
+    """
+
+    def __init__(self, kind: PluginKind, name: str, profile: str, cause: Exception) -> None:
+        """Keep what failed, and why."""
+        super().__init__(f'the {kind} "{name}" cannot be built: {cause!r}')
+        self.kind = kind
+        self.name = name
+        self.profile = profile
+        self.cause = cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +75,15 @@ def ready(profile: Profile, plugins: PluginSource) -> ReadyProfile:
     """Build a profile's plugins.
 
     Raises:
-        KeyError: it names a plugin that does not exist.
-        pydantic.ValidationError: a plugin's settings are wrong.
+        PluginFailed: one cannot be built.
     """
+
+    def built(build: Callable[[str, Mapping[str, Any]], PluginT], kind: PluginKind, name: str) -> PluginT:
+        return _built(build, kind, name, profile.settings, profile.name)
+
     wanted = frozenset(profile.filters)
     names = dict.fromkeys((*plugins.names(PluginKind.FILTER), *profile.filters))
-    filters = [plugins.filter(name, profile.settings) for name in names]
+    filters = [built(plugins.filter, PluginKind.FILTER, name) for name in names]
     weighed = {name: weight for name, weight in profile.scorers.items() if weight > 0}
     total = sum(weighed.values())
     weights = tuple(weight / total for weight in weighed.values())
@@ -69,9 +91,9 @@ def ready(profile: Profile, plugins: PluginSource) -> ReadyProfile:
         profile=profile,
         hard=tuple(plugin for plugin in filters if plugin.hard),
         soft=tuple(plugin for plugin in filters if not plugin.hard and (not wanted or plugin.name in wanted)),
-        scorers=tuple(plugins.scorer(name, profile.settings) for name in weighed),
+        scorers=tuple(built(plugins.scorer, PluginKind.SCORER, name) for name in weighed),
         weights=weights,
-        picker=plugins.picker(profile.picker, profile.settings),
+        picker=built(plugins.picker, PluginKind.PICKER, profile.picker),
         sheet=ScoreSheet(tuple(weighed), weights),
     )
 
@@ -80,7 +102,8 @@ def panels(profiles: Mapping[str, Profile], policy: RoutingPolicy, plugins: Plug
     """Everything that a request may name as its profile: the profiles and the ensembles.
 
     Raises:
-        KeyError, pydantic.ValidationError: as `ready`; KeyError also where an ensemble names an unknown profile.
+        PluginFailed: as `ready`.
+        KeyError: an ensemble names an unknown profile.
     """
     made = {name: ready(profile, plugins) for name, profile in profiles.items()}
     found = {name: Panel(name, ((profile, 1.0),), profile) for name, profile in made.items()}
@@ -98,9 +121,27 @@ def with_ensembles(catalogue: Catalogue, found: Mapping[str, Panel]) -> Catalogu
 
 
 def classifiers(policy: RoutingPolicy, plugins: PluginSource) -> tuple[Classifier, ...]:
-    """All registered classifiers, with the configuration's settings, in the order in which they are asked."""
+    """All registered classifiers, with the configuration's settings, in the order in which they are asked.
+
+    Raises:
+        PluginFailed: one cannot be built.
+    """
     settings = {**policy.classifiers, DOMAIN_CLASSIFIER: _domains(policy)}
-    return tuple(plugins.classifier(name, settings) for name in plugins.names(PluginKind.CLASSIFIER))
+    kind = PluginKind.CLASSIFIER
+    return tuple(_built(plugins.classifier, kind, name, settings, "") for name in plugins.names(kind))
+
+
+def _built(
+    build: Callable[[str, Mapping[str, Any]], PluginT],
+    kind: PluginKind,
+    name: str,
+    settings: Mapping[str, Any],
+    profile: str,
+) -> PluginT:
+    try:
+        return build(name, settings)
+    except Exception as error:  # whatever a foreign constructor raises
+        raise PluginFailed(kind, name, profile, error) from error
 
 
 def _domains(policy: RoutingPolicy) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def measure(count: int, kilobytes: int, *, repeated: bool = False) -> float:
     """Median microseconds of a decision; `repeated`: the same prompt again and again, so that the cache answers."""
     views = targets(count)
     random = Random(2)
-    engine = engine_for(views, random=lambda: random, profiles=with_profile("five", scorers=SCORERS))
+    engine = engine_for(views, random=random, profiles=with_profile("five", scorers=SCORERS))
     table = snapshot(*views)
     text = prompt(kilobytes)
     requests = [ask(text if repeated else f"{number} {text}", profile="five") for number in range(500)]
@@ -76,7 +76,7 @@ def profiled(count: int, kilobytes: int) -> None:
     """Where the time goes."""
     views = targets(count)
     random = Random(2)
-    engine = engine_for(views, random=lambda: random, profiles=with_profile("five", scorers=SCORERS))
+    engine = engine_for(views, random=random, profiles=with_profile("five", scorers=SCORERS))
     table = snapshot(*views)
     requests = [ask(f"{number} {prompt(kilobytes)}", profile="five") for number in range(2000)]
     profiler = cProfile.Profile()

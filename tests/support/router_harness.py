@@ -11,7 +11,8 @@ from provider_workers.backends.kinds import create_backend
 from provider_workers.backends.locality import locality_of
 from provider_workers.link.client import Link
 from provider_workers.worker import Worker
-from router_service.config.store import ConfigurationStore, Sources
+from router_service.config.running import Sources
+from router_service.config.store import ConfigurationStore
 from router_service.plugins.builtin import built_in_plugins
 from router_service.recording.address import database_url
 from router_service.recording.database import Database
@@ -20,6 +21,7 @@ from router_service.router import SERVICES, Router
 from router_service.server.grpc_server import Lifecycle, listen, new_server
 from router_service.server.handling import CallBoundary
 from router_service.server.worker_servicer import RouterIdentity
+from router_service.state.token_counter import TokenCounter
 from service_common.clock import Clock, SystemClock
 from service_common.configuration.database import NO_DATABASE
 from service_common.facts import FactsTable
@@ -38,13 +40,14 @@ class RunningRouter:
     def __init__(self, config: Path, database: str = NO_DATABASE, clock: Clock | None = None) -> None:
         """Build what `python -m router_service serve` builds; `start` serves. `clock`: of router and workers."""
         self.clock = clock = clock or SystemClock()
-        facts, plugins = FactsTable.load(), built_in_plugins()
+        facts, plugins, counter = FactsTable.load(), built_in_plugins(), TokenCounter()
         self.config = config
-        self.store = ConfigurationStore(Sources(config, {"TRUNKLINE_WORKER_TOKEN": TOKEN}, plugins, facts, clock))
+        sources = Sources(config, {"TRUNKLINE_WORKER_TOKEN": TOKEN}, plugins, facts, clock, counter)
+        self.store = ConfigurationStore(sources)
         redis = self.store.current.configuration.shared.redis
         settings = self.store.current.configuration.router
         url = database_url(settings.model_copy(update={"database": database}), config, {})
-        self.router = Router(self.store, plugins, facts, clock, redis, url and Database(url))
+        self.router = Router(self.store, counter, facts, clock, redis, url and Database(url))
         self._server = new_server(settings.max_message)
         identity = RouterIdentity("test-router", "0", TOKEN)
         self.boundary: CallBoundary = self.router.add_services(self._server, UntracedRecorder(), identity)

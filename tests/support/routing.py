@@ -1,6 +1,6 @@
 """Small worlds for tests of the engine and its plugins: targets, a table, a clock that stands still."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
@@ -131,7 +131,7 @@ def engine_for(
     views: Sequence[TargetView],
     *,
     clock: StillClock | None = None,
-    random: Callable[[], Random] | None = None,
+    random: Random | None = None,
     plugins: PluginSource | None = None,
     **parts: Any,
 ) -> RoutingEngine:
@@ -140,7 +140,7 @@ def engine_for(
         catalogue(views, **parts),
         plugins or SHARED,
         clock or StillClock(),
-        random or (lambda: Random(7)),
+        random or Random(7),
         TokenCounter(),
     )
 

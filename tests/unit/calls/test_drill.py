@@ -68,7 +68,7 @@ class World:
             backend: parts.link.attach(hello(backend, backend), link, "peer") for backend, link in self.links.items()
         }
         counter = TokenCounter()
-        engine = RoutingEngine(parts.catalogue, built_in_plugins(), parts.clock, lambda: Random(7), counter)
+        engine = RoutingEngine(parts.catalogue, built_in_plugins(), parts.clock, Random(7), counter)
         calls = Calls(
             engine=lambda: engine,
             table=parts.table,

@@ -3,17 +3,19 @@
 import argparse
 import io
 import json
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from router_service.config.check import add_arguments, run_check
+from router_service.config.running import Sources
 from router_service.plugins.builtin import built_in_plugins
+from router_service.state.token_counter import TokenCounter
 from service_common.configuration.plugins import PLUGIN_KINDS, PluginNames
+from service_common.facts import FactsTable
+from tests.support.routing import StillClock
 
 ROOT = Path(__file__).resolve().parents[3]
-TODAY = date(2026, 11, 21)
 
 
 def check(file: Path, *flags: str) -> tuple[int, str]:
@@ -21,7 +23,9 @@ def check(file: Path, *flags: str) -> tuple[int, str]:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     out = io.StringIO()
-    code = run_check(parser.parse_args([str(file), *flags]), {}, built_in_plugins(), TODAY, out)
+    parsed = parser.parse_args([str(file), *flags])
+    sources = Sources(parsed.file, {}, built_in_plugins(), FactsTable.load(), StillClock(), TokenCounter())
+    code = run_check(sources, out, as_json=parsed.json)
     return code, out.getvalue()
 
 

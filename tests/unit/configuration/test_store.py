@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from router_service.config.overlay import import_change
-from router_service.config.store import ConfigurationStore, Running, Sources
+from router_service.config.running import Running, Sources
+from router_service.config.store import ConfigurationStore
 from router_service.domain.changes import Change
 from router_service.plugins.builtin import built_in_plugins
+from router_service.state.token_counter import TokenCounter
 from service_common.clock import SystemClock
 from service_common.configuration import ConfigurationErrors
 from service_common.facts import FactsTable
@@ -35,7 +37,7 @@ def file(tmp_path: Path) -> Path:
 
 def open_store(file: Path) -> ConfigurationStore:
     """A store of that file."""
-    return ConfigurationStore(Sources(file, {}, built_in_plugins(), FactsTable.load(), SystemClock()))
+    return ConfigurationStore(Sources(file, {}, built_in_plugins(), FactsTable.load(), SystemClock(), TokenCounter()))
 
 
 def imported(store: ConfigurationStore, text: str) -> tuple[Change, ...]:
@@ -181,7 +183,7 @@ async def test_a_mounted_file_is_noticed(tmp_path: Path) -> None:
 async def test_what_only_a_start_takes_over_is_said(file: Path) -> None:
     """The router's own address does not change under way; the message does not pretend that it does."""
     store = open_store(file)
-    changes = await store.apply(
-        imported(store, f"{FIRST}router: {{listen: 127.0.0.1:1}}\naliases: {{a: [{TARGET}]}}\n")
-    )
-    assert changes == ("added router (takes effect at the next start)", "added aliases")
+    sections = f"router: {{listen: 127.0.0.1:1}}\nmetrics: {{listen: 127.0.0.1:2}}\naliases: {{a: [{TARGET}]}}\n"
+    changes = await store.apply(imported(store, FIRST + sections))
+    later = "(takes effect at the next start)"
+    assert changes == (f"added router {later}", f"added metrics {later}", "added aliases")

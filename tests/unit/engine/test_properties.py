@@ -117,7 +117,7 @@ def engine_over(views: tuple[TargetView, ...], seed: int = 1) -> RoutingEngine:
     """An engine with an ensemble, a last resort, and an alias of the first two targets."""
     aliases = {"pair": tuple(one.name for one in views[:2])}
     return engine_for(
-        views, random=lambda: Random(seed), profiles=EXTRA, policy=ENSEMBLES, aliases=aliases, backends=BACKENDS
+        views, random=Random(seed), profiles=EXTRA, policy=ENSEMBLES, aliases=aliases, backends=BACKENDS
     )
 
 
