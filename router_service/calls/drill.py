@@ -247,8 +247,7 @@ def _missing(members: Set[str], decision: Decision) -> Iterator[str]:
 def _told(record: AttemptRecord) -> str:
     failure = record.outcome.failure
     assert failure is not None
-    status = f" ({failure.http_status})" if failure.http_status else ""
-    return f"{record.target} failed: {failure.failure_class.label}{status}: {failure.message}"
+    return f"{record.target} failed: {failure.kind}: {failure.message}"
 
 
 def _unknown(alias: str, chains: Mapping[str, tuple[str, ...]]) -> NotFound:

@@ -2,7 +2,7 @@
 
 A target that is out (key refused, account empty) or whose circuit is open is probed by its backend's list of models,
 which costs nothing; one whose model is to be kept in memory is loaded instead, so that it comes back warm. A backend
-that proves well again and again, and whose targets fall out again and again, is asked less and less often.
+whose probes succeed again and again while its targets fall out as often is asked less and less often.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from router_service.calls.errands import Errands
-from router_service.contracts.state import Infirmary
+from router_service.contracts.state import RecoverableTable
 from router_service.domain.attempt import Failure
 from router_service.domain.target import TargetView
 from service_common.clock import Clock
@@ -28,8 +28,8 @@ LOADING_TIME = 300.0
 SLOWEST = 32
 """Most intervals between two probes of a backend whose targets fall out again and again."""
 
-ILL = frozenset({TargetState.OUT, TargetState.CIRCUIT_OPEN})
-USABLE = frozenset({TargetState.READY, TargetState.SUSPECT, TargetState.HALF_OPEN, TargetState.COOLING})
+PROBED = frozenset({TargetState.OUT, TargetState.CIRCUIT_OPEN})
+IN_SERVICE = frozenset({TargetState.READY, TargetState.SUSPECT, TargetState.HALF_OPEN, TargetState.COOLING})
 
 log = logging.getLogger(__name__)
 
@@ -57,20 +57,26 @@ class UpkeepSettings:
 
 
 @dataclass(slots=True)
-class _Patient:
-    """A backend with targets that are ill; times in monotonic seconds."""
+class _Probing:
+    """How a backend with targets that are out is probed; times in monotonic seconds.
+
+    Attributes:
+        delay: between two probes.
+        busy: a probe is under way.
+        recovered_at: since when none of its targets is out; None: some are.
+    """
 
     due: float
     delay: float
     busy: bool = False
-    well_since: float | None = None
+    recovered_at: float | None = None
 
 
 class Upkeep:
     """Looks after the targets of one router."""
 
     def __init__(
-        self, errands: Errands, table: Infirmary, clock: Clock, random: Random, settings: UpkeepSettings
+        self, errands: Errands, table: RecoverableTable, clock: Clock, random: Random, settings: UpkeepSettings
     ) -> None:
         """Begin with no target known."""
         self._errands = errands
@@ -78,7 +84,7 @@ class Upkeep:
         self._clock = clock
         self._random = random
         self._settings = settings
-        self._patients: dict[str, _Patient] = {}
+        self._probing: dict[str, _Probing] = {}
         self._usable: frozenset[str] = frozenset()
 
     def follow(self, settings: UpkeepSettings) -> None:
@@ -97,12 +103,12 @@ class Upkeep:
         views = tuple(self._table.snapshot().targets.values())
         for view in self._cold(views):
             errands.create_task(self._warm_up(view))
-        for backend, ill in self._due(views).items():
-            errands.create_task(self._visit(backend, ill))
+        for backend, out in self._due(views).items():
+            errands.create_task(self._probe(backend, out))
 
     def _cold(self, views: Sequence[TargetView]) -> list[TargetView]:
         """The targets that can be used since the last look, and whose model is to be in memory and is not."""
-        usable = frozenset(view.spec.name for view in views if view.state in USABLE)
+        usable = frozenset(view.spec.name for view in views if view.state in IN_SERVICE)
         new, self._usable = usable - self._usable, usable
         return [view for view in views if view.spec.name in new and self._settings.warms(view) and not view.resident]
 
@@ -113,67 +119,67 @@ class Upkeep:
         return failure
 
     def _due(self, views: Sequence[TargetView]) -> dict[str, list[TargetView]]:
-        """The backends that are to be asked now, with their targets that are ill."""
+        """The backends that are to be asked now, with their targets that are out."""
         if not self._settings.interval:
             return {}
         now = self._clock.now()
-        ill: dict[str, list[TargetView]] = {}
+        out: dict[str, list[TargetView]] = {}
         for view in views:
-            if view.state in ILL and view.workers:
-                ill.setdefault(view.spec.backend, []).append(view)
-        self._discharge(ill, now)
-        for backend in ill:
-            if backend not in self._patients:
+            if view.state in PROBED and view.workers:
+                out.setdefault(view.spec.backend, []).append(view)
+        self._forget_recovered(out, now)
+        for backend in out:
+            if backend not in self._probing:
                 delay = self._settings.interval
-                self._patients[backend] = _Patient(now + delay * self._random.uniform(0.5, 1.0), delay)
-        due = {backend: views for backend, views in ill.items() if self._is_due(backend, now)}
+                self._probing[backend] = _Probing(now + delay * self._random.uniform(0.5, 1.0), delay)
+        due = {backend: views for backend, views in out.items() if self._is_due(backend, now)}
         for backend in due:
-            self._patients[backend].busy = True
+            self._probing[backend].busy = True
         return due
 
     def _is_due(self, backend: str, now: float) -> bool:
-        patient = self._patients[backend]
-        return not patient.busy and patient.due <= now
+        probing = self._probing[backend]
+        return not probing.busy and probing.due <= now
 
-    def _discharge(self, ill: Mapping[str, Sequence[TargetView]], now: float) -> None:
-        """Forget the backends that have been well for longer than they were left alone."""
-        for backend, patient in tuple(self._patients.items()):
-            if backend in ill or patient.busy:
-                patient.well_since = None
-            elif patient.well_since is None:
-                patient.well_since = now
-            elif now - patient.well_since > patient.delay:
-                del self._patients[backend]
+    def _forget_recovered(self, out: Mapping[str, Sequence[TargetView]], now: float) -> None:
+        """Forget the backends whose targets have served again for longer than a probe's delay."""
+        for backend, probing in tuple(self._probing.items()):
+            if backend in out or probing.busy:
+                probing.recovered_at = None
+            elif probing.recovered_at is None:
+                probing.recovered_at = now
+            elif now - probing.recovered_at > probing.delay:
+                del self._probing[backend]
 
-    async def _visit(self, backend: str, ill: Sequence[TargetView]) -> None:
-        patient = self._patients[backend]
+    async def _probe(self, backend: str, out: Sequence[TargetView]) -> None:
+        probing = self._probing[backend]
         try:
-            well = await self._well(ill)
+            recovered = await self._recovered(out)
         finally:
-            patient.busy = False
-            patient.due = self._clock.now() + patient.delay
-        if not well:
+            probing.busy = False
+            probing.due = self._clock.now() + probing.delay
+        if not recovered:
             return
-        patient.delay = min(2 * patient.delay, SLOWEST * self._settings.interval)
-        patient.due = self._clock.now() + patient.delay
-        names = tuple(view.spec.name for view in well)
+        probing.delay = min(2 * probing.delay, SLOWEST * self._settings.interval)
+        probing.due = self._clock.now() + probing.delay
+        names = tuple(view.spec.name for view in recovered)
         self._usable |= frozenset(names)
         self._table.recover(names)
         log.info("%s answers a probe: %s may be tried again", backend, ", ".join(names))
 
-    async def _well(self, ill: Sequence[TargetView]) -> list[TargetView]:
+    async def _recovered(self, out: Sequence[TargetView]) -> list[TargetView]:
         """Those of one backend's targets that serve again, as far as can be told without a caller's prompt."""
-        to_load = [view for view in ill if self._settings.warms(view)]
-        others = [view for view in ill if not self._settings.warms(view)]
-        well = [view for view in to_load if await self._warm_up(view) is None]
+        to_load = [view for view in out if self._settings.warms(view)]
+        others = [view for view in out if not self._settings.warms(view)]
+        recovered = [view for view in to_load if await self._warm_up(view) is None]
         if not others:
-            return well
+            return recovered
         failure = await self._errands.result(others[0].spec, Operation.PROBE, self._settings.timeout)
         if failure is None:
-            return well + others
+            return recovered + others
         if failure.failure_class is FailureClass.UNSUPPORTED and self._settings.paid:
-            return well + [view for view in others if await self._answers(view)]
-        return well
+            return recovered + [view for view in others if await self._answers(view)]
+        return recovered
 
     async def _answers(self, view: TargetView) -> bool:
         """Whether a target answers a prompt that costs something."""

@@ -15,7 +15,7 @@ class TableReader(Protocol):
         ...
 
 
-class Infirmary(TableReader, Protocol):
+class RecoverableTable(TableReader, Protocol):
     """The table, to be told that targets serve again."""
 
     def recover(self, targets: Collection[str]) -> None:

@@ -100,5 +100,4 @@ def _told(record: AttemptRecord) -> str:
     took = f"after {latency:.2f} s" if latency >= 1 else f"after {latency * 1e3:.0f} ms"
     if failure is None:
         return f"{record.target} answered {took}"
-    status = f" ({failure.http_status})" if failure.http_status else ""
-    return f"{record.target} {failure.failure_class.label}{status} {took}: {failure.message}"
+    return f"{record.target} {failure.kind} {took}: {failure.message}"

@@ -35,6 +35,12 @@ class Failure:
     retry_after: float | None = None
     backend_wide: bool = False
 
+    @property
+    def kind(self) -> str:
+        """Its class and the provider's status, for a person: `overloaded (503)`."""
+        label = self.failure_class.label
+        return f"{label} ({self.http_status})" if self.http_status else label
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -54,7 +54,7 @@ class Expectation(NamedTuple):
 
 
 NO_EXPECTATIONS: Mapping[str, Expectation] = MappingProxyType({})
-NEVER: Mapping[str, float] = MappingProxyType({})
+NOTHING_LATER: Mapping[str, float] = MappingProxyType({})
 """No target that time alone brings back."""
 
 
@@ -180,7 +180,7 @@ class Decision(NamedTuple):
     configuration_version: str = ""
     expectations: Mapping[str, Expectation] = NO_EXPECTATIONS
     waived: frozenset[str] = frozenset()
-    later: Mapping[str, float] = NEVER
+    later: Mapping[str, float] = NOTHING_LATER
 
     @property
     def circuit_waived(self) -> bool:

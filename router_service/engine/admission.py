@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from router_service.contracts.plugins import Filter, RoutingContext
-from router_service.domain.decision import NEVER, Rejection
+from router_service.domain.decision import NOTHING_LATER, Rejection
 from router_service.domain.target import TargetView
 from router_service.engine.pardon import NO_PARDON, pardon, passing
 
@@ -22,7 +22,7 @@ class Admission(NamedTuple):
     views: Sequence[TargetView]
     rejections: tuple[Rejection, ...] = ()
     waived: frozenset[str] = frozenset()
-    later: Mapping[str, float] = NEVER
+    later: Mapping[str, float] = NOTHING_LATER
 
 
 def admit(
@@ -40,7 +40,7 @@ def admit(
             reasons.setdefault(rejection.target, []).append(rejection)
     left = [view for view in views if view.spec.name not in reasons] if reasons else views
     pardoned = NO_PARDON if left else pardon(views, reasons)
-    later = NEVER if left or pardoned.views else passing(reasons)
+    later = NOTHING_LATER if left or pardoned.views else passing(reasons)
     for view in pardoned.views:
         del reasons[view.spec.name]
     left = left or pardoned.views

@@ -6,7 +6,7 @@ from random import Random
 
 from router_service.contracts.engine import Catalogue, Hop, TokenEstimator
 from router_service.contracts.plugins import PluginSource, RoutingContext
-from router_service.domain.decision import NEVER, Candidate, Classification, Decision, Rejection, Vote
+from router_service.domain.decision import NOTHING_LATER, Candidate, Classification, Decision, Rejection, Vote
 from router_service.domain.request import Request
 from router_service.domain.target import TableSnapshot, TargetView
 from router_service.engine.admission import admit
@@ -168,7 +168,7 @@ class RoutingEngine:
             configuration_version=self._catalogue.version,
             expectations=context.expectations,
             waived=ballot.waived,
-            later=NEVER if plan else ballot.later,
+            later=NOTHING_LATER if plan else ballot.later,
         )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
-from router_service.domain.decision import NEVER, Candidate, Rejection, ScoreSheet, Vote
+from router_service.domain.decision import NOTHING_LATER, Candidate, Rejection, ScoreSheet, Vote
 
 
 class Ballot(NamedTuple):
@@ -23,7 +23,7 @@ class Ballot(NamedTuple):
     rejections: tuple[Rejection, ...]
     by_score: bool = True
     waived: frozenset[str] = frozenset()
-    later: Mapping[str, float] = NEVER
+    later: Mapping[str, float] = NOTHING_LATER
 
 
 def count(ballots: Sequence[Ballot]) -> tuple[Ballot, tuple[Vote, ...]]:

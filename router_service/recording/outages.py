@@ -28,11 +28,9 @@ class OutageLog:
         if name in self._out:
             return
         self._out.add(name)
-        status = f" ({failure.http_status})" if failure.http_status else ""
         _LOG.warning(
-            "%s is out, until its configuration changes or a probe succeeds: %s%s: %s",
+            "%s is out, until its configuration changes or a probe succeeds: %s: %s",
             name,
-            failure.failure_class.label,
-            status,
+            failure.kind,
             failure.message,
         )

@@ -175,8 +175,7 @@ class TargetEntry:
         policy = POLICIES[failure.failure_class]
         self.failures[failure.failure_class] += 1
         if failure.failure_class is not FailureClass.CANCELLED:
-            status = f" ({failure.http_status})" if failure.http_status else ""
-            self.last_error = f"{failure.failure_class.label}{status}: {failure.message}"
+            self.last_error = f"{failure.kind}: {failure.message}"
             self.last_error_at = now
             self.last_error_wall = wall
         if policy.counts_for_circuit:

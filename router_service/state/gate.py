@@ -12,7 +12,7 @@ from service_common.clock import Clock
 from service_common.failures import POLICIES
 from service_common.vocabulary import Operation, TargetState
 
-USABLE = frozenset({TargetState.READY, TargetState.SUSPECT, TargetState.HALF_OPEN})
+SERVING = frozenset({TargetState.READY, TargetState.SUSPECT, TargetState.HALF_OPEN})
 MAINTENANCE = frozenset({Operation.PROBE, Operation.WARM_UP, Operation.PULL_MODEL})
 """Operations that a target may be asked for although it takes no prompts."""
 
@@ -83,7 +83,7 @@ class Gate:
 
     def _refusal(self, entry: TargetEntry, order: AttemptOrder, now: float) -> Refusal | None:
         standing = self._rows.standing(entry, now)
-        if standing.state not in USABLE and not (order.circuit_waived and standing.state is TargetState.CIRCUIT_OPEN):
+        if standing.state not in SERVING and not (order.circuit_waived and standing.state is TargetState.CIRCUIT_OPEN):
             retry_after = None if standing.available_at is None else max(0.0, standing.available_at - now)
             reason = f"{entry.spec.name} is {standing.state.label}: {standing.reason}"
             return Refusal(reason, retry_after)

@@ -111,7 +111,7 @@ class Table:
         self._rows.touch((target,))
 
     def recover(self, targets: Collection[str]) -> None:
-        """See `Infirmary.recover`."""
+        """See `RecoverableTable.recover`."""
         now = self._clock.now()
         found = [entry for entry in map(self._roster.find, targets) if entry is not None]
         for entry in found:

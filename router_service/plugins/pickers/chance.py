@@ -37,7 +37,7 @@ class WeightedByHealth:
         """Settings of the picker.
 
         Attributes:
-            least: smallest weight, so that a target that was ill is tried again.
+            least: smallest weight, so that a target that failed is tried again.
         """
 
         least: float = Field(default=0.1, gt=0, le=1)
