@@ -7,10 +7,14 @@ from aiocache import RedisCache
 from aiocache.serializers import StringSerializer
 from limits.aio.storage import RedisStorage
 from redis.asyncio import ConnectionPool
+from redis.exceptions import RedisError
 
 from router_service.state.limits import LimitBook
 from router_service.state.shared_answers import RedisAnswers
 from router_service.state.shared_limits import LimitSharing, SharingSettings
+
+LOST = (RedisError,)
+"""What both libraries let through where Redis does not answer, or refuses."""
 
 
 class RedisSharing:
@@ -30,7 +34,7 @@ class RedisSharing:
         pool = self._pool = ConnectionPool.from_url(address)
         options: dict[str, Any] = {"connection_pool": pool}
         self.limits = LimitSharing(
-            book, RedisStorage(f"async+{address}", implementation="redispy", **options), settings
+            book, RedisStorage(f"async+{address}", implementation="redispy", **options), settings, LOST
         )
         cache = RedisCache(
             connection_pool_class=lambda **_: pool,
@@ -38,7 +42,7 @@ class RedisSharing:
             serializer=StringSerializer(),
             timeout=None,
         )
-        self.answers = RedisAnswers(cache, settings.timeout)
+        self.answers = RedisAnswers(cache, settings.timeout, LOST)
 
     async def run(self) -> None:
         """Keep limits in step until cancelled."""

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from router_service.contracts.answers import KeptAnswer
 from router_service.domain import events
+from router_service.state.reach import Reach
 
 EVENT_KINDS = (
     events.DecisionMade,
@@ -70,32 +71,37 @@ class Cache(Protocol):
 
 
 class RedisAnswers:
-    """Implements `SharedAnswers`. What Redis does not say in time is not known: a call then goes on by itself.
+    """Implements `SharedAnswers`. What Redis does not say in time is not known: a call then goes on by itself."""
 
-    Attributes:
-        reachable: whether the newest question was answered; `failures`: questions that were not, since the start.
-    """
-
-    def __init__(self, cache: Cache, timeout: float) -> None:
-        """Keep answers in `cache`; `timeout`: seconds for each question."""
+    def __init__(self, cache: Cache, timeout: float, lost: tuple[type[Exception], ...] = ()) -> None:
+        """Keep answers in `cache`; `timeout`: seconds for each question; `lost`: see `Reach`."""
         self._cache = cache
         self._codec = AnswerCodec()
         self._timeout = timeout
-        self.reachable = True
-        self.failures = 0
+        self._reach = Reach(
+            lost, "repeated calls are known to this replica alone", "repeated calls are known to all replicas again"
+        )
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the newest question was answered."""
+        return self._reach.reachable
+
+    @property
+    def failures(self) -> int:
+        """Questions that were not answered, since the start."""
+        return self._reach.failures
 
     async def find(self, key: str) -> KeptAnswer | None:
         """See `SharedAnswers.find`."""
         try:
             async with asyncio.timeout(self._timeout):
                 text = await self._cache.get(key)
-            answer = None if text is None else self._codec.decode(text)
         except Exception as error:
-            # Whatever the client library raises, or another version wrote.
-            self._note(error)
+            self._reach.failed(error)
             return None
-        self._note(None)
-        return answer
+        self._reach.answered()
+        return None if text is None else self._decoded(text)
 
     async def keep(self, key: str, answer: KeptAnswer, ttl: float) -> None:
         """See `SharedAnswers.keep`."""
@@ -106,14 +112,14 @@ class RedisAnswers:
             async with asyncio.timeout(self._timeout):
                 await self._cache.set(key, text, ttl=ttl)
         except Exception as error:
-            self._note(error)
+            self._reach.failed(error)
         else:
-            self._note(None)
+            self._reach.answered()
 
-    def _note(self, error: Exception | None) -> None:
-        if error is not None and self.reachable:
-            log.warning("Redis is out of reach (%s); repeated calls are known to this replica alone", error)
-        elif error is None and not self.reachable:
-            log.info("Redis is back; repeated calls are known to all replicas again")
-        self.reachable = error is None
-        self.failures += error is not None
+    def _decoded(self, text: str) -> KeptAnswer | None:
+        try:
+            return self._codec.decode(text)
+        except (ValueError, KeyError, TypeError) as error:
+            kind = type(error).__name__  # its text may hold the answer's
+            log.warning("an answer in Redis cannot be read (%s), as of another version; its call is made anew", kind)
+            return None

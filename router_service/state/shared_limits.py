@@ -5,16 +5,14 @@ replicas claim within one `refresh`; while Redis cannot be reached each goes by 
 """
 
 import asyncio
-import logging
 from dataclasses import dataclass
 from typing import Protocol
 
 from router_service.state.limits import WINDOW, Count, LimitBook
+from router_service.state.reach import Reach
 
 KEPT = int(3 * WINDOW)
 """Seconds that Redis keeps a minute's count."""
-
-log = logging.getLogger(__name__)
 
 
 class Counters(Protocol):
@@ -39,37 +37,38 @@ class SharingSettings:
 
 
 class LimitSharing:
-    """Keeps a book's counts in step with the other replicas'.
+    """Keeps a book's counts in step with the other replicas'."""
 
-    Attributes:
-        reachable: whether the newest exchange succeeded; `failures`: exchanges that did not, since the start.
-    """
-
-    def __init__(self, book: LimitBook, counters: Counters, settings: SharingSettings) -> None:
-        """Exchange nothing yet; `run` does."""
+    def __init__(
+        self, book: LimitBook, counters: Counters, settings: SharingSettings, lost: tuple[type[Exception], ...] = ()
+    ) -> None:
+        """Exchange nothing yet; `run` does. `lost`: see `Reach`."""
         self._book = book
         self._counters = counters
         self._settings = settings
-        self.reachable = True
-        self.failures = 0
+        self._reach = Reach(lost, "limits per minute hold for this replica alone", "limits per minute are shared again")
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the newest exchange succeeded."""
+        return self._reach.reachable
+
+    @property
+    def failures(self) -> int:
+        """Exchanges that did not succeed, since the start."""
+        return self._reach.failures
 
     async def run(self) -> None:
-        """Exchange again and again, until cancelled; a Redis that fails is logged once and tried again."""
+        """Exchange again and again, until cancelled, whatever fails: limits go on by what is known here."""
         while True:
             await asyncio.sleep(self._settings.refresh)
             try:
                 async with asyncio.timeout(self._settings.timeout):
                     await self.exchange()
             except Exception as error:
-                # Whatever the client library raises: limits go on by what is known here.
-                if self.reachable:
-                    log.warning("Redis is out of reach (%s); limits per minute hold for this replica alone", error)
-                self.reachable = False
-                self.failures += 1
+                self._reach.failed(error)
             else:
-                if not self.reachable:
-                    log.info("Redis is back; limits per minute are shared again")
-                self.reachable = True
+                self._reach.answered()
 
     async def exchange(self) -> None:
         """Tell the others what was used here since the last time, and learn the sums."""

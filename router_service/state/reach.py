@@ -1,0 +1,58 @@
+"""How one use of Redis fares: told once when it begins to fail, and once when it works again."""
+
+import logging
+from enum import Enum
+
+log = logging.getLogger(__name__)
+
+
+class _Trouble(Enum):
+    """What was logged last."""
+
+    NONE = ""
+    LOST = "lost"
+    BROKEN = "broken"
+
+
+class Reach:
+    """Notes what comes of each exchange with Redis.
+
+    Attributes:
+        failures: exchanges that failed, since the start.
+    """
+
+    def __init__(self, lost: tuple[type[Exception], ...], alone: str, shared: str) -> None:
+        """Nothing has failed yet.
+
+        Args:
+            lost: what the client library raises where Redis does not answer, besides `OSError` (and `TimeoutError`).
+            alone: what a failure means, for the log; `shared`: what its end means.
+        """
+        self._lost: tuple[type[Exception], ...] = (OSError, *lost)
+        self._alone = alone
+        self._shared = shared
+        self._told = _Trouble.NONE
+        self.failures = 0
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the newest exchange succeeded."""
+        return self._told is _Trouble.NONE
+
+    def answered(self) -> None:
+        """An exchange succeeded."""
+        if self._told is not _Trouble.NONE:
+            log.info("Redis is back; %s", self._shared)
+        self._told = _Trouble.NONE
+
+    def failed(self, error: Exception) -> None:
+        """An exchange failed: Redis is out of reach, or nobody foresaw it, which leaves a trace."""
+        self.failures += 1
+        trouble = _Trouble.LOST if isinstance(error, self._lost) else _Trouble.BROKEN
+        if trouble is self._told:
+            return
+        self._told = trouble
+        if trouble is _Trouble.LOST:
+            log.warning("Redis is out of reach (%s); %s", str(error) or type(error).__name__, self._alone)
+        else:
+            log.error("an exchange through Redis broke down; %s", self._alone, exc_info=error)

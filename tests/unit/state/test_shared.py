@@ -1,0 +1,142 @@
+"""What replicas make of a Redis that fails, of one that holds what another version wrote, and of their own mistakes."""
+
+import asyncio
+import logging
+
+import pytest
+
+from router_service.contracts.answers import KeptAnswer
+from router_service.domain.events import TextDelta
+from router_service.domain.target import Limits
+from router_service.state.limits import LimitBook, Limited
+from router_service.state.shared_answers import RedisAnswers
+from router_service.state.shared_limits import LimitSharing, SharingSettings
+
+ANSWER = KeptAnswer(b"f", (TextDelta("secret words"),))
+FAST = SharingSettings(refresh=0.001)
+
+
+class LibraryError(Exception):
+    """What a client library raises where its server is gone."""
+
+
+class Texts:
+    """A cache in memory. `error`: raised in place of every answer."""
+
+    def __init__(self) -> None:
+        """Nothing is kept yet."""
+        self.kept: dict[str, str] = {}
+        self.error: Exception | None = None
+
+    async def get(self, key: str) -> str | None:
+        """See `Cache.get`."""
+        if self.error is not None:
+            raise self.error
+        return self.kept.get(key)
+
+    async def set(self, key: str, value: str, ttl: float) -> object:
+        """See `Cache.set`."""
+        if self.error is not None:
+            raise self.error
+        self.kept[key] = value
+        return None
+
+
+class Counts:
+    """Counters that fail. `asked`: how often."""
+
+    def __init__(self, error: Exception) -> None:
+        """Raise `error` each time."""
+        self.error = error
+        self.asked = 0
+
+    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """See `Counters.incr`."""
+        self.asked += 1
+        raise self.error
+
+    async def get(self, key: str) -> int:
+        """See `Counters.get`."""
+        self.asked += 1
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no JSON: secret words",
+        "[]",
+        '{"fingerprint": "66"}',
+        '{"fingerprint": "66", "events": [["SomethingNew", {}]]}',
+        '{"fingerprint": "66", "events": [["TextDelta", {"words": "secret words"}]]}',
+        '{"fingerprint": "66", "events": ["TextDelta"]}',
+    ],
+)
+async def test_an_answer_of_another_version_is_none(text: str, caplog: pytest.LogCaptureFixture) -> None:
+    """It is as if it were not there; Redis is not to blame, and nothing of the answer is logged."""
+    texts = Texts()
+    answers = RedisAnswers(texts, 1.0)
+    await answers.keep("k", ANSWER, 10.0)
+    assert await answers.find("k") == ANSWER
+    texts.kept["k"] = text
+    assert await answers.find("k") is None
+    assert (answers.reachable, answers.failures) == (True, 0)
+    assert "cannot be read" in caplog.text
+    assert "out of reach" not in caplog.text
+    assert "secret words" not in caplog.text
+
+
+@pytest.mark.parametrize("error", [LibraryError("connection refused"), OSError("connection refused"), TimeoutError()])
+async def test_a_redis_that_is_gone_is_told_once(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    """Each failure is counted; the log says when it begins and when it is over, without a trace."""
+    caplog.set_level(logging.INFO)
+    texts = Texts()
+    answers = RedisAnswers(texts, 1.0, (LibraryError,))
+    texts.error = error
+    assert await answers.find("k") is None
+    await answers.keep("k", ANSWER, 10.0)
+    assert (answers.reachable, answers.failures) == (False, 2)
+    texts.error = None
+    assert await answers.find("k") is None
+    assert answers.reachable
+    assert [record.exc_info for record in caplog.records] == [None, None]
+    assert "out of reach" in caplog.messages[0]
+    assert "is back" in caplog.messages[1]
+
+
+async def test_a_mistake_is_not_told_as_a_lost_redis(caplog: pytest.LogCaptureFixture) -> None:
+    """What nobody foresaw leaves its trace, once; the call goes on by itself."""
+    texts = Texts()
+    answers = RedisAnswers(texts, 1.0, (LibraryError,))
+    texts.error = AttributeError("no such thing")
+    assert await answers.find("k") is None
+    assert await answers.find("k") is None
+    assert answers.failures == 2
+    [said] = caplog.records
+    assert said.exc_info
+    assert said.exc_info[1] is texts.error
+    assert "out of reach" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "traced"),
+    [(LibraryError("refused"), False), (OSError("refused"), False), (AttributeError("what?"), True)],
+)
+async def test_limits_go_on_alone_whatever_fails(
+    error: Exception, traced: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The exchange is tried again and again, and only what nobody foresaw leaves a trace."""
+    book, counts = LimitBook(lambda: 0.0), Counts(error)
+    assert book.claim((Limited("a/m", Limits(requests_per_minute=5)),), 1) is None
+    sharing = LimitSharing(book, counts, FAST, (LibraryError,))
+    running = asyncio.create_task(sharing.run())
+    async with asyncio.timeout(10):
+        while counts.asked < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert not sharing.reachable
+    assert sharing.failures >= 2
+    [said] = caplog.records
+    assert bool(said.exc_info) is traced
+    assert ("out of reach" in said.getMessage()) is not traced
