@@ -1,7 +1,8 @@
-"""What an attempt's failure is, and what is done about each: one table, read by the attempt machine and the circuit."""
+"""What an attempt's failure is, and what is done about each: one table, read by all who act on one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from types import MappingProxyType
 
 from service_common.vocabulary import Word
@@ -28,6 +29,16 @@ class FailureClass(Word):
     WORKER_LOST = 16
 
 
+class Verdict(Enum):
+    """What an attempt's failure says of the call that it was made for."""
+
+    NOTHING = "nothing"
+    TRY_AGAIN = "try again"
+    SLOW_DOWN = "slow down"
+    WRONG_REQUEST = "wrong request"
+    NOT_POSSIBLE = "not possible"
+
+
 @dataclass(frozen=True, slots=True)
 class FailurePolicy:
     """What the router does about one failure class.
@@ -40,6 +51,8 @@ class FailurePolicy:
         takes_out: the target is out until its configuration changes or a probe succeeds.
         costs_attempt: it counts against the attempt limits.
         needs_larger_context: only a target with a larger or unknown window may be tried next.
+        billed: the provider may have counted tokens although no answer had begun.
+        verdict: what a caller is told where no other attempt succeeds.
     """
 
     retry: bool = False
@@ -49,25 +62,29 @@ class FailurePolicy:
     takes_out: bool = False
     costs_attempt: bool = True
     needs_larger_context: bool = False
+    billed: bool = True
+    verdict: Verdict = Verdict.TRY_AGAIN
 
 
 POLICIES: Mapping[FailureClass, FailurePolicy] = MappingProxyType(
     {
-        FailureClass.RATE_LIMITED: FailurePolicy(cools_down=True),
-        FailureClass.OVERLOADED: FailurePolicy(retry=True, counts_for_circuit=True),
-        FailureClass.UNAVAILABLE: FailurePolicy(retry=True, counts_for_circuit=True),
+        FailureClass.RATE_LIMITED: FailurePolicy(cools_down=True, billed=False, verdict=Verdict.SLOW_DOWN),
+        FailureClass.OVERLOADED: FailurePolicy(retry=True, counts_for_circuit=True, billed=False),
+        FailureClass.UNAVAILABLE: FailurePolicy(retry=True, counts_for_circuit=True, billed=False),
         FailureClass.TIMEOUT_FIRST_TOKEN: FailurePolicy(counts_for_circuit=True),
         FailureClass.TIMEOUT_IDLE: FailurePolicy(counts_for_circuit=True),
         FailureClass.TIMEOUT_TOTAL: FailurePolicy(counts_for_circuit=True),
         FailureClass.STREAM_BROKEN: FailurePolicy(counts_for_circuit=True),
-        FailureClass.CONTEXT_EXCEEDED: FailurePolicy(needs_larger_context=True),
-        FailureClass.CONTENT_FILTERED: FailurePolicy(fall_back=False),
-        FailureClass.INVALID_REQUEST: FailurePolicy(fall_back=False),
-        FailureClass.UNSUPPORTED: FailurePolicy(),
-        FailureClass.AUTH: FailurePolicy(takes_out=True),
-        FailureClass.QUOTA_EXHAUSTED: FailurePolicy(takes_out=True),
-        FailureClass.REFUSED_BY_WORKER: FailurePolicy(costs_attempt=False),
-        FailureClass.CANCELLED: FailurePolicy(fall_back=False),
+        FailureClass.CONTEXT_EXCEEDED: FailurePolicy(
+            needs_larger_context=True, billed=False, verdict=Verdict.WRONG_REQUEST
+        ),
+        FailureClass.CONTENT_FILTERED: FailurePolicy(fall_back=False, verdict=Verdict.NOT_POSSIBLE),
+        FailureClass.INVALID_REQUEST: FailurePolicy(fall_back=False, billed=False, verdict=Verdict.WRONG_REQUEST),
+        FailureClass.UNSUPPORTED: FailurePolicy(billed=False, verdict=Verdict.NOT_POSSIBLE),
+        FailureClass.AUTH: FailurePolicy(takes_out=True, billed=False, verdict=Verdict.NOT_POSSIBLE),
+        FailureClass.QUOTA_EXHAUSTED: FailurePolicy(takes_out=True, billed=False, verdict=Verdict.NOT_POSSIBLE),
+        FailureClass.REFUSED_BY_WORKER: FailurePolicy(costs_attempt=False, billed=False, verdict=Verdict.NOTHING),
+        FailureClass.CANCELLED: FailurePolicy(fall_back=False, verdict=Verdict.NOTHING),
         FailureClass.WORKER_LOST: FailurePolicy(retry=True),
     }
 )

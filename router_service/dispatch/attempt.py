@@ -12,7 +12,7 @@ from router_service.domain.attempt import AttemptOutcome, AttemptRecord, Failure
 from router_service.domain.events import Delta, ReasoningDelta, TextDelta, ToolCallDelta
 from router_service.domain.signals import AttemptSignal, Failed, Finished, PullProgressed, Responded
 from router_service.domain.worker import WorkerHello
-from service_common.failures import FailureClass
+from service_common.failures import POLICIES
 
 CHARACTERS_PER_TOKEN = 4
 """For the usage of attempts that report none."""
@@ -22,21 +22,6 @@ JOIN_AFTER = 256
 
 MOST_WAITING = 2 * CREDIT_WINDOW
 """Signals that may wait unread, also where they cost no credit."""
-
-UNBILLED = frozenset(
-    {
-        FailureClass.RATE_LIMITED,
-        FailureClass.OVERLOADED,
-        FailureClass.UNAVAILABLE,
-        FailureClass.CONTEXT_EXCEEDED,
-        FailureClass.INVALID_REQUEST,
-        FailureClass.UNSUPPORTED,
-        FailureClass.AUTH,
-        FailureClass.QUOTA_EXHAUSTED,
-        FailureClass.REFUSED_BY_WORKER,
-    }
-)
-"""Failures that use no tokens unless the answer had begun."""
 
 
 @dataclass(slots=True)
@@ -232,7 +217,7 @@ class Attempt:
         if failure is None and self.reported_usage is not None:
             return self.reported_usage
         begun = self.first_token_at is not None or self.reported_usage is not None
-        if failure is not None and failure.failure_class in UNBILLED and not begun:
+        if failure is not None and not POLICIES[failure.failure_class].billed and not begun:
             return Usage(estimated=True)
         return self._estimate()
 

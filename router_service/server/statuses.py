@@ -11,9 +11,10 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from router_service.domain import errors
+from router_service.domain.attempt import Failure
 from router_service.server.decisions import attempt_message
 from router_service.server.wire import duration, shortened
-from service_common.failures import FailureClass
+from service_common.failures import POLICIES, Verdict
 from trunkline.types.v1 import attempt_pb2 as attempt_pb
 
 DOMAIN = "trunkline.dev"
@@ -41,40 +42,37 @@ STATUSES: Mapping[type[errors.RouterError], grpc.StatusCode] = MappingProxyType(
     }
 )
 
-# What the last failure says about the call; the others: UNAVAILABLE, another try may succeed.
-STATUS_BY_FAILURE: Mapping[FailureClass, grpc.StatusCode] = MappingProxyType(
+# By what the last failure says of the call that says anything.
+STATUS_BY_VERDICT: Mapping[Verdict, grpc.StatusCode] = MappingProxyType(
     {
-        FailureClass.RATE_LIMITED: grpc.StatusCode.RESOURCE_EXHAUSTED,
-        FailureClass.INVALID_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
-        FailureClass.CONTEXT_EXCEEDED: grpc.StatusCode.INVALID_ARGUMENT,
-        FailureClass.CONTENT_FILTERED: grpc.StatusCode.FAILED_PRECONDITION,
-        FailureClass.UNSUPPORTED: grpc.StatusCode.FAILED_PRECONDITION,
-        FailureClass.AUTH: grpc.StatusCode.FAILED_PRECONDITION,
-        FailureClass.QUOTA_EXHAUSTED: grpc.StatusCode.FAILED_PRECONDITION,
+        Verdict.TRY_AGAIN: grpc.StatusCode.UNAVAILABLE,
+        Verdict.SLOW_DOWN: grpc.StatusCode.RESOURCE_EXHAUSTED,
+        Verdict.WRONG_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
+        Verdict.NOT_POSSIBLE: grpc.StatusCode.FAILED_PRECONDITION,
     }
 )
 
 
 def status_code(error: errors.RouterError) -> grpc.StatusCode:
     """The gRPC status of a failed call."""
-    last = next((r.outcome.failure for r in reversed(error.attempts) if _tells(r.outcome.failure)), None)
-    if isinstance(error, errors.CallFailed) and last is not None:
-        return STATUS_BY_FAILURE.get(last.failure_class, grpc.StatusCode.UNAVAILABLE)
+    last = _last_failure(error)
+    if last is not None:
+        return STATUS_BY_VERDICT[POLICIES[last.failure_class].verdict]
     return STATUSES.get(type(error), grpc.StatusCode.INTERNAL)
-
-
-def _tells(failure: object) -> bool:
-    """Whether a failure says something about the call: a cancelled or refused attempt does not."""
-    silent = (FailureClass.CANCELLED, FailureClass.REFUSED_BY_WORKER)
-    return failure is not None and getattr(failure, "failure_class", None) not in silent
 
 
 def error_reason(error: errors.RouterError) -> str:
     """Stable, UPPER_SNAKE_CASE: the last failure's class where attempts failed, else the error's own."""
-    last = next((r.outcome.failure for r in reversed(error.attempts) if _tells(r.outcome.failure)), None)
-    if isinstance(error, errors.CallFailed) and last is not None:
-        return last.failure_class.name
-    return error.reason
+    last = _last_failure(error)
+    return error.reason if last is None else last.failure_class.name
+
+
+def _last_failure(error: errors.RouterError) -> Failure | None:
+    """The last failure that says something of the call, where its attempts are why it failed."""
+    if not isinstance(error, errors.CallFailed):
+        return None
+    failures = (record.outcome.failure for record in reversed(error.attempts))
+    return next((f for f in failures if f and POLICIES[f.failure_class].verdict is not Verdict.NOTHING), None)
 
 
 def error_status(error: errors.RouterError, trace_id: str) -> grpc.Status:
