@@ -51,20 +51,19 @@ class AttemptLoop:
     clock: Clock
     random: Random
     _machine: AttemptMachine = field(init=False)
-    _timeout: MovingTimeout = field(default_factory=MovingTimeout)
-    _running: dict[int, RunningAttempt] = field(default_factory=dict)
-    _trying: dict[int, str] = field(default_factory=dict)
-    _readers: dict[int, asyncio.Task[Sequence[AttemptSignal]]] = field(default_factory=dict)
-    _records: list[AttemptRecord] = field(default_factory=list)
-    _skipped: list[Rejection] = field(default_factory=list)
-    _retry_after: float | None = None
-    _at_capacity: bool = False
-    _answer: tuple[AttemptRecord, Finished] | None = None
-    _usage_told: Usage | None = None
-    _shown: list[str] = field(default_factory=list)
-    _shown_bytes: int = 0
-    _seam: SeamCleaner | None = None
-    _error: RouterError | None = None
+    _timeout: MovingTimeout = field(init=False, default_factory=MovingTimeout)
+    _running: dict[int, RunningAttempt] = field(init=False, default_factory=dict)
+    _trying: dict[int, str] = field(init=False, default_factory=dict)
+    _readers: dict[int, asyncio.Task[Sequence[AttemptSignal]]] = field(init=False, default_factory=dict)
+    _records: list[AttemptRecord] = field(init=False, default_factory=list)
+    _skipped: list[Rejection] = field(init=False, default_factory=list)
+    _at_capacity: bool = field(init=False, default=False)
+    _answer: tuple[AttemptRecord, Finished] | None = field(init=False, default=None)
+    _usage_told: Usage | None = field(init=False, default=None)
+    _shown: list[str] = field(init=False, default_factory=list)
+    _shown_bytes: int = field(init=False, default=0)
+    _seam: SeamCleaner | None = field(init=False, default=None)
+    _error: RouterError | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """Make the machine."""

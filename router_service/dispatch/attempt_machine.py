@@ -59,18 +59,18 @@ class AttemptMachine:
     recovery: StreamRecovery
     random: Random
     _targets: dict[str, TargetProgress] = field(init=False)
-    _running: dict[int, _Running] = field(default_factory=dict)
-    _scheduled: tuple[float, Start] | None = None
-    _number: int = 0
-    _made: int = 0
-    _winner: int | None = None
-    _shown: bool = False
-    _not_to_continue: bool = False
-    _continuing: bool = False
-    _failed_target: str = ""
-    _min_context: int = 0
-    _last_failure: Failure | None = None
-    _done: bool = False
+    _running: dict[int, _Running] = field(init=False, default_factory=dict)
+    _scheduled: tuple[float, Start] | None = field(init=False, default=None)
+    _number: int = field(init=False, default=0)
+    _made: int = field(init=False, default=0)
+    _winner: int | None = field(init=False, default=None)
+    _shown: bool = field(init=False, default=False)
+    _not_to_continue: bool = field(init=False, default=False)
+    _continuing: bool = field(init=False, default=False)
+    _failed_target: str = field(init=False, default="")
+    _min_context: int = field(init=False, default=0)
+    _last_failure: Failure | None = field(init=False, default=None)
+    _done: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         """Every target of the plan begins untried."""

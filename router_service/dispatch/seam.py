@@ -1,7 +1,7 @@
 """The seam between an answer that broke off and its continuation by another model."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from router_service.domain.events import TextDelta
 
@@ -18,8 +18,8 @@ class SeamCleaner:
     """
 
     shown: str
-    _held: str = ""
-    _open: bool = True
+    _held: str = field(init=False, default="")
+    _open: bool = field(init=False, default=True)
 
     def clean(self, delta: TextDelta) -> Iterator[TextDelta]:
         """The piece without the repetition; nothing while it may still be one."""

@@ -96,19 +96,34 @@ class WorkerSession:
     def refusal(self, order: AttemptOrder) -> Refusal | None:
         """Why it cannot take this attempt now; None: it can."""
         name = self.hello.worker_id
-        if self.draining:
-            return Refusal(f"worker {name} is draining")
-        if self.state is not WorkerState.READY and order.operation is not Operation.PROBE:
-            return Refusal(f"worker {name} is {self.state.label}: {self.state_reason or 'no reason given'}")
-        if self.missed:
-            return Refusal(f"worker {name} does not answer: its heartbeats stopped")
-        if order.operation not in WHOLE_BACKEND and not self.serves(order.spec.model):
-            return Refusal(f"worker {name} does not serve {order.spec.model}")
+        unwilling = self._unwilling(order.operation, order.spec.model)
+        if unwilling:
+            return Refusal(f"worker {name} {unwilling}")
         if self.hello.clearance < order.sensitivity:
             return Refusal(f"worker {name} lets through {self.hello.clearance.label} at most")
-        if len(self.attempts) >= self.hello.capacity:
+        if self._free <= 0:
             return Refusal(f"worker {name} is at its capacity of {self.hello.capacity}", at_capacity=True)
         return None
+
+    def free_slots(self, model: str) -> int:
+        """Calls to a model that it can take now."""
+        return 0 if self._unwilling(Operation.COMPLETE, model) else max(0, self._free)
+
+    @property
+    def _free(self) -> int:
+        return self.hello.capacity - len(self.attempts)
+
+    def _unwilling(self, operation: Operation, model: str) -> str:
+        """Why it takes no such attempt now, however idle it is; empty: it does."""
+        if self.draining:
+            return "is draining"
+        if self.state is not WorkerState.READY and operation is not Operation.PROBE:
+            return f"is {self.state.label}: {self.state_reason or 'no reason given'}"
+        if self.missed:
+            return "does not answer: its heartbeats stopped"
+        if operation not in WHOLE_BACKEND and not self.serves(model):
+            return f"does not serve {model}"
+        return ""
 
 
 class SessionDirectory:
@@ -165,11 +180,7 @@ class SessionDirectory:
     def free_slots(self, target: str) -> int:
         """Attempts that the attached workers can take of a target now."""
         backend, _, model = target.partition("/")
-        return sum(
-            max(0, session.hello.capacity - len(session.attempts))
-            for session in self._by_backend.get(backend, ())
-            if session.serves(model) and session.state is WorkerState.READY and not (session.draining or session.missed)
-        )
+        return sum(session.free_slots(model) for session in self._by_backend.get(backend, ()))
 
     def choose(self, order: AttemptOrder) -> WorkerSession | Refusal:
         """The session for an attempt: one whose heartbeats come, the least loaded, the least used."""

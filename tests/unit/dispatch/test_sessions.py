@@ -143,3 +143,23 @@ def test_what_a_fenced_session_still_says_is_not_believed(parts: Parts) -> None:
     parts.link.cool_down(older, "", 60, "told so")
     parts.link.models_changed(older, ())
     assert parts.table.snapshot().targets["a/m"].state is TargetState.READY
+
+
+def test_what_is_free_is_what_a_call_would_get(parts: Parts) -> None:
+    """As many calls can begin as are said to be free, and none where a call would be refused."""
+    session = attach(parts, capacity=2)
+    assert [parts.sessions.free_slots(target) for target in ("a/m", "a/other", "b/m")] == [2, 0, 0]
+    parts.start("a/m")
+    assert parts.sessions.free_slots("a/m") == 1
+    parts.start("a/m")
+    assert parts.sessions.free_slots("a/m") == 0
+    idle = attach(parts, "w2", capacity=3)
+    assert parts.sessions.free_slots("a/m") == 3
+    parts.link.heartbeat(idle, WorkerHeartbeat(1, state=WorkerState.UNHEALTHY))
+    assert parts.sessions.free_slots("a/m") == 0
+    parts.link.heartbeat(idle, WorkerHeartbeat(2))
+    assert parts.sessions.free_slots("a/m") == 3
+    parts.link.draining(idle, "an update")
+    assert parts.sessions.free_slots("a/m") == 0
+    parts.link.draining(session, "an update")
+    assert "is draining" in refused(parts).reason
