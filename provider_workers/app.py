@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
             return runner.run(serve(settings, tracing))
     finally:
         if tracing is not None:
-            tracing.provider.shutdown()
+            tracing.close()
 
 
 async def serve(settings: ProcessSettings, tracing: Tracing | None = None) -> int:

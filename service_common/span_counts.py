@@ -28,6 +28,11 @@ class SpanCounts:
     sent: int = 0
     failed: int = 0
 
+    @property
+    def waiting(self) -> int:
+        """Spans that are queued, or on their way to the collector."""
+        return self.ended - self.overflowed - self.sent - self.failed
+
     def end(self, capacity: int) -> None:
         """One more is queued, where `capacity` may wait."""
         if self.ended - self.overflowed - self.taken >= capacity:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from service_common.span_counts import CountingExporter, CountingProcessor, Span
 
 ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 EXPORT_TIMEOUT_SECONDS = 5.0
+CLOSE_TIMEOUT = 3.0
+"""Seconds that a process that ends waits for the collector to take its last spans."""
 QUEUE_SIZE = 2048
 """Spans that wait to be sent at most, where OTEL_BSP_MAX_QUEUE_SIZE says nothing."""
 EXPORTER_LOGGERS = ("opentelemetry.exporter.otlp.proto.grpc.exporter", "opentelemetry.sdk._shared_internal")
@@ -68,10 +71,32 @@ class OncePerOutage(logging.Filter):
 
 @dataclass(frozen=True, slots=True)
 class Tracing:
-    """What `configure_tracing` set up, and what became of its spans."""
+    """What `configure_tracing` set up, and what became of its spans.
+
+    Attributes:
+        endpoint: where they go.
+    """
 
     provider: TracerProvider
     spans: SpanCounts
+    exporter: CountingExporter
+    endpoint: str
+
+    def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
+        """Send what is queued, for `timeout` seconds at most, and end. It blocks for as long."""
+        # The provider waits 30 s, and the exporter 5 s for each batch; once it is shut down, it gives up at once.
+        giving_up = threading.Timer(timeout, self._give_up, (timeout,))
+        giving_up.daemon = True
+        giving_up.start()
+        try:
+            self.provider.shutdown()
+        finally:
+            giving_up.cancel()
+
+    def _give_up(self, timeout: float) -> None:
+        said = "%d spans are given up: %s did not take them within %g s"
+        log.warning(said, self.spans.waiting, self.endpoint, timeout)
+        self.exporter.shutdown()
 
 
 def trace_endpoint(configured: str | None, environment: Mapping[str, str] = os.environ) -> str | None:
@@ -110,5 +135,6 @@ def configure_tracing(
     counts = SpanCounts()
     said = os.environ.get(OTEL_BSP_MAX_QUEUE_SIZE, "")
     capacity = int(said) if said.isdecimal() and int(said) else QUEUE_SIZE
-    provider.add_span_processor(CountingProcessor(CountingExporter(exporter, counts, once.over), counts, capacity))
-    return Tracing(provider, counts)
+    counting = CountingExporter(exporter, counts, once.over)
+    provider.add_span_processor(CountingProcessor(counting, counts, capacity))
+    return Tracing(provider, counts, counting, endpoint)
