@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from router_service.background import keep_running
 from router_service.config.running import Sources
 from router_service.config.store import ConfigurationStore
 from router_service.plugins.discovery import installed_plugins
@@ -67,31 +68,38 @@ def run(options: ServeOptions) -> int:
 
 
 async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
-    clock = SystemClock()
-    facts = FactsTable.load()
     counter = TokenCounter()
-    store = ConfigurationStore(Sources(options.config, environment, installed_plugins(), facts, clock, counter))
-    settings = store.current.configuration.router
+    sources = Sources(options.config, environment, installed_plugins(), FactsTable.load(), SystemClock(), counter)
+    store = ConfigurationStore(sources)
     tracing = _tracing(store.current.configuration.tracing, environment)
+    try:
+        await _run(options, store, sources, tracing)
+    finally:
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
+    return 0
+
+
+async def _run(options: ServeOptions, store: ConfigurationStore, sources: Sources, tracing: Tracing | None) -> None:
+    environment = sources.environment
+    settings = store.current.configuration.router
     content = store.current.configuration.tracing.content
     recorder = UntracedRecorder() if tracing is None else TraceRecorder(tracing.provider, content=content)
-    redis = store.current.configuration.shared.address(options.config, environment)
-    url = database_url(settings, options.config, environment)
-    router = Router(store, counter, facts, clock, redis, url and Database(url))
+    router = _router(store, sources)
     if tracing is not None:
         router.metrics.register(tracing.spans)
     metrics = metrics_address(store.current.configuration.metrics.listen, environment)
     server = new_server(settings.max_message)
-    identity = RouterIdentity(
-        f"{socket.gethostname()}-{os.getpid()}", version("trunkline"), environment.get(TOKEN_VARIABLE, "")
-    )
+    token = environment.get(TOKEN_VARIABLE, "")
+    identity = RouterIdentity(f"{socket.gethostname()}-{os.getpid()}", version("trunkline"), token)
     boundary = router.add_services(server, recorder, identity)
     lifecycle = Lifecycle(server, SERVICES, boundary)
     address = options.listen or settings.listen
     port = listen(server, address)
     stop = _stop_on_signals()
     async with metrics_served(router.metrics, metrics, METRICS_SETTING), asyncio.TaskGroup() as tasks:
-        background = [tasks.create_task(router.run()), tasks.create_task(store.watch())]
+        watching = keep_running("the watch of the configuration", store.watch)
+        background = [tasks.create_task(router.run()), tasks.create_task(watching)]
         if options.exit_with_parent:
             background.append(tasks.create_task(parent_gone(stop)))
         await router.prepare()
@@ -104,9 +112,13 @@ async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
         await router.close()
         for task in background:
             task.cancel()
-    if tracing is not None:
-        await asyncio.to_thread(tracing.provider.shutdown)
-    return 0
+
+
+def _router(store: ConfigurationStore, sources: Sources) -> Router:
+    configuration = store.current.configuration
+    redis = configuration.shared.address(sources.path, sources.environment)
+    url = database_url(configuration.router, sources.path, sources.environment)
+    return Router(store, sources, redis, url and Database(url))
 
 
 async def _admit(router: Router, lifecycle: Lifecycle, patience: float) -> None:

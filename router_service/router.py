@@ -8,6 +8,7 @@ from random import Random
 
 import grpc
 
+from router_service.background import keep_running
 from router_service.calls.completion import Calls
 from router_service.calls.drill import Drills
 from router_service.calls.errands import Errands
@@ -16,9 +17,10 @@ from router_service.calls.pulling import Pulls
 from router_service.calls.upkeep import Upkeep
 from router_service.calls.waiting import WaitingRoom
 from router_service.config.administration import Administration
-from router_service.config.running import Running
+from router_service.config.running import Running, Sources
 from router_service.config.store import ConfigurationStore
 from router_service.contracts.engine import Engine
+from router_service.contracts.keeping import Measured
 from router_service.contracts.recording import Recorder
 from router_service.dispatch.hedging import HedgeBudgets
 from router_service.dispatch.link import LinkSettings, WorkerLink
@@ -51,9 +53,6 @@ from router_service.state.answers import RecentAnswers
 from router_service.state.cursors import Cursors
 from router_service.state.limits import LimitBook
 from router_service.state.table import Table
-from router_service.state.token_counter import TokenCounter
-from service_common.clock import Clock
-from service_common.facts import FactsTable
 from service_common.families import Registry
 from trunkline.worker.v1 import worker_service_pb2, worker_service_pb2_grpc
 
@@ -74,32 +73,26 @@ class Router:
     """
 
     def __init__(
-        self,
-        store: ConfigurationStore,
-        counter: TokenCounter,
-        facts: FactsTable,
-        clock: Clock,
-        redis: str = "",
-        database: Database | None = None,
+        self, store: ConfigurationStore, sources: Sources, redis: str = "", database: Database | None = None
     ) -> None:
         """Build everything that neither listens nor waits yet.
 
-        `counter`: what `store` builds its engines with; `redis`: address of what replicas share, if anything;
+        `sources`: what `store` builds its engines with; `redis`: address of what replicas share, if anything;
         `database`: None: nothing outlives the process.
         """
         self.store = store
         running = store.current
+        self._clock = clock = sources.clock
         # Replicas that share counts must agree on the minute; a single one goes by a clock that never jumps.
         book = LimitBook((lambda: clock.wall().timestamp()) if redis else clock.now)
         self.sharing = sharing(redis, running, book) if redis else None
         self._sessions = sessions = SessionDirectory()
-        self._clock = clock
-        self.table = Table(running.catalogue, facts, clock, table_settings(running), book)
+        self.table = Table(running.catalogue, sources.facts, clock, table_settings(running), book)
         answers = RecentAnswers(self.table.report_quality)
         self.room = WaitingRoom(clock, self._free_slots, waiting_settings(running))
         self.hedges = HedgeBudgets()
         self._tally = AttemptTally()
-        observers = (counter, answers, self.room, self._tally, OutageLog())
+        observers = (sources.counter, answers, self.room, self._tally, OutageLog())
         registry = AttemptRegistry(clock, sessions, self.table, observers)
         interval = running.configuration.router.heartbeat_interval
         self.link = WorkerLink(clock, sessions, registry, self.table, LinkSettings(heartbeat_interval=interval))
@@ -108,21 +101,19 @@ class Router:
             table=self.table,
             cursors=Cursors(),
             dispatcher=registry,
-            estimator=counter,
+            estimator=sources.counter,
             judgements=answers,
             room=self.room,
             hedges=self.hedges,
             clock=clock,
             random=Random(),
         )
-        self.repeats = IdempotentCalls(
-            self.calls.stream, clock, idempotency_settings(running), self.sharing.answers if self.sharing else None
-        )
+        kept = self.sharing.answers if self.sharing else None
+        self.repeats = IdempotentCalls(self.calls.stream, clock, idempotency_settings(running), kept)
         self._database = database
-        journal = self._keeper = None
-        if database is not None:
-            journal = DatabaseJournal(database, clock)
-            self._keeper = MeasurementKeeper(database, {"target": self.table, "tokens": counter}, clock)
+        measured: dict[str, Measured] = {"target": self.table, "tokens": sources.counter}
+        self._keeper = None if database is None else MeasurementKeeper(database, measured, clock)
+        journal = None if database is None else DatabaseJournal(database, clock)
         self.administration = Administration(store, self.table, journal)
         self.errands = Errands(registry, clock)
         self._upkeep = Upkeep(self.errands, self.table, clock, Random(), upkeep_settings(running))
@@ -137,16 +128,20 @@ class Router:
             await self._keeper.restore()
 
     async def run(self) -> None:
-        """What goes on beside the calls, until cancelled."""
+        """What goes on beside the calls, until cancelled. Without its link alone a router is of no use, and ends."""
+        beside = {
+            "the upkeep of targets": self._upkeep.run,
+            "the watch of the machine's date": self._clock_watch.run,
+        }
+        if self._keeper is not None:
+            beside["the keeping of measurements"] = self._keeper.run
+            beside["following other routers' operators"] = self.administration.run
+        if self.sharing is not None:
+            beside["sharing through Redis"] = self.sharing.run
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.link.run())
-            tasks.create_task(self._upkeep.run())
-            tasks.create_task(self._clock_watch.run())
-            if self._keeper is not None:
-                tasks.create_task(self._keeper.run())
-                tasks.create_task(self.administration.run())
-            if self.sharing is not None:
-                tasks.create_task(self.sharing.run())
+            for name, work in beside.items():
+                tasks.create_task(keep_running(name, work))
 
     async def staffed(self, timeout: float) -> None:
         """Wait until every backend in use has a worker attached, `timeout` seconds at most."""

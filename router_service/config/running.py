@@ -10,10 +10,11 @@ from random import Random
 from typing import Any
 
 from router_service.config.catalogue import build_catalogue
-from router_service.contracts.engine import Catalogue, Engine, TokenEstimator
+from router_service.contracts.engine import Catalogue, Engine
 from router_service.engine.engine import RoutingEngine
 from router_service.engine.profiles import PluginFailed
 from router_service.plugins.registry import PluginRegistry
+from router_service.state.token_counter import TokenCounter
 from service_common.clock import Clock
 from service_common.configuration import Configuration, ConfigurationErrors, Knowledge, Mistake, parse_configuration
 from service_common.configuration.document import read_document
@@ -45,7 +46,7 @@ class Sources:
     plugins: PluginRegistry
     facts: FactsTable
     clock: Clock
-    estimator: TokenEstimator
+    counter: TokenCounter
 
     @property
     def knowledge(self) -> Knowledge:
@@ -62,7 +63,7 @@ def prepare(text: str, sources: Sources, edit: Callable[[dict[str, Any]], None] 
     configuration = parse_configuration(text, sources.path, sources.environment, sources.knowledge, edit)
     try:
         catalogue = build_catalogue(configuration, sources.facts)
-        engine = RoutingEngine(catalogue, sources.plugins, sources.clock, Random(), sources.estimator)
+        engine = RoutingEngine(catalogue, sources.plugins, sources.clock, Random(), sources.counter)
     except PluginFailed as failed:
         place = _place(failed, configuration)
         origin = sources.plugins.entry(failed.kind, failed.name).origin

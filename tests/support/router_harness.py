@@ -47,7 +47,7 @@ class RunningRouter:
         redis = self.store.current.configuration.shared.redis
         settings = self.store.current.configuration.router
         url = database_url(settings.model_copy(update={"database": database}), config, {})
-        self.router = Router(self.store, counter, facts, clock, redis, url and Database(url))
+        self.router = Router(self.store, sources, redis, url and Database(url))
         self._server = new_server(settings.max_message)
         identity = RouterIdentity("test-router", "0", TOKEN)
         self.boundary: CallBoundary = self.router.add_services(self._server, UntracedRecorder(), identity)
