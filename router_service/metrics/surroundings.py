@@ -16,8 +16,15 @@ from service_common.families import Family, Row, counter, gauge
 class Shared(Protocol):
     """One use of Redis."""
 
-    reachable: bool
-    failures: int
+    @property
+    def reachable(self) -> bool:
+        """Whether it answered last."""
+        ...
+
+    @property
+    def failures(self) -> int:
+        """Times since the start that it did not."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
