@@ -1,14 +1,20 @@
 """JSON of a provider, whose types may be others than its wire has: read as it is meant, or a broken answer."""
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from provider_workers.backends.base import ProviderFailure
+from provider_workers.backends.base import ProviderFailure, TokenUsage
 from service_common.failures import FailureClass
 
 LARGEST_COUNT = 2**53
 """Tokens, requests or bytes; a provider that names more is taken to mean this. It fits every integer on the wire."""
+
+LARGEST_FLOAT = (2 - 2**-23) * 2.0**127
+"""The largest number of 32 bits (IEEE 754 binary32), in which vectors travel."""
+
+_NUMBERS = frozenset({int, float})
 
 
 def broken(said: str) -> ProviderFailure:
@@ -83,18 +89,62 @@ def arguments_of(value: object) -> str:
 
 def count_of(value: object) -> int | None:
     """A count, bounded; None where it is none, which is worth no answer: what was used can be estimated."""
-    return min(value, LARGEST_COUNT) if isinstance(value, int) and value >= 0 else None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        return None
+    return min(value, LARGEST_COUNT)
+
+
+def usage_of(read: object, written: object, cached: object = None, reasoning: object = None) -> TokenUsage | None:
+    """Tokens by a provider's counts: of the prompt, of the answer, and the parts of either that were special.
+
+    None where neither count is told, or one is no count: what was used is estimated then, and never told as 0.
+    """
+    if read is None and written is None:
+        return None
+    counted = [count_of(0 if count is None else count) for count in (read, written)]
+    if counted[0] is None or counted[1] is None:
+        return None
+    return TokenUsage(counted[0], counted[1], min(count_of(cached) or 0, counted[0]), count_of(reasoning) or 0)
 
 
 def vectors_of(entries: object, wanted: int) -> list[list[float]]:
-    """As many vectors as there were texts.
+    """As many vectors as there were texts, of one length, of finite numbers of 32 bits.
 
     Raises:
         ProviderFailure: `STREAM_BROKEN`, they are not as many, or something else.
     """
     if not isinstance(entries, list) or len(entries) != wanted:
         raise broken(f"the answer does not hold {wanted} embeddings")
+    vectors = [_vector(list_of(entry, "an embedding")) for entry in entries]
+    if len({len(vector) for vector in vectors}) > 1:
+        raise broken("the answer holds embeddings of different lengths")
+    return vectors
+
+
+def in_order(entries: Iterable[Any]) -> list[Any]:
+    """Entries of a list by their `index`, which all of them have or none.
+
+    Raises:
+        ProviderFailure: `STREAM_BROKEN`, the indexes do not count the entries.
+        AttributeError: an entry is no object.
+    """
+    listed = list(entries)
+    places = [entry.get("index") for entry in listed]
+    if all(place is None for place in places):
+        return listed
+    if any(type(place) is not int for place in places) or sorted(places) != list(range(len(listed))):
+        raise broken("the answer's embeddings are not numbered as its texts are")
+    return sorted(listed, key=lambda entry: int(entry["index"]))
+
+
+def _vector(entry: list[Any]) -> list[float]:
+    if not entry or not _NUMBERS.issuperset(map(type, entry)):
+        raise broken("an embedding is empty, or holds what is no number")
     try:
-        return [[float(number) for number in list_of(entry, "an embedding")] for entry in entries]
-    except (OverflowError, TypeError, ValueError) as error:
-        raise broken("an embedding has an unknown shape") from error
+        vector = list(map(float, entry))
+    except OverflowError as error:
+        raise broken("an embedding holds a number beyond 32 bits") from error
+    # A sum is finite only if every number is; comparing alone would let NaN pass.
+    if not math.isfinite(sum(vector)) or max(vector) > LARGEST_FLOAT or min(vector) < -LARGEST_FLOAT:
+        raise broken("an embedding holds a number beyond 32 bits, or none")
+    return vector

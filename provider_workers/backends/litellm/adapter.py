@@ -32,7 +32,7 @@ from provider_workers.backends.litellm.listing import is_listed, model_list
 from provider_workers.backends.litellm.request import completion_arguments, embedding_arguments
 from provider_workers.backends.litellm.stream import FinishWatch, PieceReader, token_usage, until_finished
 from provider_workers.backends.openai_wire.models import NOT_LISTED, configured, doubts, failing
-from provider_workers.backends.shapes import broken, list_of, vectors_of, word_of
+from provider_workers.backends.shapes import broken, in_order, list_of, vectors_of, word_of
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
 
@@ -132,12 +132,11 @@ class LiteLLMBackend:
         finally:
             span.end()
         try:
-            entries = [entry["embedding"] for entry in list_of(answer.data, "data")]
+            entries = [entry["embedding"] for entry in in_order(list_of(answer.data, "data"))]
         except (AttributeError, LookupError, TypeError) as error:
             raise broken("an embedding has an unknown shape") from error
         values = vectors_of(entries, len(work.request.inputs))
-        usage = token_usage(answer.usage) if answer.usage is not None else None
-        return Vectors(values, usage, word_of(answer.model))
+        return Vectors(values, token_usage(answer.usage), word_of(answer.model))
 
     async def probe(self) -> None:
         """Ask for the list of models where the provider has one; else refuse: nothing else costs nothing."""

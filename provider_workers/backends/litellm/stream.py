@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 from provider_workers.backends.base import Finish, Piece, ProviderFailure, Reasoning, Text, TokenUsage, ToolDelta
-from provider_workers.backends.shapes import arguments_of, count_of, list_of, text_of, word_of
+from provider_workers.backends.shapes import arguments_of, list_of, text_of, usage_of, word_of
 from service_common.failures import FailureClass
 from service_common.vocabulary import FinishReason
 
@@ -103,18 +103,18 @@ class PieceReader:
                 pieces.append(Text(content))
             pieces.extend(self._tool(call) for call in list_of(getattr(delta, "tool_calls", None), "calls"))
         self._said = self._said or bool(pieces)
-        usage = getattr(chunk, "usage", None)
-        if usage is not None:
+        used = token_usage(getattr(chunk, "usage", None))
+        if used is not None:
             self._counted = True
-            pieces.append(token_usage(usage))
+            pieces.append(used)
         return pieces
 
     def late_usage(self, received: Sequence[Any]) -> list[Piece]:
         """The usage in the provider's own chunks, where litellm kept it back for an end that did not come."""
         if self._counted:
             return []
-        counted = [usage for chunk in received if (usage := getattr(chunk, "usage", None)) is not None]
-        return [token_usage(counted[-1])] if counted else []
+        counted = [used for chunk in received if (used := token_usage(getattr(chunk, "usage", None))) is not None]
+        return [*counted[-1:]]
 
     def finish(self, reason: str) -> Finish:
         """The closing piece.
@@ -145,15 +145,15 @@ class PieceReader:
         return ToolDelta(index, (own or f"call_{index}") if first else "", name, arguments)
 
 
-def token_usage(usage: Any) -> TokenUsage:
-    """litellm's usage; cached tokens are part of the prompt's already."""
+def token_usage(usage: Any) -> TokenUsage | None:
+    """litellm's usage, None where it is none; cached tokens are part of the prompt's already."""
     prompt = getattr(usage, "prompt_tokens_details", None)
     completion = getattr(usage, "completion_tokens_details", None)
-    return TokenUsage(
-        input_tokens=count_of(getattr(usage, "prompt_tokens", None)) or 0,
-        output_tokens=count_of(getattr(usage, "completion_tokens", None)) or 0,
-        cached_input_tokens=count_of(getattr(prompt, "cached_tokens", None)) or 0,
-        reasoning_tokens=count_of(getattr(completion, "reasoning_tokens", None)) or 0,
+    return usage_of(
+        getattr(usage, "prompt_tokens", None),
+        getattr(usage, "completion_tokens", None),
+        getattr(prompt, "cached_tokens", None),
+        getattr(completion, "reasoning_tokens", None),
     )
 
 

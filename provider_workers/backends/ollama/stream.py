@@ -24,6 +24,7 @@ from provider_workers.backends.shapes import (
     object_of,
     objects_of,
     text_of,
+    usage_of,
     vectors_of,
     word_of,
 )
@@ -142,13 +143,7 @@ def usage(line: Mapping[str, Any]) -> TokenUsage | None:
 
     A prompt that was cached whole is not counted by older versions: 0 is said then.
     """
-    told = [line.get("prompt_eval_count"), line.get("eval_count")]
-    if told == [None, None]:
-        return None
-    counted = [count_of(0 if count is None else count) for count in told]
-    if counted[0] is None or counted[1] is None:
-        return None
-    return TokenUsage(input_tokens=counted[0], output_tokens=counted[1])
+    return usage_of(line.get("prompt_eval_count"), line.get("eval_count"))
 
 
 def embeddings(answer: Mapping[str, Any], wanted: int) -> Vectors:

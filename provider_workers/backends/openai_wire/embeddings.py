@@ -6,7 +6,7 @@ from typing import Any
 from provider_workers.backends.base import EmbedWork, Vectors
 from provider_workers.backends.content import passed_through
 from provider_workers.backends.openai_wire.stream import token_usage
-from provider_workers.backends.shapes import broken, list_of, vectors_of, word_of
+from provider_workers.backends.shapes import broken, in_order, list_of, vectors_of, word_of
 from provider_workers.settings import BackendSettings
 
 
@@ -30,8 +30,7 @@ def vectors(answer: Mapping[str, Any], wanted: int) -> Vectors:
         ProviderFailure: `STREAM_BROKEN`, the answer has another shape or another number of vectors.
     """
     try:
-        ordered = sorted(enumerate(list_of(answer.get("data"), "data")), key=lambda at: at[1].get("index", at[0]))
-        entries = [entry["embedding"] for _, entry in ordered]
+        entries = [entry["embedding"] for entry in in_order(list_of(answer.get("data"), "data"))]
     except (AttributeError, KeyError, TypeError) as error:
         raise broken("an embedding has an unknown shape") from error
     values = vectors_of(entries, wanted)

@@ -10,11 +10,11 @@ from provider_workers.backends.openai_wire.errors import response_failure, strea
 from provider_workers.backends.shapes import (
     arguments_of,
     broken,
-    count_of,
     list_of,
     object_of,
     objects_of,
     text_of,
+    usage_of,
     word_of,
 )
 from provider_workers.backends.sse import SseParser
@@ -213,11 +213,8 @@ def token_usage(usage: object) -> TokenUsage | None:
         return None
     prompt, completion = _object(usage.get("prompt_tokens_details")), _object(usage.get("completion_tokens_details"))
     cached = prompt.get("cached_tokens") or usage.get("prompt_cache_hit_tokens")
-    return TokenUsage(
-        input_tokens=_count(usage.get("prompt_tokens")),
-        output_tokens=_count(usage.get("completion_tokens")),
-        cached_input_tokens=_count(cached),
-        reasoning_tokens=_count(completion.get("reasoning_tokens")),
+    return usage_of(
+        usage.get("prompt_tokens"), usage.get("completion_tokens"), cached, completion.get("reasoning_tokens")
     )
 
 
@@ -244,7 +241,3 @@ def _parsed(data: bytes) -> dict[str, Any]:
 
 def _object(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _count(value: object) -> int:
-    return count_of(value) or 0
