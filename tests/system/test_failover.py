@@ -13,7 +13,8 @@ import pytest
 from provider_workers.simulated import Behaviour, SimulatedProviders
 from tests.support.caller import Caller, Told, ask, routed
 from tests.support.configurations import FIRST, SECOND, configuration, write_configuration
-from tests.support.router_process import Deployment, RunningProcess, attached, deployment
+from tests.support.router_process import PATIENCE, Deployment, RunningProcess, attached, deployment
+from trunkline.admin.v1 import admin_service_pb2 as admin
 from trunkline.types.v1 import attempt_pb2 as attempts
 from trunkline.types.v1 import chat_pb2 as chat
 
@@ -77,7 +78,7 @@ async def test_a_replica_takes_over_on_the_same_target(running: Deployment, simu
     config = running.config.read_text()
     assert "retries_per_target: 0" in config
     running.config.write_text(config.replace("retries_per_target: 0", "retries_per_target: 1"))
-    await asyncio.sleep(1.0)
+    await caller.admin.ReloadConfiguration(admin.ReloadConfigurationRequest(), timeout=PATIENCE)
     reading, told = await begin(caller, simulated)
     busy = next(worker for worker in await attached(caller, 3) if worker.in_flight)
     simulated.set_behaviour("openai", Behaviour())
