@@ -25,6 +25,7 @@ models: {openai/gpt-4o-mini: {quality: 0.7}}
 SECOND = FIRST.replace("0.7", "0.8")
 BAD = FIRST.replace("gpt-4o-mini", "gpt-4o-mni")
 TARGET = "openai/gpt-4o-mini"
+PATIENCE = 30.0
 
 
 @pytest.fixture
@@ -35,9 +36,20 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def open_store(file: Path) -> ConfigurationStore:
+class CountingStore(ConfigurationStore):
+    """Counts how often its file was read again."""
+
+    reloads = 0
+
+    async def reload(self) -> tuple[str, ...]:
+        """See `ConfigurationStore.reload`."""
+        self.reloads += 1
+        return await super().reload()
+
+
+def open_store(file: Path) -> CountingStore:
     """A store of that file."""
-    return ConfigurationStore(Sources(file, {}, built_in_plugins(), FactsTable.load(), SystemClock(), TokenCounter()))
+    return CountingStore(Sources(file, {}, built_in_plugins(), FactsTable.load(), SystemClock(), TokenCounter()))
 
 
 def imported(store: ConfigurationStore, text: str) -> tuple[Change, ...]:
@@ -56,11 +68,14 @@ def read(file: Path) -> str:
 
 
 @asynccontextmanager
-async def watching(store: ConfigurationStore) -> AsyncIterator[None]:
+async def watching(store: CountingStore, file: Path) -> AsyncIterator[None]:
     """Watches the store's file, from the moment on that a change is noticed."""
     task = asyncio.create_task(store.watch())
-    await asyncio.sleep(0.3)  # the watch says nothing when it has begun
     try:
+        async with asyncio.timeout(PATIENCE):
+            while not store.reloads:  # the watch says nothing when it has begun, so that it is shown something
+                file.with_name(".env").touch()
+                await asyncio.sleep(0.1)
         yield
     finally:
         task.cancel()
@@ -69,8 +84,8 @@ async def watching(store: ConfigurationStore) -> AsyncIterator[None]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait, at most five seconds, until the condition holds."""
-    async with asyncio.timeout(5):
+    """Wait until the condition holds."""
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - the watched state has no event of its own
             await asyncio.sleep(0.02)
 
@@ -145,7 +160,7 @@ async def test_an_import_is_taken_as_a_whole_or_not_at_all(file: Path) -> None:
 async def test_the_file_is_watched(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A saved file is in force within seconds, a bad one is logged, and watching goes on after it."""
     store = open_store(file)
-    async with watching(store):
+    async with watching(store, file):
         with caplog.at_level(logging.INFO):
             write(file, BAD)
             await until(lambda: bool(store.mistakes))
@@ -159,7 +174,7 @@ async def test_the_file_is_watched(file: Path, caplog: pytest.LogCaptureFixture)
 async def test_a_file_that_is_replaced_is_noticed(file: Path) -> None:
     """Editors write beside the file and rename; Kubernetes swaps a link beside it."""
     store = open_store(file)
-    async with watching(store):
+    async with watching(store, file):
         beside = file.with_name("trunkline.yaml.new")
         beside.write_text(SECOND)
         beside.replace(file)
@@ -174,7 +189,7 @@ async def test_a_mounted_file_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "..data").symlink_to("..one")
     (tmp_path / "trunkline.yaml").symlink_to("..data/trunkline.yaml")
     store = open_store(tmp_path / "trunkline.yaml")
-    async with watching(store):
+    async with watching(store, tmp_path / "trunkline.yaml"):
         (tmp_path / "..data_tmp").symlink_to("..two")
         (tmp_path / "..data_tmp").replace(tmp_path / "..data")
         await until(lambda: quality(store.current) == 0.8)
