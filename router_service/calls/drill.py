@@ -188,7 +188,7 @@ class Drills:
                         if isinstance(event, Completed):
                             step = replace(step, answered_by=event.target, cost=event.cost)
         except RouterError as error:
-            problems.append(f"nobody answered: {error.message}")
+            problems.append(f"nobody answered: {error.headline}")
         return replace(step, problem="; ".join(problems), latency=self._clock.now() - began)
 
     def _decide(self, request: Request) -> Decision:
@@ -247,7 +247,7 @@ def _missing(members: Set[str], decision: Decision) -> Iterator[str]:
 def _told(record: AttemptRecord) -> str:
     failure = record.outcome.failure
     assert failure is not None
-    return f"{record.target} failed: {failure.kind}: {failure.message}"
+    return f"{record.target} failed: {failure.kind}"
 
 
 def _unknown(alias: str, chains: Mapping[str, tuple[str, ...]]) -> NotFound:

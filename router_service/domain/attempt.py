@@ -23,7 +23,8 @@ class Failure:
     """Why an attempt failed.
 
     Attributes:
-        message: what the provider or worker said, scrubbed of secrets.
+        message: what the provider or worker said, scrubbed of secrets. It may quote the prompt, so that only the call
+            itself is shown it: its attempt log and its spans. Whatever others see holds the `kind`.
         http_status: 0 where there was none.
         retry_after: seconds that the provider asked to be left alone; None: nothing said.
         backend_wide: `retry_after` holds for every model of the backend.

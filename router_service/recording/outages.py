@@ -29,8 +29,7 @@ class OutageLog:
             return
         self._out.add(name)
         _LOG.warning(
-            "%s is out, until its configuration changes or a probe succeeds: %s: %s",
+            "%s is out, until its configuration changes or a probe succeeds: %s",
             name,
-            failure.kind,
-            failure.message,
+            failure.kind,  # without the provider's words, which may quote a prompt
         )

@@ -175,7 +175,7 @@ class TargetEntry:
         policy = POLICIES[failure.failure_class]
         self.failures[failure.failure_class] += 1
         if failure.failure_class is not FailureClass.CANCELLED:
-            self.last_error = f"{failure.kind}: {failure.message}"
+            self.last_error = failure.kind  # the provider's words may quote a prompt: they are its call's alone
             self.last_error_at = now
             self.last_error_wall = wall
         if policy.counts_for_circuit:

@@ -106,7 +106,7 @@ class Gate:
     def _learn_from(self, claim: Claim, failure: Failure) -> None:
         policy = POLICIES[failure.failure_class]
         scope = claim.backend if failure.backend_wide else claim.target
-        reason = f"{failure.failure_class.label}: {failure.message}"
+        reason = failure.kind  # never the provider's words, which may quote a prompt: every other call is shown this
         if failure.retry_after is not None or policy.cools_down:
             seconds = self.default_cooldown if failure.retry_after is None else failure.retry_after
             self._rows.cool_down(scope, seconds, reason)

@@ -14,7 +14,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from provider_workers.simulated import Behaviour, Fault, SimulatedProviders
 from router_service.router import SERVICES
 from tests.component.router.conftest import Start
-from tests.support.caller import Caller, ask
+from tests.support.caller import Caller, ask, failure_of, routed
 from tests.support.configurations import FIRST, SECOND
 from trunkline.admin.v1 import admin_service_pb2 as admin
 from trunkline.types.v1 import target_pb2 as target
@@ -54,6 +54,22 @@ async def test_reflection_lists_every_service(caller: Caller) -> None:
     assert {*SERVICES, "grpc.health.v1.Health"} <= set(listed)
 
 
+async def test_a_provider_that_quotes_the_prompt_tells_nobody_else(
+    caller: Caller, simulated: SimulatedProviders, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The words stand in the failed call's own log; later calls, the table and the router's log hold the class alone."""
+    secret = "PATIENTX has cancer"
+    simulated.enqueue("openai", Behaviour(faults=(Fault("429", message=f"too much: {secret}", retry_after=60),)))
+    own = await caller.complete(ask(secret))
+    assert secret in own.completed.attempts[0].failure_message
+    others = str(await caller.route(routed(model=FIRST.name)))
+    assert "rate_limited (429)" in others
+    others += str(await failure_of(caller.complete(routed(model=FIRST.name), timeout=5)))
+    others += str(await caller.admin.GetTable(admin.GetTableRequest(), timeout=5))
+    others += str(await caller.admin.GetStatistics(admin.GetStatisticsRequest(), timeout=5))
+    assert secret not in others + caplog.text
+
+
 async def test_the_table_shows_what_happened(caller: Caller, simulated: SimulatedProviders) -> None:
     """After an answer and a failure: attempts, success rate, latency, the last error, workers and heartbeats."""
     simulated.enqueue("openai", Behaviour(faults=(Fault("500", message="it broke"),)))
@@ -64,7 +80,7 @@ async def test_the_table_shows_what_happened(caller: Caller, simulated: Simulate
     ]
     assert (failed.attempts, answered.attempts, untried.attempts) == (2, 1, 0)
     assert failed.success_rate < 1.0
-    assert "it broke" in failed.last_error
+    assert failed.last_error == "unavailable (500)"
     assert failed.last_error_at.seconds > 0
     assert answered.success_rate == 1.0
     assert answered.latency.ToTimedelta() >= answered.first_token.ToTimedelta()

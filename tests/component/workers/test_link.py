@@ -103,6 +103,7 @@ async def test_one_worker_serves_several_routers(sim: SimulatedProviders) -> Non
         assert failed.retry_after.seconds == 30
         told = (await second.until("cooldown")).cooldown
         assert (told.model, told.duration.seconds) == (MODEL, 30)
+        assert told.reason == "rate_limited (429)"  # the provider's words may quote a prompt: they are the call's alone
 
 
 async def test_sigterm_drains(sim: SimulatedProviders) -> None:

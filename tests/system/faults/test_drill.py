@@ -57,12 +57,13 @@ async def test_a_drill_finds_the_target_that_would_not_answer(open_lab: Open) ->
         ran = await run(lab, "drill", "fast", "--yes")
         assert ran.code == 1
         assert "fast does not hold" in ran.out
-        assert f"{SECOND.name} failed: auth (401): this key was revoked" in ran.out
+        assert f"{SECOND.name} failed: auth (401)" in ran.out
         assert f"{THIRD.name} answered" in ran.out
         for command in ("table", "stats"):
             shown = await run(lab, command)
             assert "drill fast does not hold" in shown.out
-            assert "this key was revoked" in shown.out
+            assert "auth (401)" in shown.out
+            assert "this key was revoked" not in ran.out + shown.out  # a provider may quote the prompt
 
 
 async def test_a_chain_of_one_does_not_hold(open_lab: Open) -> None:

@@ -390,7 +390,7 @@ type TargetRow struct {
 	SuccessRate float64 `protobuf:"fixed64,14,opt,name=success_rate,json=successRate,proto3" json:"success_rate,omitempty"`
 	// Attempts that were settled.
 	Attempts int64 `protobuf:"varint,15,opt,name=attempts,proto3" json:"attempts,omitempty"`
-	// The last failure, for a person.
+	// The last failure, for a person: its class and HTTP status. The provider's words are told to the call itself alone.
 	LastError string `protobuf:"bytes,16,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
 	// When it happened.
 	LastErrorAt *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=last_error_at,json=lastErrorAt,proto3" json:"last_error_at,omitempty"`

@@ -266,7 +266,7 @@ class TargetRow(_message.Message):
     attempts: _builtins.int
     """Attempts that were settled."""
     last_error: _builtins.str
-    """The last failure, for a person."""
+    """The last failure, for a person: its class and HTTP status. The provider's words are told to the call itself alone."""
     clearance: _classification_pb2.Sensitivity.ValueType
     """The highest sensitivity it may see."""
     region: _builtins.str

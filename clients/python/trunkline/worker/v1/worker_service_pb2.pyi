@@ -447,7 +447,7 @@ class Cooldown(_message.Message):
     model: _builtins.str
     """The model it is about; empty: the whole backend."""
     reason: _builtins.str
-    """Why, for a person."""
+    """Why, for a person. Every caller is shown it: never the provider's words, which may quote a prompt."""
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """For how long from now."""
