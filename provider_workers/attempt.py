@@ -22,6 +22,7 @@ from provider_workers.backends.base import (
     Vectors,
     Work,
 )
+from provider_workers.characters import WholeCharacters
 from provider_workers.credit import Credit
 from provider_workers.orders import Answered, AttemptSink, Failed, Order
 from service_common.clock import Clock
@@ -32,6 +33,9 @@ from trunkline.router.v1.router_service_pb2 import CompleteRequest, Embedding, E
 
 MAX_DELTA = 48 * 1024
 """Bytes of one delta, so that it fits a message of 64 KiB with room to spare."""
+
+MAX_CALL_NAME = 12 * 1024
+"""Characters of a tool call's identifier and name, which travel in one frame; some providers sign in identifiers."""
 
 MAX_INLINE_BODY = 60 * 1024
 """Bytes of a result that travels inside its report; a larger one is uploaded."""
@@ -64,6 +68,7 @@ class RunningAttempt:
         self._first_token: float | None = None
         self._usage: TokenUsage | None = None
         self._usage_untold = False
+        self._characters = WholeCharacters()
         self._timer = MovingTimeout()
         self._timeout_class = FailureClass.TIMEOUT_TOTAL
         self._ends_at = 0.0
@@ -158,7 +163,7 @@ class RunningAttempt:
         return empty
 
     async def _pass_on(self, batch: Sequence[Piece]) -> None:
-        for piece in _joined(batch):
+        for piece in self._characters.of(_joined(batch)):
             if self._usage_untold and not isinstance(piece, TokenUsage | Finish):
                 self._tell_usage()
             match piece:
@@ -196,6 +201,8 @@ class RunningAttempt:
 
     async def _pass_on_tool(self, piece: ToolDelta) -> None:
         self._token_came()
+        if len(piece.id) + len(piece.name) > MAX_CALL_NAME:
+            raise ProviderFailure(FailureClass.STREAM_BROKEN, "the answer holds a call with an endless name")
         data = piece.arguments_json.encode()
         start = await self._affordable(data, 0) if data else 0
         self.sink.report(self.order.attempt_id, ToolDelta(piece.index, piece.id, piece.name, data[:start].decode()))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from provider_workers.attempt import RunningAttempt
-from provider_workers.backends.base import BackendAdapter
+from provider_workers.backends.base import BackendAdapter, Finish
 from provider_workers.orders import Answered, AttemptSink, Failed, Order
 from service_common.clock import Clock
 from service_common.failures import FailureClass
@@ -16,6 +16,9 @@ from service_common.vocabulary import Operation
 
 Admission = Callable[[Order], str]
 """Says why an order is refused; empty: it is not."""
+
+MAX_NAME = 200
+"""Characters of what a provider calls its model or an answer; what is longer is cut."""
 
 CLOSE_TIMEOUT = 2.0
 """Seconds that cancelled attempts get to close their sockets."""
@@ -125,9 +128,31 @@ class Attempts:
         del self._running[attempt.sink, order.attempt_id]
         if not self._running:
             self._empty.set()
-        if isinstance(end, Failed):
-            end = replace(end, message=scrub(end.message, self._secrets))
+        end = self._scrubbed(end)
         self.outcomes[order.operation, end.failure_class if isinstance(end, Failed) else None] += 1
-        if self.on_settled is not None:
-            self.on_settled(order, end)
-        attempt.sink.report(order.attempt_id, end)
+        try:
+            if self.on_settled is not None:
+                self.on_settled(order, end)
+        finally:
+            self._report(attempt, end)
+
+    def _report(self, attempt: RunningAttempt, end: Answered | Failed) -> None:
+        """Tell the end of an attempt; where it cannot be told, at least that: nobody shall wait for it in vain."""
+        identifier = attempt.order.attempt_id
+        try:
+            attempt.sink.report(identifier, end)
+        except Exception as error:
+            _LOG.exception("the end of attempt %d on %s cannot be told", identifier, attempt.order.model)
+            said = f"the worker could not tell how this attempt ended ({type(error).__name__}); its log tells more"
+            attempt.sink.report(identifier, Failed(FailureClass.STREAM_BROKEN, said))
+
+    def _scrubbed(self, end: Answered | Failed) -> Answered | Failed:
+        """The end without secrets, with names of a length that names have."""
+        if isinstance(end, Failed):
+            return replace(end, message=scrub(end.message, self._secrets))
+        finish = end.finish
+        model, request_id = self._name(finish.provider_model), self._name(finish.provider_request_id)
+        return replace(end, finish=Finish(finish.reason, model, request_id))
+
+    def _name(self, said: str) -> str:
+        return scrub(said, self._secrets)[:MAX_NAME] if said else ""

@@ -60,7 +60,7 @@ def hello(worker: Worker, version: str) -> wire.WorkerFrame:
             version=version,
             simulated=settings.simulated,
             state=state.value,  # type: ignore[arg-type]
-            state_reason=reason,
+            state_reason=_sendable(reason),
             takes_any_model=worker.takes_any_model,
         )
     )
@@ -73,9 +73,9 @@ def heartbeat(sequence: int, status: Status) -> wire.WorkerFrame:
             sequence=sequence,
             in_flight=status.in_flight,
             state=status.state.value,  # type: ignore[arg-type]
-            state_reason=status.state_reason,
+            state_reason=_sendable(status.state_reason),
             rate_limit=None if status.rate_limit is None else _rate_limit(status.rate_limit),
-            resident_models=status.resident_models,
+            resident_models=[_sendable(model) for model in status.resident_models],
         )
     )
 
@@ -83,7 +83,7 @@ def heartbeat(sequence: int, status: Status) -> wire.WorkerFrame:
 def announcement(said: Announcement) -> wire.WorkerFrame:
     """What every router is to know."""
     if isinstance(said, CoolDown):
-        cooldown = wire.Cooldown(model=said.model, duration=_duration(said.seconds), reason=said.reason)
+        cooldown = wire.Cooldown(model=said.model, duration=_duration(said.seconds), reason=_sendable(said.reason))
         return wire.WorkerFrame(cooldown=cooldown)
     return wire.WorkerFrame(targets_changed=wire.TargetsChanged(models=[_facts(model) for model in said.models]))
 
@@ -109,7 +109,7 @@ def attempt_frame(attempt_id: int, report: Report) -> wire.WorkerFrame:
         case Responded(status):
             said = event(attempt_id=attempt_id, provider_responded=wire.ProviderResponded(http_status=status))
         case Pulling(status, done, total):
-            progress = wire.PullProgress(status=status, completed_bytes=done, total_bytes=total)
+            progress = wire.PullProgress(status=_sendable(status), completed_bytes=done, total_bytes=total)
             said = event(attempt_id=attempt_id, pull_progress=progress)
         case Answered():
             said = event(attempt_id=attempt_id, finished=_finished(report))
@@ -189,14 +189,14 @@ def _sendable(text: str) -> str:
 
 def _facts(model: ModelDescription) -> ModelFacts:
     return ModelFacts(
-        model=model.model,
+        model=_sendable(model.model),
         mode=model.mode.value,  # type: ignore[arg-type]
         context_window_tokens=model.context_window,
         max_output_tokens=model.max_output,
         abilities=sorted(model.abilities),
         embedding_dimensions=model.embedding_dimensions,
         remote=model.remote,
-        doubt=model.doubt,
+        doubt=_sendable(model.doubt),
     )
 
 

@@ -1,57 +1,17 @@
 """Deltas of any size are cut into frames in time that grows with their size alone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from provider_workers.attempt import MAX_DELTA, RunningAttempt
-from provider_workers.backends.base import Finish, Piece, Reasoning, Text, ToolDelta, Work
+from provider_workers.backends.base import Piece, Reasoning, Text, ToolDelta
 from provider_workers.orders import Answered, Failed, Order, Report
 from service_common.clock import SystemClock
-from service_common.vocabulary import FinishReason, Operation, Sensitivity
-from tests.support.backends import TwoModels
-
-PATIENCE = 20.0
-
-
-class Says(TwoModels):
-    """Answers with these pieces."""
-
-    def __init__(self, *pieces: Piece) -> None:
-        """Know what to say."""
-        super().__init__()
-        self._pieces = pieces
-
-    async def complete(self, work: Work) -> AsyncIterator[Sequence[Piece]]:
-        """All at once."""
-        yield (*self._pieces, Finish(FinishReason.STOP))
-
-
-class Told:
-    """Takes an attempt's reports, and gives it credit for what it says, now and then."""
-
-    def __init__(self, granted: int) -> None:
-        """Grant so much, again and again."""
-        self.reports: list[Report] = []
-        self._granted = granted
-        self.attempt: RunningAttempt | None = None
-
-    def report(self, attempt_id: int, report: Report) -> None:
-        """Keep a report, and renew the credit."""
-        self.reports.append(report)
-        if self.attempt is not None:
-            self.attempt.credit.add(self._granted)
-
-    async def fetch_body(self, order: Order) -> bytes:
-        """None is fetched."""
-        raise AssertionError(order)
-
-    async def upload_body(self, attempt_id: int, body: bytes) -> None:
-        """None is uploaded."""
-        raise AssertionError(attempt_id)
+from service_common.vocabulary import Operation, Sensitivity
+from tests.support.attempts import PATIENCE, Says, Told
 
 
 class CountedBytes(bytes):
