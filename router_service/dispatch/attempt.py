@@ -92,6 +92,11 @@ class Attempt:
         """The worker that runs it."""
         return self.home.hello.worker_id
 
+    @property
+    def wanted(self) -> bool:
+        """Whether a call waits for its answer."""
+        return self.stopping is None and not self.order.upkeep
+
     async def read(self) -> Sequence[AttemptSignal]:
         """See `RunningAttempt.read`.
 

@@ -5,6 +5,7 @@ import itertools
 import logging
 import secrets
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 
 from router_service.contracts.link import SessionLink, SessionObserver
@@ -15,6 +16,9 @@ from router_service.domain.signals import AttemptSignal, Failed
 from router_service.domain.worker import ModelReport, WorkerHeartbeat, WorkerHello
 from service_common.clock import Clock
 from service_common.failures import FailureClass
+
+DRAIN_GRACE = 1.0
+"""Seconds for workers to leave in good order when the router ends."""
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +76,7 @@ class WorkerLink:
         self.attachments: Counter[str] = Counter()
         self.losses: Counter[str] = Counter()
         self._checked_at = clock.now()
+        self._left = asyncio.Event()
 
     @property
     def sessions(self) -> tuple[WorkerSession, ...]:
@@ -109,6 +114,7 @@ class WorkerLink:
         if session.lost:
             return
         self._sessions.remove(session)
+        self._left.set()
         self.losses[session.hello.backend] += 1
         self._table.session_lost(session.session_id)
         self._registry.fail_session(session, reason, cancel=False)
@@ -164,13 +170,25 @@ class WorkerLink:
         """See `AttemptRegistry.append_result`."""
         return self._registry.append_result(session_id, attempt_id, chunk)
 
-    def drain(self, grace: float, reason: str) -> None:
-        """Ask all workers to finish what they have and to leave within `grace` seconds."""
-        for session in self._sessions:
-            self.draining(session, reason)
-            session.link.send_drain(grace, reason)
+    async def close(self, reason: str) -> None:
+        """Ask the workers to leave and end the sessions that are left.
 
-    def close(self, reason: str) -> None:
+        Calls that still run are cut off at once. Where there are none, cancelled attempts get `DRAIN_GRACE` seconds for
+        their last words, which hold what they cost.
+        """
+        leaving = self.sessions
+        if not any(attempt.wanted for session in leaving for attempt in session.attempts.values()):
+            for session in leaving:
+                self.draining(session, reason)
+                session.link.send_drain(DRAIN_GRACE, reason)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_GRACE):
+                    while not all(session.lost for session in leaving):
+                        self._left.clear()
+                        await self._left.wait()
+        self.end(reason)
+
+    def end(self, reason: str) -> None:
         """End all sessions."""
         for session in self._sessions:
             self.detach(session, reason)

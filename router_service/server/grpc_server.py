@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -83,7 +83,7 @@ class Lifecycle:
         """Say that applications may call; without effect once it stops."""
         await self._health.set(self._services[0], health_pb2.HealthCheckResponse.SERVING)
 
-    async def stop(self, lame_duck: float, grace: float, close_workers: Callable[[str], None]) -> None:
+    async def stop(self, lame_duck: float, grace: float, close_workers: Callable[[str], Awaitable[None]]) -> None:
         """Stop serving.
 
         Args:
@@ -96,6 +96,6 @@ class Lifecycle:
         stopping = asyncio.ensure_future(self._server.stop(grace + STOP_TIMEOUT))
         if not await self._boundary.wait_until_idle(grace):
             log.warning("%d calls were still in progress after %.0f s; they are cut off", self._boundary.active, grace)
-        close_workers("the router is stopping")
+        await close_workers("the router is stopping")
         await self._server.stop(None)
         await stopping

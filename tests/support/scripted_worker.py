@@ -44,7 +44,7 @@ class LinkServer(Parts):
         finally:
             monitor.cancel()
             await asyncio.gather(monitor, return_exceptions=True)
-            parts.link.close("the test is over")
+            parts.link.end("the test is over")
             await server.stop(0.1)
 
 

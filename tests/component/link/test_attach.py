@@ -7,11 +7,15 @@ from typing import Any
 import grpc
 import pytest
 
+from router_service.dispatch.link import DRAIN_GRACE
+from router_service.domain.attempt import Failure
 from router_service.domain.signals import Failed
 from service_common.failures import FailureClass
 from service_common.vocabulary import TargetState
 from tests.support.link_parts import catalogue, spec
 from tests.support.scripted_worker import LinkServer, hello_frame, scripted_worker, until
+from trunkline.types.v1.attempt_pb2 import FAILURE_CLASS_CANCELLED
+from trunkline.types.v1.chat_pb2 import Usage
 from trunkline.types.v1.target_pb2 import ModelFacts
 from trunkline.worker.v1 import worker_service_pb2 as pb
 
@@ -203,10 +207,33 @@ async def test_a_draining_worker_gets_nothing_new_but_finishes(router: LinkServe
         assert attempt.record.outcome.succeeded
 
 
-async def test_the_router_asks_its_workers_to_drain(router: LinkServer) -> None:
-    """The drain frame carries grace and reason."""
+async def test_the_last_word_of_a_cancelled_attempt_arrives_before_the_router_ends(router: LinkServer) -> None:
+    """A router that ends asks its workers to leave first: what an abandoned answer cost is told, not guessed."""
     async with scripted_worker(router.address) as worker:
         await worker.attach()
-        router.link.drain(2.0, "the router stops")
+        attempt = router.start("a/m")
+        attempt.cancel(Failure(FailureClass.CANCELLED, "the caller went away"))
+        closing = asyncio.create_task(router.link.close("the router stops"))
         drain = (await worker.next("drain")).drain
-        assert (drain.grace.seconds, drain.reason) == (2, "the router stops")
+        assert (drain.grace.ToTimedelta().total_seconds(), drain.reason) == (DRAIN_GRACE, "the router stops")
+        usage = Usage(input_tokens=7, output_tokens=3)
+        await worker.report(attempt.attempt_id, failed=pb.Failed(failure_class=FAILURE_CLASS_CANCELLED, usage=usage))
+        await worker.call.done_writing()
+        await closing
+        assert not router.link.sessions
+        assert attempt.record is not None
+        assert (attempt.record.outcome.usage.output_tokens, attempt.record.outcome.usage.estimated) == (3, False)
+
+
+async def test_a_worker_that_does_not_leave_does_not_keep_the_router(router: LinkServer) -> None:
+    """Its stream is ended for it; where calls are cut off anyway, at once."""
+    async with scripted_worker(router.address) as worker, scripted_worker(router.address) as busy:
+        await worker.attach()
+        async with asyncio.timeout(10):
+            await router.link.close("the router stops")
+        assert not router.link.sessions
+        await busy.attach()
+        attempt = router.start("a/m")
+        await router.link.close("the router stops")
+        assert attempt.record is not None
+        assert not router.link.sessions

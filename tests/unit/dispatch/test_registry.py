@@ -310,7 +310,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """When all workers are gone, nothing is in flight."""
-        self.link.close("the end")
+        self.link.end("the end")
         assert self.parts.registry.in_flight == 0
         assert all(attempt.record is not None for attempt in self.started)
 
