@@ -68,8 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m provider_workers",
         description="Serves one provider backend and attaches to the routers.",
-        epilog=f"Secrets come from the environment alone: {TOKEN_VARIABLE} for the routers; the provider's key from "
-        f"the variable that the configuration names, or {KEY_VARIABLE} where there is no configuration.",
+        epilog="Secrets come from the environment alone: the token for the routers and the provider's key from the "
+        f"variables that the configuration names, or {TOKEN_VARIABLE} and {KEY_VARIABLE} where there is none.",
     )
     parser.add_argument("--config", type=Path, help="configuration file; its section backends.NAME is used")
     parser.add_argument("--backend", required=True, metavar="NAME", help="the backend to serve")
@@ -104,6 +104,11 @@ def _from_file(flags: argparse.Namespace, environment: Mapping[str, str]) -> Pro
         raise UsageError(f'{flags.config} has no backend "{flags.backend}". It has: {known}')
     backend = _backend_from_section(flags, section, configuration, environment)
     process = _process(flags, environment, backend, section.clearance, section)
+    try:
+        token = configuration.router.token(flags.config, environment)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    process = replace(process, worker=replace(process.worker, token=token))
     tracing = configuration.tracing
     sample = tracing.sample if "sample" in tracing.model_fields_set else None
     return replace(process, trace_endpoint=tracing.endpoint, trace_sample=sample)

@@ -26,14 +26,13 @@ from router_service.server.worker_servicer import RouterIdentity
 from router_service.state.token_counter import TokenCounter
 from service_common.clock import SystemClock
 from service_common.configuration.metrics import metrics_address
-from service_common.configuration.schema import TracingSection
+from service_common.configuration.schema import RouterSection, TracingSection
 from service_common.facts import FactsTable
 from service_common.loops import LOOP_FACTORY, collect_seldom
 from service_common.metrics import metrics_served
 from service_common.parent import parent_gone
 from service_common.tracing import Tracing, configure_tracing, trace_endpoint
 
-TOKEN_VARIABLE = "TRUNKLINE_WORKER_TOKEN"
 METRICS_SETTING = "metrics.listen or OTEL_EXPORTER_PROMETHEUS_PORT"
 
 log = logging.getLogger("router_service")
@@ -90,8 +89,7 @@ async def _run(options: ServeOptions, store: ConfigurationStore, sources: Source
         router.metrics.register(tracing.spans)
     metrics = metrics_address(store.current.configuration.metrics.listen, environment)
     server = new_server(settings.max_message)
-    token = environment.get(TOKEN_VARIABLE, "")
-    identity = RouterIdentity(f"{socket.gethostname()}-{os.getpid()}", version("trunkline"), token)
+    identity = RouterIdentity(f"{socket.gethostname()}-{os.getpid()}", version("trunkline"), _token(settings, sources))
     boundary = router.add_services(server, recorder, identity)
     lifecycle = Lifecycle(server, SERVICES, boundary)
     address = options.listen or settings.listen
@@ -119,6 +117,13 @@ def _router(store: ConfigurationStore, sources: Sources) -> Router:
     redis = configuration.shared.address(sources.path, sources.environment)
     url = database_url(configuration.router, sources.path, sources.environment)
     return Router(store, sources, redis, url and Database(url))
+
+
+def _token(settings: RouterSection, sources: Sources) -> str:
+    token = settings.token(sources.path, sources.environment)
+    if not token:
+        raise ValueError(f"the router needs a token that workers show: set {settings.token_variable}")
+    return token
 
 
 async def _admit(router: Router, lifecycle: Lifecycle, patience: float) -> None:

@@ -77,6 +77,7 @@ def _describe(parsed: argparse.Namespace) -> int:
         "listen": router.listen,
         "environment": own,
         "backends": backends,
+        "token_variable": router.token_variable,
         "stop_seconds": router.lame_duck + router.drain_grace,
     }
     sys.stdout.write(json.dumps(described) + "\n")

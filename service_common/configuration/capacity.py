@@ -6,14 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from service_common.configuration.references import (
-    MissingVariables,
-    all_variables_in,
-    has_reference,
-    holds_password,
-    pick_variables,
-    substitute,
-)
+from service_common.configuration.references import all_variables_in, has_reference, holds_password, resolve
 from service_common.configuration.scalars import Duration, Size
 from service_common.configuration.section import Section
 
@@ -97,11 +90,7 @@ class SharedSection(Section):
         Raises:
             ValueError: some are not set.
         """
-        try:
-            return substitute(self.redis, pick_variables(self.variables(), file, environment))
-        except MissingVariables as missing:
-            names = ", ".join(missing.names)
-            raise ValueError(f"shared.redis needs {names}, which is not set in the environment or in .env") from None
+        return resolve("shared.redis", self.redis, file, environment)
 
     def variables(self) -> tuple[str, ...]:
         """The names of all environment variables that the router reads for it."""

@@ -6,14 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from service_common.configuration.references import (
-    MissingVariables,
-    all_variables_in,
-    has_reference,
-    holds_password,
-    pick_variables,
-    substitute,
-)
+from service_common.configuration.references import has_reference, holds_password, resolve
 
 NO_DATABASE = "none"
 _SCHEMES = ("sqlite:///", "postgresql://", "postgres://")
@@ -37,14 +30,7 @@ def resolve_database(address: str, file: Path, environment: Mapping[str, str]) -
     Raises:
         ValueError: some are not set, or the result is no address.
     """
-    try:
-        return _check_resolved(substitute(address, pick_variables(all_variables_in(address), file, environment)))
-    except MissingVariables as missing:
-        names = ", ".join(missing.names)
-        raise ValueError(f"router.database needs {names}, which is not set in the environment or in .env") from None
-
-
-def _check_resolved(address: str) -> str:
+    address = resolve("router.database", address, file, environment)
     if address not in ("", NO_DATABASE) and not address.startswith(_SCHEMES):
         raise ValueError("router.database is no address: write sqlite:///FILE or postgresql://USER@HOST/NAME")
     return address

@@ -64,6 +64,20 @@ def substitute(text: str, environment: Mapping[str, str]) -> str:
     return _REFERENCE.sub(value, text)
 
 
+def resolve(setting: str, text: str, file: Path, environment: Mapping[str, str]) -> str:
+    """What `setting` says, with its references resolved from the environment and the `.env` beside `file`.
+
+    Raises:
+        ValueError: some are not set.
+        ConfigurationErrors: the `.env` cannot be read.
+    """
+    try:
+        return substitute(text, pick_variables(all_variables_in(text), file, environment))
+    except MissingVariables as missing:
+        names = ", ".join(missing.names)
+        raise ValueError(f"{setting} needs {names}, which is not set in the environment or in .env") from None
+
+
 def is_secret_name(name: str) -> bool:
     """Whether a setting or header of that name holds a secret: `api_key`, `Authorization`, `aws_secret_access_key`."""
     return _SECRET_NAME.search(name) is not None

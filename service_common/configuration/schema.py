@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
@@ -22,6 +23,7 @@ from service_common.configuration.policies import (
     spell_out_lengths,
 )
 from service_common.configuration.profiles import ProfileSection
+from service_common.configuration.references import all_variables_in, resolve
 from service_common.configuration.reliability import CircuitSection, ProbesSection
 from service_common.configuration.scalars import (
     Address,
@@ -59,6 +61,19 @@ class RouterSection(Section):
     max_message: Annotated[Size, Field(ge=65_536, le=2_147_483_647)] = 67_108_864
     worker_token: SecretReference = "${TRUNKLINE_WORKER_TOKEN:-}"
     database: DatabaseAddress = ""
+
+    def token(self, file: Path, environment: Mapping[str, str]) -> str:
+        """What workers must show, resolved from the environment and the `.env` beside `file`; empty: it is not set.
+
+        Raises:
+            ValueError: its variable is not set, and has no default.
+        """
+        return resolve("router.worker_token", self.worker_token, file, environment)
+
+    @property
+    def token_variable(self) -> str:
+        """The environment variable that holds the token."""
+        return all_variables_in(self.worker_token)[0]
 
 
 class TracingSection(Section):

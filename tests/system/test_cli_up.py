@@ -153,8 +153,12 @@ async def test_nothing_is_left_behind_when_up_is_killed(tmp_path: Path) -> None:
 
 
 async def test_each_worker_has_its_own_key_alone(tmp_path: Path) -> None:
-    """Two backends with keys: neither worker knows the other's, the router knows none, nor do they reach a log."""
+    """Two backends with keys: neither worker knows the other's, the router knows none, nor do they reach a log.
+
+    They share the token, by the name that the configuration gives it.
+    """
     (tmp_path / "trunkline.yaml").write_text(
+        "router: {worker_token: '${FLEET_SECRET}'}\n"
         "backends:\n"
         "  first: {kind: openai_wire, provider: openai, base_url: 'http://127.0.0.1:9', api_key: '${FIRST_API_KEY}'}\n"
         "  second: {kind: openai_wire, provider: openai, base_url: 'http://127.0.0.1:9',api_key: '${SECOND_API_KEY}'}\n"
@@ -162,14 +166,15 @@ async def test_each_worker_has_its_own_key_alone(tmp_path: Path) -> None:
         "  first/gpt-4o-mini: {quality: 0.7}\n"
         "  second/gpt-4o: {quality: 0.5}\n"
     )
-    (tmp_path / ".env").write_text("SECOND_API_KEY=key-of-the-second\n")
+    (tmp_path / ".env").write_text("SECOND_API_KEY=key-of-the-second\nFLEET_SECRET=token-of-all\n")
     more = {"FIRST_API_KEY": "key-of-the-first", "UNRELATED_API_KEY": "key-of-nobody"}
     async with running_up("--config", str(tmp_path / "trunkline.yaml"), folder=tmp_path, more=more) as up:
-        keys = {"key-of-the-first", "key-of-the-second", "key-of-nobody"}
+        token = "token-of-all"
+        keys = {"key-of-the-first", "key-of-the-second", "key-of-nobody", token}
         first = set(up.children("--backend first")[0].environ().values()) & keys
         second = set(up.children("--backend second")[0].environ().values()) & keys
         router = set(up.children("router_service serve")[0].environ().values()) & keys
-        assert (first, second, router) == ({"key-of-the-first"}, {"key-of-the-second"}, set())
+        assert (first, second, router) == ({"key-of-the-first", token}, {"key-of-the-second", token}, {token})
         logs = all_logs(tmp_path)
         assert "attached" in logs
         assert not [key for key in keys if key in logs + up.text]

@@ -72,13 +72,14 @@ class Launch:
     Attributes:
         directory: private to the user; holds logs and the automatic configuration.
         base: this process's variables together with those of `.env`.
-        token: what workers show to the router.
+        token: what workers show to the router; `token_variable`: where the configuration has both look for it.
     """
 
     supervisor: Supervisor
     directory: Path
     base: Mapping[str, str] = field(repr=False)
     token: str = field(repr=False)
+    token_variable: str = _TOKEN_VARIABLE
 
     @classmethod
     def prepare(cls, supervisor: Supervisor, directory: Path, config: Path | None) -> "Launch":
@@ -106,6 +107,8 @@ class Launch:
             control, listen = "", None if listen is None else claim(listen)
             described = await describe_configuration(config, dict(self.base))
             file, listen = config, listen or claim(described.listen)
+            self.token_variable = described.token_variable
+            self.token = self.base.get(self.token_variable) or self.token
             router = await self._start_router(file, listen, described.backends, described.environment)
         self.supervisor.restart_as(replace(router, grace=described.stop_seconds + _ROUTER_MARGIN))
         backends = described.backends
@@ -154,7 +157,7 @@ class Launch:
         """Start the router with its `own` variables, without any provider's secret; nobody calls it yet."""
         command = module_command(ROUTER, "serve", "--config", str(file), "--listen", listen, "--exit-with-parent")
         environment = child_environment(
-            self.base, own=own, others=_needed(backends), more={_TOKEN_VARIABLE: self.token}
+            self.base, own=own, others=_needed(backends), more={self.token_variable: self.token}
         )
         spec = ChildSpec(ROUTER_NAME, command, environment, self.directory / "router.log", _ROUTER_MARGIN)
         await self.supervisor.start(spec)
@@ -169,7 +172,7 @@ class Launch:
             self.base,
             own=backend.environment,
             others=_needed(backends),
-            more={_TOKEN_VARIABLE: self.token, ADDRESS_VARIABLE: listen},
+            more={self.token_variable: self.token, ADDRESS_VARIABLE: listen},
         )
         log = self.directory / f"worker-{backend.name}.log"
         name = f"{WORKER_PREFIX}{backend.name}"

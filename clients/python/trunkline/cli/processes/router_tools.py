@@ -36,13 +36,14 @@ class ConfigurationDescription:
     """What `up` needs to know of a configuration.
 
     Attributes:
-        environment: the variables that the router itself reads.
+        environment: the variables that the router itself reads, but for `token_variable`: what workers must show.
         stop_seconds: what the router gives to its callers when it is asked to end.
     """
 
     listen: str
     backends: tuple[BackendDescription, ...]
     environment: tuple[str, ...]
+    token_variable: str
     stop_seconds: float
 
 
@@ -67,6 +68,7 @@ async def describe_configuration(file: Path, environment: Mapping[str, str]) -> 
         listen=described["listen"],
         backends=tuple(_backend(entry) for entry in described["backends"]),
         environment=tuple(described["environment"]),
+        token_variable=described["token_variable"],
         stop_seconds=described["stop_seconds"],
     )
 
