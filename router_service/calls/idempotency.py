@@ -7,11 +7,11 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 
-from router_service.calls.kept_call import KeptCall, OutlivedRecording, ended_early
+from router_service.calls.kept_call import BEGAN_ANEW, Deltas, KeptCall, OutlivedRecording, ended_early
 from router_service.contracts.answers import KeptAnswer, SharedAnswers
 from router_service.contracts.recording import CallRecording
-from router_service.domain.errors import Exhausted, KeyReused
-from router_service.domain.events import CallEvent, DecisionMade
+from router_service.domain.errors import CallFailed, DeadlinePassed, Exhausted, KeyReused
+from router_service.domain.events import CallEvent, DecisionMade, StreamReset
 from router_service.domain.request import Request
 from service_common.clock import Clock
 from service_common.deadline import Deadline
@@ -93,22 +93,43 @@ class IdempotentCalls:
     async def _joined(
         self, request: Request, recording: CallRecording, time_left: float | None
     ) -> AsyncGenerator[CallEvent, None]:
+        """Follow the running call; where its first caller's deadline ends it before this caller's, begin anew."""
         key = (request.tenant, request.idempotency_key)
         deadline = None if time_left is None else Deadline.after(self._clock, time_left)
-        call = self._find(key, request)
-        own: OutlivedRecording | None = None
-        if call is None:
-            own, deadline = OutlivedRecording(recording), None  # the call itself ends with its first caller's deadline
-            call = self._begin(key, request, own, time_left)
-        self._end_grace(call)
+        may_reset = request.options.stream_recovery in RESETTING
+        shown = False
+        while (call := self._find(key, request)) is not None:
+            self._end_grace(call)
+            try:
+                async with aclosing(call.follow(deadline, may_reset=may_reset)) as events:
+                    async for event in events:
+                        shown = shown or isinstance(event, Deltas)
+                        yield event
+                return
+            except DeadlinePassed:
+                if not call.ended or (deadline is not None and deadline.passed(self._clock)):
+                    raise
+            if shown and not may_reset:
+                raise CallFailed(BEGAN_ANEW)
+            if shown:
+                shown = False
+                yield StreamReset(restart=True, failed_target="", valid_characters=0)
+        left = None if deadline is None else deadline.left(self._clock)
+        async with aclosing(self._first(key, request, OutlivedRecording(recording), left)) as events:
+            async for event in events:
+                yield event
+
+    async def _first(
+        self, key: tuple[str, str], request: Request, recording: OutlivedRecording, time_left: float | None
+    ) -> AsyncGenerator[CallEvent, None]:
+        """Begin the call of a key, and follow it until it ends, which it does with this caller's deadline."""
+        call = self._begin(key, request, recording, time_left)
         try:
-            may_reset = request.options.stream_recovery in RESETTING
-            async with aclosing(call.follow(deadline, may_reset=may_reset)) as events:
+            async with aclosing(call.follow(None, may_reset=request.options.stream_recovery in RESETTING)) as events:
                 async for event in events:
                     yield event
         finally:
-            if own is not None:
-                own.outlive()
+            recording.outlive()
 
     def _find(self, key: tuple[str, str], request: Request) -> KeptCall | None:
         """The call of a key, running or answered; None: there is none.

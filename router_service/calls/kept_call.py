@@ -28,6 +28,8 @@ MOST_AHEAD = 256
 EVENT_BYTES = 200
 """What an event takes in memory besides its text, about."""
 
+BEGAN_ANEW = "the answer began anew after text was shown; send the call again for it whole"
+
 Deltas = TextDelta | ReasoningDelta | ToolCallDelta
 
 
@@ -108,7 +110,7 @@ class KeptCall:
                     event = events[position]
                     position = self._advance(position + 1)
                     if isinstance(event, StreamReset) and event.restart and not may_reset:
-                        raise CallFailed("the answer began anew after text was shown; send the call again for it whole")
+                        raise CallFailed(BEGAN_ANEW)
                     yield event
                 if self._error is not None:
                     raise self._error

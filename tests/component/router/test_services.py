@@ -57,7 +57,7 @@ async def test_reflection_lists_every_service(caller: Caller) -> None:
 async def test_a_provider_that_quotes_the_prompt_tells_nobody_else(
     caller: Caller, simulated: SimulatedProviders, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The words stand in the failed call's own log; later calls, the table and the router's log hold the class alone."""
+    """The words stand in the failed call's own log; later calls, the table and the log hold the class alone."""
     secret = "PATIENTX has cancer"
     simulated.enqueue("openai", Behaviour(faults=(Fault("429", message=f"too much: {secret}", retry_after=60),)))
     own = await caller.complete(ask(secret))

@@ -2,18 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from router_service.calls.idempotency import IdempotencySettings, IdempotentCalls
 from router_service.contracts.answers import KeptAnswer
 from router_service.contracts.recording import CallRecording
-from router_service.domain.errors import CallFailed
-from router_service.domain.events import CallEvent, TextDelta
-from router_service.domain.request import PromptMessage, Request
+from router_service.domain.errors import CallFailed, DeadlinePassed
+from router_service.domain.events import CallEvent, StreamReset, TextDelta
+from router_service.domain.request import PromptMessage, Request, RoutingOptions
 from router_service.recording.untraced import UntracedCall
 from service_common.clock import SystemClock
-from service_common.vocabulary import Operation
+from service_common.vocabulary import Operation, StreamRecovery
 
 PATIENCE = 10.0
 REQUEST = Request(
@@ -67,7 +69,7 @@ def caller(repeats: IdempotentCalls) -> asyncio.Task[str]:
     return asyncio.create_task(answer(repeats))
 
 
-async def left(task: asyncio.Task[str]) -> None:
+async def left(task: asyncio.Task[Any]) -> None:
     """The caller goes away."""
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -115,4 +117,78 @@ async def test_a_repeat_of_a_call_that_was_just_given_up_begins_anew() -> None:
     async with asyncio.timeout(PATIENCE):
         assert await answer(repeats) == "Hello."  # in this task, before the other has had its turn to end
     assert repeats.counts.begun == 2
+    await repeats.close()
+
+
+class DeadlineFirst:
+    """Calls of which the first ends with its caller's deadline, when told, and each later one answers."""
+
+    def __init__(self, *, shows: bool) -> None:
+        """`shows`: the first shows text before."""
+        self.shows = shows
+        self.began = asyncio.Event()
+        self.passes = asyncio.Event()
+        self.times: list[float | None] = []
+
+    async def stream(
+        self, request: Request, recording: CallRecording, time_left: float | None
+    ) -> AsyncGenerator[CallEvent, None]:
+        """One call."""
+        self.times.append(time_left)
+        if len(self.times) == 1:
+            if self.shows:
+                yield TextDelta("Hel")
+            self.began.set()
+            await self.passes.wait()
+            raise DeadlinePassed("the deadline passed before an answer was whole")
+        yield TextDelta("Hello.")
+
+
+def followed(repeats: IdempotentCalls, recovery: StreamRecovery, time_left: float) -> asyncio.Task[list[CallEvent]]:
+    """A caller with a deadline, as a task that gives its events."""
+
+    async def follow() -> list[CallEvent]:
+        request = replace(REQUEST, options=RoutingOptions(stream_recovery=recovery))
+        return [event async for event in repeats.stream(request, UntracedCall("", ""), time_left)]
+
+    return asyncio.create_task(follow())
+
+
+@pytest.mark.parametrize("shows", [False, True])
+@pytest.mark.parametrize("recovery", [StreamRecovery.FAIL, StreamRecovery.RESET])
+async def test_the_first_callers_deadline_is_not_that_of_who_joined(shows: bool, recovery: StreamRecovery) -> None:
+    """Who has time left begins anew, with a reset where text was shown; who may not be reset is told to."""
+    calls_made = DeadlineFirst(shows=shows)
+    repeats = IdempotentCalls(calls_made.stream, SystemClock(), IdempotencySettings())
+    first = followed(repeats, recovery, 0.5)
+    await calls_made.began.wait()
+    joined = [followed(repeats, recovery, 300.0) for _ in range(2)]
+    while repeats.counts.joined < 2:  # noqa: ASYNC110 - what is waited for has no event
+        await asyncio.sleep(0)
+    calls_made.passes.set()
+    with pytest.raises(DeadlinePassed):
+        await first
+    for told in joined:
+        if shows and recovery is StreamRecovery.FAIL:
+            with pytest.raises(CallFailed, match="send the call again"):
+                await told
+        else:
+            reset = [TextDelta("Hel"), StreamReset(True, "", 0)] if shows else []
+            assert await asyncio.wait_for(told, PATIENCE) == [*reset, TextDelta("Hello.")]
+    if not (shows and recovery is StreamRecovery.FAIL):
+        assert len(calls_made.times) == 2  # the second to join joins the call that the first began anew
+        assert 200 < (calls_made.times[1] or 0) <= 300
+    await repeats.close()
+
+
+async def test_a_deadline_of_ones_own_ends_ones_own_wait() -> None:
+    """The call goes on for the others; nothing is begun anew."""
+    calls_made = DeadlineFirst(shows=False)
+    repeats = IdempotentCalls(calls_made.stream, SystemClock(), IdempotencySettings())
+    first = followed(repeats, StreamRecovery.FAIL, 300.0)
+    await calls_made.began.wait()
+    with pytest.raises(DeadlinePassed, match="that was joined"):
+        await followed(repeats, StreamRecovery.FAIL, 0.0)
+    assert (len(calls_made.times), first.done()) == (1, False)
+    await left(first)
     await repeats.close()
