@@ -5,7 +5,6 @@ its loss and its return are one log line each, and what could not be written is 
 """
 
 import asyncio
-import importlib
 import logging
 import os
 import socket
@@ -162,10 +161,11 @@ def _make_tables(connection: Connection) -> None:
     if version == HEAD:
         return
     # Alembic takes 0.2 s to import, which a router whose tables are there does not pay.
-    migrating = importlib.import_module("router_service.recording.migrating")
+    from router_service.recording.migrating import UnknownSchema, migrate  # noqa: PLC0415
+
     try:
-        migrating.migrate(connection)
-    except migrating.UnknownSchema as error:
+        migrate(connection)
+    except UnknownSchema as error:
         raise _SchemaError(str(error)) from error
 
 
