@@ -116,9 +116,7 @@ def decide(views: tuple[TargetView, ...], request: Request, time_left: float = 6
 def engine_over(views: tuple[TargetView, ...], seed: int = 1) -> RoutingEngine:
     """An engine with an ensemble, a last resort, and an alias of the first two targets."""
     aliases = {"pair": tuple(one.name for one in views[:2])}
-    return engine_for(
-        views, random=Random(seed), profiles=EXTRA, policy=ENSEMBLES, aliases=aliases, backends=BACKENDS
-    )
+    return engine_for(views, random=Random(seed), profiles=EXTRA, policy=ENSEMBLES, aliases=aliases, backends=BACKENDS)
 
 
 @given(tables(), requests(), st.floats(0.01, 100))
