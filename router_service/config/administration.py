@@ -107,9 +107,10 @@ class Administration:
         """
         persist = discard and self._journal is not None
         async with self._turn(persist):
-            discarded = await self._apply((DISCARD,), persist=persist) if discard else ()
+            changes = (DISCARD,) if discard else ()
+            keep = (lambda: self._keep(changes)) if persist else None
             try:
-                return discarded + await self._store.reload()
+                return await self._store.reload(changes, keep)
             except ConfigurationErrors as error:
                 raise _refused(error) from error
 

@@ -53,10 +53,13 @@ class Overlay:
                 overlay = replace(overlay, models=models)
         return overlay
 
+    def replaces(self, file: str) -> bool:
+        """Whether an imported text is in force where the file's is `file`."""
+        return self.imported is not None and self.imported.replaces == digest(file)
+
     def text(self, file: str) -> str:
         """The text that is in force where the file's is `file`."""
-        imported = self.imported
-        return imported.text if imported is not None and imported.replaces == digest(file) else file
+        return self.imported.text if self.imported is not None and self.replaces(file) else file
 
     def edit(self, data: dict[str, Any]) -> None:
         """Change what a file says, as plain values."""

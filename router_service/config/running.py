@@ -17,7 +17,8 @@ from router_service.plugins.registry import PluginRegistry
 from router_service.state.token_counter import TokenCounter
 from service_common.clock import Clock
 from service_common.configuration import Configuration, ConfigurationErrors, Knowledge, Mistake, parse_configuration
-from service_common.configuration.document import read_document
+from service_common.configuration.document import read_document, references_in
+from service_common.configuration.loader import is_deferred
 from service_common.configuration.mistakes import Path as Place
 from service_common.configuration.mistakes import dotted
 from service_common.facts import FactsTable
@@ -54,28 +55,37 @@ class Sources:
         return Knowledge(self.plugins, self.facts, self.clock.wall().date())
 
 
-def prepare(text: str, sources: Sources, edit: Callable[[dict[str, Any]], None] | None = None) -> Running:
+def prepare(
+    text: str, sources: Sources, edit: Callable[[dict[str, Any]], None] | None = None, *, trusted: bool = True
+) -> Running:
     """The configuration that `text` is once `edit` has changed what was read, with all that is built of it.
+
+    `trusted`: whether what it refers to in the environment is looked up; what `edit` brings never is.
 
     Raises:
         ConfigurationErrors: it has mistakes, or a plugin cannot be built; the cause is then what the plugin raised.
     """
-    configuration = parse_configuration(text, sources.path, sources.environment, sources.knowledge, edit)
+    environment = sources.environment if trusted else None
+    configuration = parse_configuration(text, sources.path, environment, sources.knowledge, edit)
     try:
         catalogue = build_catalogue(configuration, sources.facts)
         engine = RoutingEngine(catalogue, sources.plugins, sources.clock, Random(), sources.counter)
     except PluginFailed as failed:
         place = _place(failed, configuration)
         origin = sources.plugins.entry(failed.kind, failed.name).origin
-        said = f'the {failed.kind} "{failed.name}" of {origin} cannot be built: {_told(failed.cause)}'
-        line = read_document(text).line(place)
+        document = read_document(text)
+        secretive = bool(references_in(document.data, is_deferred))
+        told = _told(failed.cause, secretive=secretive)
+        said = f'the {failed.kind} "{failed.name}" of {origin} cannot be built: {told}'
         advice = "Correct its settings, or the plugin."
-        mistake = Mistake(str(sources.path), line, dotted(place), said, advice)
-        raise ConfigurationErrors((mistake,)) from failed.cause
+        mistake = Mistake(str(sources.path), document.line(place), dotted(place), said, advice)
+        raise ConfigurationErrors((mistake,)) from None if secretive else failed.cause
     except Exception as error:  # a configuration that cannot be built must not end the router that runs by another
-        said = f"nothing can be built of it: {_told(error)}"
+        secretive = bool(references_in(read_document(text).data, is_deferred))
+        said = f"nothing can be built of it: {_told(error, secretive=secretive)}"
         advice = "This is a mistake of Trunkline, not of the file: please report it."
-        raise ConfigurationErrors((Mistake(str(sources.path), 0, "", said, advice),)) from error
+        mistake = Mistake(str(sources.path), 0, "", said, advice)
+        raise ConfigurationErrors((mistake,)) from None if secretive else error
     return Running(configuration, catalogue, engine)
 
 
@@ -89,5 +99,8 @@ def _place(failed: PluginFailed, configuration: Configuration) -> Place:
     )
 
 
-def _told(error: Exception) -> str:
+def _told(error: Exception, *, secretive: bool) -> str:
+    """The error's words; its kind alone where they may hold what a reference stands for."""
+    if secretive:
+        return f"{type(error).__name__}, whose words may show what a reference stands for."
     return " ".join(scrub(f"{type(error).__name__}: {error}").split()).rstrip(".") + "."

@@ -81,21 +81,28 @@ class ConfigurationStore:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    async def reload(self) -> tuple[str, ...]:
+    async def reload(
+        self, changes: Sequence[Change] = (), keep: Callable[[], Awaitable[None]] | None = None
+    ) -> tuple[str, ...]:
         """Read the file again and take it, with what operators changed; what is different now, for a person.
+
+        `changes`: further ones, taken together with the file; `keep`: see `apply`.
 
         Raises:
             ConfigurationErrors: the file has mistakes; what was in force stays.
         """
         async with self._lock:
+            overlay = self._overlay.after(changes)
             try:
-                file, (running, fitting) = await asyncio.to_thread(self._read, self._overlay)
+                file, (running, fitting) = await asyncio.to_thread(self._read, overlay)
             except ConfigurationErrors as error:
                 self._mistakes = error.mistakes
                 self.failed_reloads += 1
                 raise
+            if keep is not None:
+                await keep()
             self._mistakes = ()
-            self._file, self._fitting = file, fitting
+            self._file, self._overlay, self._fitting = file, overlay, fitting
             return self._take(running)
 
     async def apply(
@@ -199,4 +206,5 @@ class ConfigurationStore:
             return so_far
 
     def _parse(self, file: str, overlay: Overlay) -> Running:
-        return prepare(overlay.text(file), self._sources, overlay.edit)
+        # What was imported came through the network, from somebody who need not be one who may read the environment.
+        return prepare(overlay.text(file), self._sources, overlay.edit, trusted=not overlay.replaces(file))

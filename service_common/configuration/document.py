@@ -1,14 +1,14 @@
 """Reads YAML into plain values and remembers the line of everything, so that each mistake can be shown in its place."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
 from service_common.configuration.mistakes import Finding, Path
-from service_common.configuration.references import MissingVariables, all_variables_in, substitute
+from service_common.configuration.references import MissingVariables, all_variables_in, has_reference, substitute
 
 MOST_CHARACTERS = 1024 * 1024
 """Some 20,000 models. Reading and checking so much takes about 5 s, in which a router answers more slowly."""
@@ -42,11 +42,13 @@ class Document:
         data: mappings, lists and scalars.
         lines: from 1, by path; of a mapping's entry the line of its key.
         findings: what is wrong with the file as YAML: no YAML at all, keys twice, missing variables.
+        resolved: what was written and what it stands for, where that came out of the environment.
     """
 
     data: Any = None
     lines: dict[Path, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    resolved: dict[Path, tuple[str, str]] = field(default_factory=dict)
 
     def line(self, path: Path) -> int:
         """The line of `path`, else of the nearest thing around it; 0 for an empty file."""
@@ -91,8 +93,20 @@ def referenced_variables(data: Any, deferred: Callable[[Path], bool], path: Path
     """The variables that `resolve_references` would read."""
     if isinstance(data, str):
         return set() if deferred(path) else set(all_variables_in(data))
-    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
-    return set().union(*(referenced_variables(value, deferred, (*path, key)) for key, value in items))
+    return set().union(*(referenced_variables(value, deferred, (*path, key)) for key, value in _items(data)))
+
+
+def references_in(data: Any, deferred: Callable[[Path], bool], path: Path = ()) -> set[Path]:
+    """Where references stand, but for those that are deferred."""
+    if isinstance(data, str):
+        return {path} if has_reference(data) and not deferred(path) else set()
+    return set().union(*(references_in(value, deferred, (*path, key)) for key, value in _items(data)))
+
+
+def _items(data: Any) -> Iterable[tuple[str | int, Any]]:
+    if isinstance(data, dict):
+        return data.items()
+    return enumerate(data) if isinstance(data, list) else ()
 
 
 def _resolve(
@@ -105,7 +119,7 @@ def _resolve(
     if not isinstance(data, str) or "${" not in data or deferred(path):
         return data
     try:
-        return substitute(data, environment)
+        value = substitute(data, environment)
     except MissingVariables as error:
         first = error.names[0]
         advice = f"Set it in the environment or in .env beside the file, or give a default: ${{{first}:-...}}."
@@ -113,6 +127,9 @@ def _resolve(
             Finding(path, f"the environment has no variable {' and no '.join(error.names)}.", advice)
         )
         return data
+    if any(environment.get(name) for name in all_variables_in(data)):
+        document.resolved[path] = (data, value)
+    return value
 
 
 class _Reader:

@@ -1,6 +1,6 @@
 """From a file to a checked configuration, or to the whole list of its mistakes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
@@ -15,8 +15,10 @@ from service_common.configuration.document import (
     Document,
     read_document,
     referenced_variables,
+    references_in,
     resolve_references,
 )
+from service_common.configuration.masking import masked
 from service_common.configuration.mistakes import (
     MOST_MISTAKES,
     ConfigurationErrors,
@@ -93,23 +95,28 @@ def read_text(path: FilePath) -> str:
 def parse_configuration(
     text: str,
     path: FilePath,
-    environment: Mapping[str, str],
+    environment: Mapping[str, str] | None,
     knowledge: Knowledge = UNCHECKED,
     edit: Callable[[dict[str, Any]], None] | None = None,
 ) -> Configuration:
     """As `load_configuration`, of a text that is already at hand; `path` names it, and its `.env` is looked for there.
 
-    `edit` may change what was read, as plain values, before anything is checked.
+    `environment`: None: the text is not trusted with it: a reference that would have to be resolved is a mistake.
+    `edit` may change what was read, as plain values, before anything is checked; it is trusted as little.
 
     Raises:
         ConfigurationErrors: the text has mistakes; all of them.
     """
     document = read_document(text)
-    if edit is not None and isinstance(document.data, dict):
-        edit(document.data)
-    if not document.findings or document.data is not None:
+    own: set[Path] = set()
+    if environment is not None and document.data is not None:
         variables = referenced_variables(document.data, is_deferred)
         resolve_references(document, pick_variables(variables, path, environment), is_deferred)
+        own = references_in(document.data, is_deferred)
+    if edit is not None and isinstance(document.data, dict):
+        edit(document.data)
+        document.resolved = {path: pair for path, pair in document.resolved.items() if pair[1] == _at(document, path)}
+    document.findings += _refused(references_in(document.data, is_deferred) - own)
     configuration = _check(document, knowledge)
     if document.findings or configuration is None:
         raise ConfigurationErrors(_mistakes(document, str(path)))
@@ -121,6 +128,23 @@ def is_deferred(path: Path) -> bool:
     if path in (("router", "worker_token"), ("router", "database"), ("shared", "redis")):
         return True
     return len(path) > 2 and path[0] == "backends" and path[2] in CONNECTION_SETTINGS
+
+
+def _at(document: Document, path: Path) -> Any:
+    """What stands at `path`; None: nothing does."""
+    data = document.data
+    for part in path:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return data
+
+
+def _refused(references: Iterable[Path]) -> Iterator[Finding]:
+    for path in references:
+        said = "a reference to the environment is resolved in the router's own file alone."
+        yield Finding(path, said, "Write the value itself.")
 
 
 def _check(document: Document, knowledge: Knowledge) -> Configuration | None:
@@ -136,15 +160,13 @@ def _check(document: Document, knowledge: Knowledge) -> Configuration | None:
     filled = with_defaults(_without_empty_sections(data))
     configuration, findings = validate(Configuration, filled)
     unread = [finding.path for finding in document.findings if not finding.line]
+    if configuration is not None:
+        known = Known.of(filled)
+        findings += islice(check_names(configuration, known), MOST_MISTAKES + 1)
+        findings += islice(check_models(configuration, known, knowledge.facts, knowledge.today), MOST_MISTAKES + 1)
+        if knowledge.plugins is not None:
+            findings += islice(check_plugins(configuration, knowledge.plugins), MOST_MISTAKES + 1)
     document.findings += [f for f in findings if not any(path[: len(f.path)] == f.path for path in unread)]
-    if configuration is None:
-        return None
-    known = Known.of(filled)
-    document.findings += islice(check_names(configuration, known), MOST_MISTAKES + 1)
-    models = check_models(configuration, known, knowledge.facts, knowledge.today)
-    document.findings += islice(models, MOST_MISTAKES + 1)
-    if knowledge.plugins is not None:
-        document.findings += islice(check_plugins(configuration, knowledge.plugins), MOST_MISTAKES + 1)
     return configuration
 
 
@@ -158,7 +180,7 @@ def _mistakes(document: Document, file: str) -> tuple[Mistake, ...]:
         Mistake(
             file, finding.line or document.line(finding.path), dotted(finding.path), finding.message, finding.suggestion
         )
-        for finding in document.findings
+        for finding in (masked(finding, document.resolved) for finding in document.findings)
     }
     mistakes = sorted(found, key=lambda mistake: (mistake.line, mistake.path, mistake.message))
     if len(mistakes) > MOST_MISTAKES:

@@ -13,7 +13,7 @@ from provider_workers.simulated import Behaviour, Fault, ProviderSpec, Simulated
 from tests.component.router.conftest import Start
 from tests.support.caller import Caller, CallFailure, Told, ask, failure_of, routed
 from tests.support.configurations import FIRST, LOCAL, SECOND, THIRD
-from tests.support.router_harness import until
+from tests.support.router_harness import TOKEN, until
 from trunkline.admin.v1 import admin_service_pb2 as admin
 from trunkline.router.v1 import router_service_pb2 as pb
 from trunkline.types.v1 import chat_pb2 as chat
@@ -327,3 +327,42 @@ async def test_statistics_count_what_happened(caller: Caller, simulated: Simulat
     assert [each.target for each in everything.targets] == sorted([FIRST.name, SECOND.name, THIRD.name])
     assert next(each for each in everything.targets if each.target == SECOND.name).attempts == 1
     assert first.completed.target == SECOND.name
+
+
+@pytest.mark.parametrize(
+    "change", [{"default_profile": "${KEY}"}, {"aliases": {"x": ["${KEY}"]}}, {"default_profile": "${KEY:-ordered}"}]
+)
+async def test_what_operators_send_is_not_resolved(caller: Caller, change: Mapping[str, Any]) -> None:
+    """Whoever may import is no reader of the router's environment; secrets stay references, as they were."""
+    said = json.dumps(change).replace("KEY", "TRUNKLINE_WORKER_TOKEN")
+    content = await export(caller)
+    failure = await failure_of(put(caller, {**content, **json.loads(said)}, dry_run=True))
+    assert failure.code == grpc.StatusCode.INVALID_ARGUMENT
+    assert "reference" in str(failure.error.violations)
+    assert TOKEN not in str(failure.error)
+    assert TOKEN not in str(await put(caller, {**content, "router": {"worker_token": "${TRUNKLINE_WORKER_TOKEN}"}}))
+
+
+async def test_a_model_s_settings_are_not_resolved(caller: Caller) -> None:
+    """Neither where a model is changed nor where one is added; nothing of it is shown."""
+    for name in (FIRST.name, ADDED):
+        failure = await failure_of(upsert(caller, name, region="in ${TRUNKLINE_WORKER_TOKEN}"))
+        assert failure.code == grpc.StatusCode.INVALID_ARGUMENT
+        assert "reference" in str(failure.error.violations)
+    assert TOKEN not in str(await export(caller))
+
+
+async def test_changes_are_not_discarded_for_a_file_that_cannot_be_taken(start: Start) -> None:
+    """The file is read and checked first; what operators changed stays in force, and goes with the next good file."""
+    async with start() as (router, caller):
+        file = router.config.read_text()
+        await upsert(caller, ADDED, quality=0.2)
+        router.config.write_text("backends: {")
+        discard = admin.ReloadConfigurationRequest(discard_changes=True)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await caller.admin.ReloadConfiguration(discard, timeout=TIMEOUT)
+        assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert ADDED in (await export(caller))["models"]
+        router.config.write_text(file)
+        await caller.admin.ReloadConfiguration(discard, timeout=TIMEOUT)
+        assert ADDED not in (await export(caller))["models"]

@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -110,6 +111,16 @@ def test_a_router_does_not_start_with_a_plugin_that_cannot_be_built(file: Path) 
         ConfigurationErrors, match=r'classifiers\.detector: the classifier "detector" of acme.*no model'
     ):
         ConfigurationStore(sources(file, (PluginKind.CLASSIFIER, Detector)))
+
+
+def test_a_plugin_does_not_tell_what_a_reference_stands_for(file: Path) -> None:
+    """Its words may quote its settings: where the environment is in them, only their kind is told."""
+    write(file, GOOD.replace("english", "${LANGUAGE}"))
+    told = replace(sources(file), environment={"LANGUAGE": "sk-live-0123456789"})
+    with pytest.raises(ConfigurationErrors, match="cannot be built: FileNotFoundError, whose words") as refused:
+        ConfigurationStore(told)
+    assert "sk-live" not in str(refused.value)
+    assert refused.value.__cause__ is None
 
 
 async def test_a_reload_keeps_the_old_configuration(file: Path) -> None:

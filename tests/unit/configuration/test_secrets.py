@@ -1,13 +1,16 @@
 """Secrets are references: never written into the file, never shown, resolved by the one worker that needs them."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from router_service.plugins.builtin import built_in_plugins
 from service_common.configuration import (
     BackendSection,
     Configuration,
     ConfigurationErrors,
+    Knowledge,
     MissingVariables,
     parse_configuration,
 )
@@ -117,3 +120,72 @@ def test_a_dotenv_that_is_no_text_says_so(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"KEY=\xff\xfe")
     with pytest.raises(ConfigurationErrors, match=r"\.env  this cannot be read"):
         backend_of("{kind: openai_wire, api_key: ${KEY}}").resolve(tmp_path / "f.yaml", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("default_profile: ${KEY}", "default_profile"),
+        ("aliases: {x: ['${KEY}']}", "aliases.x[0]"),
+        ("router: {lame_duck: '${KEY}'}", "router.lame_duck"),
+        ("tiers: {simple: '${KEY}/m'}", "tiers.simple.use[0]"),
+        ("lengths: {long_prompt: {use: '${KEY}'}}", "lengths[0].use[0]"),
+        ("profiles: {p: {settings: {'${KEY}': {}}, picker: '${KEY}'}}", "profiles.p.picker"),
+    ],
+)
+def test_a_mistake_never_tells_what_a_reference_stands_for(text: str, path: str) -> None:
+    """It names the reference in its place: whoever reads mistakes need not be who may read the environment."""
+    with pytest.raises(ConfigurationErrors) as caught:
+        parse_configuration(
+            f"backends: {{o: {{kind: ollama}}}}\n{text}", Path("f"), {"KEY": SECRET}, Knowledge(built_in_plugins())
+        )
+    (told,) = [mistake for mistake in caught.value.mistakes if mistake.path == path]
+    assert "${KEY}" in told.message
+    assert SECRET not in str(caught.value)
+
+
+def test_a_mistake_beside_a_reference_is_told_as_ever() -> None:
+    """Only what would show a value is told without it."""
+    with pytest.raises(ConfigurationErrors) as caught:
+        parse_configuration(
+            "backends: {o: {kind: ollama, region: '${R}'}}\ndefault_profile: balancd", Path("f"), {"R": "europe"}
+        )
+    (mistake,) = caught.value.mistakes
+    assert "balancd" in mistake.message
+    assert "balanced" in mistake.suggestion
+
+
+DEFERRED = """\
+router: {worker_token: '${TOKEN}', database: 'postgresql://me:${PW}@db/x'}
+shared: {redis: 'redis://:${PW}@r:1'}
+backends: {o: {kind: openai_wire, api_key: '${KEY}', base_url: '${BASE}', headers: {X: '${KEY}'}}}
+"""
+
+
+def test_without_an_environment_secrets_stay_references_and_no_other_setting_may_hold_one() -> None:
+    """What did not come from the router's own file must not read the router's environment."""
+    kept = parse_configuration(DEFERRED, Path("f"), None)
+    assert kept.backends["o"].api_key == "${KEY}"
+    with pytest.raises(ConfigurationErrors) as caught:
+        parse_configuration(f"{DEFERRED}default_profile: '${{KEY:-balanced}}'", Path("f"), None)
+    (mistake,) = caught.value.mistakes
+    assert (mistake.line, mistake.path) == (4, "default_profile")
+    assert "reference" in mistake.message
+
+
+def test_what_an_edit_brings_is_not_resolved(tmp_path: Path) -> None:
+    """The file's own reference is, in the same run; the edit's is a mistake."""
+    text = "backends: {o: {kind: ollama, region: '${R}'}}\nmodels: {o/m: {region: '${R}', context_window: 1000}}"
+
+    def edit(data: dict[str, Any]) -> None:
+        data["models"] = {"o/m": {**data["models"]["o/m"], "region": "${KEY}"}}
+
+    file = tmp_path / "f.yaml"
+    environment = {"R": "europe", "KEY": SECRET}
+    assert parse_configuration(text, file, environment).models["o/m"].region == "europe"
+    with pytest.raises(ConfigurationErrors) as caught:
+        parse_configuration(text, file, environment, edit=edit)
+    (mistake,) = caught.value.mistakes
+    assert mistake.path == "models.o/m.region"
+    assert "reference" in mistake.message
+    assert SECRET not in str(mistake)
