@@ -1,6 +1,7 @@
 """The adapter for every provider that speaks OpenAI's wire."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Sequence
 
 from aiohttp import ClientResponse
@@ -29,7 +30,7 @@ from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
 
 TRAILING_USAGE_WAIT = 1.0
-"""Seconds for the usage that follows the finish reason, from a provider that keeps its body open."""
+"""Seconds for the usage that follows the finish reason, from a provider that keeps its body open, whatever it sends."""
 
 TRAILING_DONE_WAIT = 0.1
 """Seconds for `[DONE]` when all else has come."""
@@ -78,8 +79,9 @@ class OpenAIWireBackend:
             await self._check(response, work.model)
             yield (Responded(response.status),)
             ended = False
+            reading = _Reading(response, stream)
             while not stream.done and not ended:
-                chunk = await _next_chunk(response, stream)
+                chunk = await reading.next_chunk()
                 if chunk is None:
                     break
                 ended = not chunk
@@ -125,16 +127,27 @@ class OpenAIWireBackend:
             raise response_failure(response.status, response.headers, body, now)
 
 
-async def _next_chunk(response: ClientResponse, stream: ChatStream) -> bytes | None:
-    """The next bytes; empty at the body's end; None where the answer is whole and nothing more is worth waiting for."""
-    if stream.finish_reason is None:
-        return await response.content.readany()
-    wait = TRAILING_DONE_WAIT if stream.reported else TRAILING_USAGE_WAIT
-    try:
-        async with asyncio.timeout(wait):
-            return await response.content.readany()
-    except TimeoutError:
-        return None
+class _Reading:
+    """Reads an answer's bytes; once it has its finish reason, only for so long, whatever else comes."""
+
+    def __init__(self, response: ClientResponse, stream: ChatStream) -> None:
+        self._content = response.content
+        self._stream = stream
+        self._until = math.inf
+
+    async def next_chunk(self) -> bytes | None:
+        """The next bytes; empty at the body's end; None where the answer is whole and no more is worth waiting for."""
+        if self._stream.finish_reason is None:
+            return await self._content.readany()
+        now = asyncio.get_running_loop().time()
+        if now >= self._until:
+            return None
+        self._until = min(self._until, now + (TRAILING_DONE_WAIT if self._stream.reported else TRAILING_USAGE_WAIT))
+        try:
+            async with asyncio.timeout_at(self._until):
+                return await self._content.readany()
+        except TimeoutError:
+            return None
 
 
 async def _read_to_end(response: ClientResponse) -> None:

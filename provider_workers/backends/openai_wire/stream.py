@@ -155,6 +155,8 @@ class ChatStream:
         delta = object_of(choice.get("delta") or None, "a delta")
         if delta and self.finish_reason is None:
             self._delta(delta, pieces)
+        elif delta:
+            self._nothing_more(delta)
         reason = choice.get("finish_reason")
         if not reason or self.finish_reason is not None:
             return
@@ -165,6 +167,13 @@ class ChatStream:
         found = _REASONS.get(reason, FinishReason.STOP)
         calls = self._tools and found is FinishReason.STOP  # some servers say "stop" after a tool call
         self.finish_reason = FinishReason.TOOL_CALLS if calls else found
+
+    def _nothing_more(self, delta: Mapping[str, Any]) -> None:
+        """Break an answer that goes on after its finish reason: where it really ends, nobody can tell."""
+        more: list[Piece] = []
+        self._delta(delta, more)
+        if any(piece not in (Text(""), Reasoning("")) for piece in more):
+            raise broken("the answer went on after its finish reason")
 
     def _delta(self, delta: Mapping[str, Any], pieces: list[Piece]) -> None:
         content = delta.get("content")
