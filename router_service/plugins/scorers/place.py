@@ -9,9 +9,8 @@ from pydantic import BaseModel
 from router_service.contracts.plugins import RoutingContext, Scores
 from router_service.domain.target import TargetSpec, TargetView
 from router_service.plugins.settings import NoSettings
+from service_common.facts.table import LOCAL_PROVIDERS
 from service_common.vocabulary import Locality
-
-_LOADS_MODELS = "ollama"
 
 
 class Residency:
@@ -69,7 +68,7 @@ class Affinity:
 
 
 def _must_load(spec: TargetSpec) -> bool:
-    return spec.provider == _LOADS_MODELS and not spec.remote
+    return spec.provider in LOCAL_PROVIDERS and not spec.remote
 
 
 def _nearness(spec: TargetSpec, region: str) -> float:
