@@ -19,6 +19,7 @@ from router_service.domain.changes import Change, ChangeKind, switch_change, swi
 from router_service.domain.errors import InvalidRequest, NotFound, NotKept, Violation
 from router_service.domain.switches import Switch, Switches, switched
 from service_common.configuration import ConfigurationErrors, Mistake
+from service_common.vocabulary import TargetState
 
 _LOG = logging.getLogger(__name__)
 
@@ -59,6 +60,8 @@ class Administration:
                 self._table.apply_switches(switched(self._table.switches, name, switch))
         else:
             self._table.apply_switches(switched(self._table.switches, name, switch))
+        if switch.state is TargetState.READY:
+            self._table.lift_cooldowns((name,))
         return names
 
     async def upsert_model(self, target: str, settings: Mapping[str, Any], *, persist: bool) -> tuple[str, ...]:
@@ -137,6 +140,7 @@ class Administration:
                 return
             async with self._lock:
                 self._table.apply_switches(_after(self._table.switches, changes))
+                self._table.lift_cooldowns([change.name for change in changes if _switches_on(change)])
                 await self._follow([change for change in changes if change.kind is not ChangeKind.SWITCH])
 
     @asynccontextmanager
@@ -179,6 +183,10 @@ def _after(switches: Switches, changes: Sequence[Change]) -> Switches:
         if change.kind is ChangeKind.SWITCH:
             switches = switched(switches, change.name, switch_in(change))
     return switches
+
+
+def _switches_on(change: Change) -> bool:
+    return change.kind is ChangeKind.SWITCH and switch_in(change).state is TargetState.READY
 
 
 def _refused(error: ConfigurationErrors, edited: str = "") -> InvalidRequest:

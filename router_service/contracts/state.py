@@ -35,6 +35,10 @@ class Switchboard(Protocol):
         """Follow these switches, also for targets that appear later."""
         ...
 
+    def lift_cooldowns(self, names: Collection[str]) -> None:
+        """End the cool-downs of targets and of their backends, or of backends and all their targets."""
+        ...
+
     def targets_named(self, name: str) -> tuple[str, ...]:
         """The target, or all of a backend's.
 

@@ -36,6 +36,6 @@ class Cooldowns:
             return None
         return held
 
-    def clear(self, name: str) -> None:
-        """End one; without effect where there is none."""
-        self._by_name.pop(name, None)
+    def clear(self, name: str) -> bool:
+        """End one; False: there is none."""
+        return self._by_name.pop(name, None) is not None

@@ -73,8 +73,13 @@ class Roster:
         """What one attached worker says."""
         return self._sessions.get(session_id)
 
-    def apply(self, catalogue: Catalogue) -> None:
-        """Follow another configuration; what its targets were taken out for may be mended."""
+    def apply(self, catalogue: Catalogue) -> list[str]:
+        """Follow another configuration; what its targets were taken out for may be mended.
+
+        Returns:
+            The targets and backends whose settings were others, or that were not there.
+        """
+        before = self._catalogue
         for entry in self._entries.values():
             entry.visible = False
             entry.out_reason = ""
@@ -82,6 +87,10 @@ class Roster:
         self._names = {}
         for backend in catalogue.backends:
             self._rebuild(backend)
+        backends = [name for name, policy in catalogue.backends.items() if before.backends.get(name) != policy]
+        of_backends = [target for name in backends for target in self.targets_of(name)]
+        targets = [name for name, spec in catalogue.targets.items() if before.targets.get(name) != spec]
+        return [*backends, *of_backends, *targets]
 
     def follow_circuit(self, settings: CircuitSettings) -> None:
         """Take other settings for every circuit."""

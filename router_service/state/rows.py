@@ -78,6 +78,12 @@ class Rows:
         if self._cooldowns.add(name, self._clock.now() + seconds, reason):
             self.touch((name,) if "/" in name else self._roster.targets_of(name))
 
+    def lift_cooldowns(self, names: Iterable[str]) -> None:
+        """Leave these targets and backends alone no more."""
+        for name in names:
+            if self._cooldowns.clear(name):
+                self.touch((name,) if "/" in name else self._roster.targets_of(name))
+
     def standing(self, entry: TargetEntry, now: float) -> Standing:
         """Whether a target can be used."""
         return entry.standing(self._together(entry), self._cooldown(entry, now), now)

@@ -64,8 +64,8 @@ class Table:
     # What the configuration and the operator say
 
     def apply_catalogue(self, catalogue: Catalogue) -> None:
-        """Follow another configuration. Circuits, counts and averages stay."""
-        self._roster.apply(catalogue)
+        """Follow another configuration. Circuits, counts and averages stay; cool-downs of what has changed end."""
+        self._rows.lift_cooldowns(self._roster.apply(catalogue))
         self._relist()
 
     def follow(self, settings: TableSettings) -> None:
@@ -83,6 +83,12 @@ class Table:
         """Follow these switches, also for targets that appear later."""
         self._switches = switches
         self._rows.touch(self._roster.switch(switches))
+
+    def lift_cooldowns(self, names: Collection[str]) -> None:
+        """See `Switchboard.lift_cooldowns`."""
+        for name in names:
+            backend, _, model = name.partition("/")
+            self._rows.lift_cooldowns((name, backend) if model else (name, *self._roster.targets_of(name)))
 
     def targets_named(self, name: str) -> tuple[str, ...]:
         """The target, or all of a backend's.

@@ -104,6 +104,18 @@ async def test_a_switched_off_target_ends_what_it_has_and_gets_nothing_new(
     assert await answered_by(caller) == FIRST.name
 
 
+async def test_a_target_that_cools_down_for_a_nonsense_time_is_enabled(
+    caller: Caller, simulated: SimulatedProviders
+) -> None:
+    """A provider's Retry-After of a week is lifted by `enable`, of the target or of its backend."""
+    for name in (FIRST.name, FIRST.backend):
+        simulated.enqueue("openai", Behaviour(faults=(Fault("429", retry_after=604_800),)))
+        assert await answered_by(caller) == SECOND.name
+        assert (await caller.row(FIRST.name)).state == target.TARGET_STATE_COOLING
+        [row] = [row for row in await switch(caller, name, admin.DESIRED_STATE_ENABLED) if row.target == FIRST.name]
+        assert row.state == target.TARGET_STATE_READY
+
+
 async def test_a_call_that_was_planned_drops_the_target_at_its_next_hop(
     start: Start, simulated: SimulatedProviders
 ) -> None:

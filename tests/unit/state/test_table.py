@@ -139,6 +139,34 @@ def test_a_rate_limit_cools_its_target_down_for_as_long_as_told() -> None:
     assert row(found, "b/m").state is TargetState.READY
 
 
+@pytest.mark.parametrize("lifted", ["a/m", "a", "b", "b/m"])
+@pytest.mark.parametrize("backend_wide", [False, True])
+def test_an_operator_lifts_a_cooldown(lifted: str, backend_wide: bool) -> None:
+    """Of the target or its backend, whichever is named; another's stays. A provider may ask for nonsense."""
+    found = parts()
+    failing(found, FailureClass.RATE_LIMITED, retry_after=604_800.0, backend_wide=backend_wide)
+    assert row(found).state is TargetState.COOLING
+    found.table.lift_cooldowns((lifted,))
+    assert row(found).state is (TargetState.READY if lifted.startswith("a") else TargetState.COOLING)
+
+
+@pytest.mark.parametrize("backend_wide", [False, True])
+def test_a_change_of_its_configuration_lifts_a_cooldown(backend_wide: bool) -> None:
+    """Of the target, or of its backend; any other change leaves it as it is."""
+    found = parts()
+    failing(found, FailureClass.RATE_LIMITED, retry_after=604_800.0, backend_wide=backend_wide)
+    before = found.catalogue
+    other = replace(before, targets={**before.targets, "b/m": replace(before.targets["b/m"], quality=0.9)}, version="2")
+    found.table.apply_catalogue(other)
+    assert row(found).state is TargetState.COOLING
+    if backend_wide:
+        changed = replace(other, backends={**other.backends, "a": replace(other.backends["a"], region="eu")})
+    else:
+        changed = replace(other, targets={**other.targets, "a/m": replace(other.targets["a/m"], quality=0.9)})
+    found.table.apply_catalogue(changed)
+    assert row(found).state is TargetState.READY
+
+
 def test_a_cooldown_that_a_worker_passes_on() -> None:
     """It holds for the model it names, or for the whole backend."""
     found = parts()
