@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -41,10 +41,12 @@ class CountingStore(ConfigurationStore):
 
     reloads = 0
 
-    async def reload(self) -> tuple[str, ...]:
+    async def reload(
+        self, changes: Sequence[Change] = (), keep: Callable[[], Awaitable[None]] | None = None
+    ) -> tuple[str, ...]:
         """See `ConfigurationStore.reload`."""
         self.reloads += 1
-        return await super().reload()
+        return await super().reload(changes, keep)
 
 
 def open_store(file: Path) -> CountingStore:
