@@ -19,6 +19,8 @@ from service_common.failures import FailureClass
 
 logger = logging.getLogger(__name__)
 
+NOT_SENT = Failure(FailureClass.REFUSED_BY_WORKER, "the request could not be put into a message to the worker")
+
 
 @dataclass(frozen=True, slots=True)
 class RegistrySettings:
@@ -67,7 +69,7 @@ class AttemptRegistry:
         return sum(session.in_flight for session in self._sessions)
 
     def start(self, order: AttemptOrder) -> Attempt | Refusal:
-        """See `Dispatcher.start`."""
+        """See `Dispatcher.start`. An order that cannot be put into a frame leaves no slot taken, and raises."""
         session = self._sessions.choose(order)
         if isinstance(session, Refusal):
             return session
@@ -78,7 +80,11 @@ class AttemptRegistry:
         attempt = Attempt(next(self._ids), order, session.home, claim, now, self._cancel)
         session.attempts[attempt.attempt_id] = attempt
         session.dispatched += 1
-        session.link.send_dispatch(attempt.attempt_id, order, CREDIT_WINDOW)
+        try:
+            session.link.send_dispatch(attempt.attempt_id, order, CREDIT_WINDOW)
+        except Exception:
+            self._settle(attempt, Failed(NOT_SENT, None))
+            raise
         return attempt
 
     def deliver(self, session: WorkerSession, attempt_id: int, signal: AttemptSignal) -> None:

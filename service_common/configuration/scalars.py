@@ -17,6 +17,9 @@ from service_common.vocabulary import Complexity, ModelMode, Sensitivity, Task, 
 
 NANO_PER_DOLLAR = 1_000_000_000
 
+LONGEST_DAYS = 36_500
+"""Of a duration: far below what a clock or a message of the link can hold."""
+
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
@@ -31,7 +34,7 @@ def parse_duration(value: object) -> float:
     """Seconds of `30s`, `500ms`, `1m30s`; 0 needs no unit.
 
     Raises:
-        ValueError: no duration.
+        ValueError: no duration, or one of more than 36,500 days.
     """
     text = str(value).strip()
     if text in {"0", "0.0"}:
@@ -41,7 +44,10 @@ def parse_duration(value: object) -> float:
     parts = _DURATION_PART.findall(text)
     if not parts or _DURATION_PART.sub("", text).strip():
         raise ValueError(f'"{text}" is no duration: write it as 30s, 500ms or 5m')
-    return float(sum(Decimal(number) * Decimal(str(_SECONDS[unit])) for number, unit in parts))
+    seconds = sum(Decimal(number) * Decimal(str(_SECONDS[unit])) for number, unit in parts)
+    if seconds > LONGEST_DAYS * Decimal(str(_SECONDS["d"])):
+        raise ValueError(f"{_shortened(text)} is too long: write {LONGEST_DAYS}d at most")
+    return float(seconds)
 
 
 def format_duration(seconds: float) -> str:
@@ -131,6 +137,10 @@ def _word(kind: type[WordType]) -> Callable[[object], WordType]:
 
 def _label(word: Word) -> str:
     return word.label
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def _plain(number: Decimal) -> str:

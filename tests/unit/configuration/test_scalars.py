@@ -39,6 +39,14 @@ def test_what_is_no_duration_is_refused(text: object) -> None:
         parse_duration(text)
 
 
+@pytest.mark.parametrize("text", ["36501d", "999999999999999d", "36500d1ms", "9" * 400 + "s"])
+def test_a_duration_beyond_a_century_is_refused(text: str) -> None:
+    """No clock and no message holds it; a call would fail on it."""
+    with pytest.raises(ValueError, match=r"36500d at most"):
+        parse_duration(text)
+    assert parse_duration("36500d") == 36_500 * 86_400
+
+
 @given(st.integers(0, 10_000_000).map(lambda milliseconds: milliseconds / 1000))
 def test_a_duration_is_written_as_it_is_read(seconds: float) -> None:
     """Export and import keep every duration."""

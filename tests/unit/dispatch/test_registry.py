@@ -8,7 +8,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from router_service.contracts.dispatch import Refusal
+from router_service.contracts.dispatch import AttemptOrder, Refusal
 from router_service.dispatch.attempt import Attempt
 from router_service.dispatch.link import WorkerLink
 from router_service.dispatch.registry import UnknownAttempt
@@ -46,6 +46,23 @@ def test_nothing_is_claimed_where_no_worker_is_attached() -> None:
     refusal = parts.registry.start(order(parts.clock, parts.catalogue.targets["a/m"]))
     assert refusal == Refusal('no worker of backend "a" is attached')
     assert parts.table.snapshot().targets["a/m"].in_flight == 0
+
+
+def test_an_attempt_that_cannot_be_sent_gives_its_slot_back() -> None:
+    """Nothing stays in flight; what was wrong is raised, and the target did not fail."""
+
+    class Unable(KeptLink):
+        def send_dispatch(self, attempt_id: int, order: AttemptOrder, credit: int) -> None:
+            raise ValueError("Duration is not valid")
+
+    parts = Parts(catalogue(spec("a/m")))
+    session = parts.link.attach(hello(), Unable(), "peer")
+    for _ in range(3):
+        with pytest.raises(ValueError, match="Duration"):
+            parts.registry.start(order(parts.clock, parts.catalogue.targets["a/m"]))
+    view = parts.table.snapshot().targets["a/m"]
+    assert (session.in_flight, view.in_flight, view.state.name) == (0, 0, "READY")
+    assert {record.outcome.cost for record in parts.kept.records} == {0}
 
 
 def test_an_attempt_is_told_to_everybody_once() -> None:
