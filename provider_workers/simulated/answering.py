@@ -21,6 +21,9 @@ _WIDE_WORDS: Final = ("naïve", "café", "日本語", "Grüße", "🙂🚀", "Ω
 _ECHOED_WORDS: Final = 8
 _JSON_PIECE: Final = 4
 _SENTENCE: Final = 12
+MAX_DIMENSIONS = 8192
+"""Numbers of one vector, at most."""
+
 _DEFAULT_DIMENSIONS: Final = 64
 
 

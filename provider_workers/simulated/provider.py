@@ -9,7 +9,7 @@ from typing import Final
 
 from aiohttp import web
 
-from provider_workers.simulated.answering import answer_to
+from provider_workers.simulated.answering import MAX_DIMENSIONS, answer_to
 from provider_workers.simulated.behaviour import Behaviour
 from provider_workers.simulated.catalogue import Catalogue, keep_alive_seconds
 from provider_workers.simulated.delivery import deliver, pause
@@ -36,6 +36,7 @@ from provider_workers.simulated.listener import Listener
 from provider_workers.simulated.rate_window import RateWindow
 from provider_workers.simulated.recorder import CLIENT_CLOSED, COMPLETED, SHUT_DOWN, Recorder
 from provider_workers.simulated.schedule import BehaviourSchedule
+from provider_workers.simulated.schema_instance import SchemaError
 from provider_workers.simulated.spec import ProviderSpec
 from provider_workers.simulated.steps import FOREVER, whole_with_fault, with_fault
 from provider_workers.simulated.wires.base import Limits, Wire
@@ -223,6 +224,7 @@ class SimulatedProvider:
         loaded = await self._load(exchange, ask)
         if operation.kind == CHAT:
             return await self._send_chat(exchange, ask, loaded)
+        _check_dimensions(ask)
         await pause(behaviour.first_token_latency)
         return await self._send_reply(exchange, exchange.wire.embedding(ask, exchange.context))
 
@@ -241,7 +243,10 @@ class SimulatedProvider:
 
     async def _send_chat(self, exchange: HttpExchange, ask: Ask, loaded: float) -> tuple[str, bool]:
         behaviour, fault, wire = exchange.turn.behaviour, exchange.turn.fault, exchange.wire
-        answer = replace(answer_to(ask, self.name, behaviour, fault), load_seconds=loaded)
+        try:
+            answer = replace(answer_to(ask, self.name, behaviour, fault), load_seconds=loaded)
+        except SchemaError as mistake:
+            raise RequestRefused(ApiError("400", message=f"Invalid schema: {mistake}")) from mistake
         await pause(behaviour.first_token_latency)
         if not ask.stream:
             tokens = len(answer.text) + len(answer.reasoning)
@@ -295,3 +300,11 @@ def _read(wire: Wire, operation: Operation, body: JsonObject) -> Ask:
         return wire.read(operation, body)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RequestRefused(ApiError("400", message=f"Invalid type in the request: {error}")) from error
+
+
+def _check_dimensions(ask: Ask) -> None:
+    """Refuse vectors that no model makes: the largest would keep every provider of this process from answering."""
+    asked: object = ask.dimensions  # not every wire checks its type
+    if asked is not None and (not isinstance(asked, int) or not 0 <= asked <= MAX_DIMENSIONS):
+        said = f"Invalid number of dimensions: this model supports at most {MAX_DIMENSIONS}"
+        raise RequestRefused(ApiError("400", message=said, param="dimensions"))

@@ -9,7 +9,7 @@ from provider_workers.simulated import Behaviour, Fault, ProviderSpec, Simulated
 from provider_workers.simulated.behaviour import behaviour_from_json, fault_from_text
 from provider_workers.simulated.catalogue import keep_alive_seconds
 from provider_workers.simulated.faults import FAULT_FIELDS, FAULTS, WIRE_NAMES
-from provider_workers.simulated.schema_instance import instance_of
+from provider_workers.simulated.schema_instance import SchemaError, instance_of
 from provider_workers.simulated.spec import spec_from_text
 from provider_workers.simulated.wires.registry import OTHER_WIRE, WIRES
 
@@ -106,3 +106,32 @@ def test_recursive_schema_ends() -> None:
         value = value["next"]
         depth += 1
     assert 1 <= depth <= 12
+
+
+NODE = {"type": "object", "properties": {str(name): {"$ref": "#"} for name in range(30)}}
+ENDLESS = [
+    NODE,
+    {"type": "array", "minItems": 9_000, "items": {"const": "x" * 1_000}},
+    {"type": "array", "minItems": 9_000, "items": {"enum": ["x" * 1_000]}},
+    {"type": "array", "minItems": 9_000, "items": {"type": "object", "properties": {"x" * 1_000: {}}}},
+    {"type": "array", "minItems": 9_000, "items": {"type": "string", "minLength": 1_000}},
+    {"allOf": [{}] * 20_000},
+    {"type": "integer", "minimum": float("inf")},
+    {"type": "string", "minLength": "long"},
+    {"type": "object", "properties": [1]},
+    {"enum": 5},
+    {"allOf": [5]},
+]
+
+
+@pytest.mark.parametrize("schema", ENDLESS)
+def test_a_schema_without_a_reasonable_instance_is_told(schema: dict[str, Any]) -> None:
+    """Few bytes of schema can ask for more than any memory holds."""
+    with pytest.raises(SchemaError, match="schema is"):
+        instance_of(schema)
+
+
+def test_a_large_schema_has_its_instance() -> None:
+    """What real providers answer is answered."""
+    assert len(instance_of({"type": "array", "minItems": 5_000})) == 5_000
+    assert len(instance_of({"type": "string", "minLength": 100_000})) == 100_000

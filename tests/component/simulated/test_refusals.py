@@ -143,3 +143,29 @@ async def test_times_probability_model_and_operation(sim: SimulatedProviders) ->
     assert await statuses(Fault("503", model="gpt-4o"), 1) == [200]
     assert await statuses(Fault("503", model="gpt-4o"), 1, model="gpt-4o") == [503]
     assert await statuses(Fault("503", operation="embed"), 1) == [200]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "array", "minItems": 1_000_000_000},
+        {"type": "string", "minLength": 1_000_000_000},
+        {"type": "array", "minItems": 100, "items": {"type": "array", "minItems": 1_000}},
+        {"type": "array", "minItems": "many"},
+    ],
+)
+async def test_an_endless_schema_is_refused(sim: SimulatedProviders, schema: dict[str, Any]) -> None:
+    """One small request must not keep every simulated provider from answering."""
+    form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+    response = await post(*chat(sim, "openai", response_format=form))
+    assert response.status == 400
+    assert response.json()["error"]["type"] == "invalid_request_error"
+    assert "schema" in response.json()["error"]["message"]
+
+
+async def test_endless_vectors_are_refused(sim: SimulatedProviders) -> None:
+    """As with schemas: no model has vectors of a billion numbers."""
+    body = {"model": "text-embedding-3-small", "input": "trees", "dimensions": 1_000_000_000}
+    response = await post(f"{sim.base_url('openai')}/embeddings", body)
+    assert response.status == 400
+    assert response.json()["error"]["param"] == "dimensions"

@@ -40,7 +40,10 @@ PING = b": ping\n\n"
 async def provider(said: bytes, again: bytes) -> AsyncIterator[str]:
     """The address of a provider that answers so, and says the last thing again and again."""
 
+    answering: set[asyncio.Task[None] | None] = set()
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answering.add(asyncio.current_task())
         try:
             await reader.readuntil(b"\r\n\r\n")
             writer.write(HEAD + said)
@@ -58,6 +61,7 @@ async def provider(said: bytes, again: bytes) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
     finally:
         server.close()
+        await asyncio.wait([task for task in answering if task is not None], timeout=PATIENCE)
 
 
 @pytest.fixture(autouse=True)
