@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from service_common.configuration.scalars import ComplexityWord, Duration, SensitivityWord, TaskWord
 from service_common.configuration.section import Section
@@ -42,6 +42,15 @@ class PreferenceSection(Section):
         return self
 
 
+def _not_blank(keyword: str) -> str:
+    if not keyword.strip():
+        raise ValueError("this keyword is empty and tells nothing. Write a word or phrase, or remove it")
+    return keyword
+
+
+Keyword = Annotated[str, AfterValidator(_not_blank)]
+
+
 class DomainSection(PreferenceSection):
     """A subject with specialised models, recognised by words, by labels, or named by the caller.
 
@@ -50,7 +59,7 @@ class DomainSection(PreferenceSection):
         labels: of the request, all of which tell the subject.
     """
 
-    keywords: tuple[str, ...] = ()
+    keywords: tuple[Keyword, ...] = ()
     min_keywords: Annotated[int, Field(ge=1)] = 1
     labels: Mapping[str, str] = {}
 
@@ -134,6 +143,8 @@ def spell_out_lengths(value: Any) -> Any:
         if name in value:
             said = value[name] if isinstance(value[name], dict) else {"use": value[name]}
             said = dict(said)
+            if isinstance(said.get("above"), bool):
+                raise ValueError(f"above of {name} must be a whole number, not true or false")
             rules.append({"name": name, "when": {field: said.pop("above", above)}, "restrict": False, **said})
     return rules
 

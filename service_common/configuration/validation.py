@@ -7,7 +7,7 @@ left on which the checks between sections can run. What is only missing because 
 import copy
 import re
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -19,8 +19,9 @@ from service_common.configuration.mistakes import MOST_MISTAKES, Finding, Path, 
 ModelType = TypeVar("ModelType", bound=BaseModel)
 
 _MOST_ROUNDS = 50
+_TRUE_OR_FALSE = "true or false"
 _TYPES = {
-    "bool": "true or false",
+    "bool": _TRUE_OR_FALSE,
     "date": "a date, such as 2027-01-01",
     "dict": "a mapping of names to values",
     "float": "a number",
@@ -39,6 +40,15 @@ def validate(model: type[ModelType], data: Any) -> tuple[ModelType | None, list[
     Where there are findings the model is what remains without the wrong parts, for further checks only; None: nothing
     usable remains.
     """
+    validated, findings = _validated(model, data)
+    told = {finding.path for finding in findings}
+    # For pydantic true is a number, 1; nobody who writes it means that.
+    booleans = (path for path in _booleans_for_numbers(model, data, ()) if path not in told)
+    findings += [Finding(path, f"this must be a number, not {_TRUE_OR_FALSE}.") for path in booleans]
+    return validated, findings
+
+
+def _validated(model: type[ModelType], data: Any) -> tuple[ModelType | None, list[Finding]]:
     findings: list[Finding] = []
     remaining = copy.deepcopy(data)
     for _ in range(_MOST_ROUNDS):
@@ -54,6 +64,16 @@ def validate(model: type[ModelType], data: Any) -> tuple[ModelType | None, list[
         if not all(_remove(remaining, path) for path in sorted(set(paths), key=_deepest_first)):
             return None, findings
     return None, findings
+
+
+def _booleans_for_numbers(annotation: Any, data: Any, path: Path) -> Iterator[Path]:
+    if isinstance(data, bool):
+        if _bare(annotation) in (int, float):
+            yield path
+        return
+    items = data.items() if isinstance(data, Mapping) else enumerate(data) if isinstance(data, list) else ()
+    for part, inner in items:
+        yield from _booleans_for_numbers(_inner(annotation, part), inner, (*path, part))
 
 
 def settings_at(model: type[BaseModel], path: Path) -> list[str]:

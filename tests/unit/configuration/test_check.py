@@ -97,6 +97,10 @@ def test_json_holds_the_same(tmp_path: Path) -> None:
             "{settings: {required_quality: {default: much}}}",
             "settings.required_quality.default: this must be a number.",
         ),
+        (
+            "{settings: {required_quality: {default: true}}}",
+            "settings.required_quality.default: this must be a number, not true or false.",
+        ),
     ],
 )
 def test_plugins_and_their_settings_are_checked(tmp_path: Path, profile: str, words: str) -> None:
