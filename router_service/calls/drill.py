@@ -31,6 +31,10 @@ METHOD = "trunkline.admin.v1.AdminService/RunDrill"
 DEFAULT_ROUTE = ""
 """In place of an alias: what calls get that name no model."""
 
+PROMPT_FILTERS = frozenset({"clearance", "context_window", "max_cost"})
+PROMPT_FAILURES = frozenset({FailureClass.CONTEXT_EXCEEDED, FailureClass.CONTENT_FILTERED})
+"""Filters and failures that speak against the prompt: with another one the target may answer."""
+
 OPERATIONS = {ModelMode.CHAT: Operation.COMPLETE, ModelMode.EMBEDDING: Operation.EMBED}
 
 RequestFor = Callable[[str, Operation], Request]
@@ -45,12 +49,14 @@ class DrillStep:
         failed: the targets that were made to fail.
         answered_by: empty: nobody answered, or only the cost was asked for.
         problem: what is wrong, for a person; empty: nothing.
+        unsuited: the problem is the prompt's, and says nothing of the chain.
     """
 
     alias: str
     failed: tuple[str, ...]
     answered_by: str = ""
     problem: str = ""
+    unsuited: bool = False
     expected_cost: int = 0
     cost: int = 0
     latency: float = 0.0
@@ -145,23 +151,25 @@ class Drills:
             if alias not in chains:
                 raise _unknown(alias, chains)
         for alias in asked or sorted(chains) or (DEFAULT_ROUTE,):
-            problems: list[str] = []
+            wrong: list[DrillStep] = []
             for operation, members in self._members(alias, request_for).items():
                 request = request_for(alias, operation)
                 drill = self._drill(alias, request, members, estimate_only=estimate_only)
                 async with aclosing(drill) as steps:
                     async for step in steps:
                         yield step
-                        problems += [step.problem] if step.problem else []
-            if not estimate_only:
-                self._results[alias] = DrillResult(alias, self._clock.wall(), "; ".join(problems))
+                        wrong += [step] if step.problem else []
+            faults = [step.problem for step in wrong if not step.unsuited]
+            if not estimate_only and (faults or not wrong):  # an unsuitable prompt has not drilled the chain
+                self._results[alias] = DrillResult(alias, self._clock.wall(), "; ".join(faults))
 
     async def _drill(
         self, alias: str, request: Request, members: Set[str], *, estimate_only: bool
     ) -> AsyncGenerator[DrillStep, None]:
         decision = self._decide(request)
-        for problem in _missing(members, decision):
-            yield DrillStep(alias, (), problem=problem)
+        missing = list(_missing(alias, members, decision))
+        for step in missing:
+            yield step
         plan = decision.plan
         for position, target in enumerate(plan):
             failed = plan[:position]
@@ -171,7 +179,8 @@ class Drills:
             else:
                 yield await self._step(DrillStep(alias, failed, expected_cost=expected), request)
         if len(plan) == 1:
-            yield DrillStep(alias, plan, problem=f"nobody answers when {plan[0]} fails: no other target can serve now")
+            problem = f"nobody answers when {plan[0]} fails: no other target can serve now"
+            yield DrillStep(alias, plan, problem=problem, unsuited=any(step.unsuited for step in missing))
 
     async def _step(self, step: DrillStep, request: Request) -> DrillStep:
         """One call in which the step's targets fail."""
@@ -179,17 +188,22 @@ class Drills:
         calls = replace(self._calls, dispatcher=failing)
         began = self._clock.now()
         problems: list[str] = []
+        unsuited = True
         try:
             with self._recorded() as recording:
                 async with aclosing(calls.stream(request, recording, None)) as events:
                     async for event in events:
                         if isinstance(event, AttemptFailed) and event.record.target not in step.failed:
+                            failure = event.record.outcome.failure
+                            unsuited &= failure is not None and failure.failure_class in PROMPT_FAILURES
                             problems.append(_told(event.record))
                         if isinstance(event, Completed):
                             step = replace(step, answered_by=event.target, cost=event.cost)
         except RouterError as error:
+            unsuited &= bool(problems)
             problems.append(f"nobody answered: {error.headline}")
-        return replace(step, problem="; ".join(problems), latency=self._clock.now() - began)
+        latency = self._clock.now() - began
+        return replace(step, problem="; ".join(problems), unsuited=unsuited and bool(problems), latency=latency)
 
     def _decide(self, request: Request) -> Decision:
         with self._recorded() as recording:
@@ -231,17 +245,22 @@ class Drills:
         return {**catalogue.aliases, **catalogue.chains}
 
 
-def _missing(members: Set[str], decision: Decision) -> Iterator[str]:
+def _missing(alias: str, members: Set[str], decision: Decision) -> Iterator[DrillStep]:
     """Those of an alias's targets that no call is sent to, and why."""
+    any_unsuited = False
     for rejection in decision.rejections:
         if rejection.target in members:
-            yield f"{rejection.target} would not answer: {rejection.filter}: {rejection.reason}"
+            unsuited = rejection.filter in PROMPT_FILTERS
+            any_unsuited |= unsuited
+            what = "was not asked, as the prompt does not suit it" if unsuited else "would not answer"
+            problem = f"{rejection.target} {what}: {rejection.filter}: {rejection.reason}"
+            yield DrillStep(alias, (), problem=problem, unsuited=unsuited)
     considered = {candidate.target for candidate in decision.candidates}
     considered |= {rejection.target for rejection in decision.rejections}
     for target in sorted(members - considered):
-        yield f"{target} would not answer: no worker has announced it"
+        yield DrillStep(alias, (), problem=f"{target} would not answer: no worker has announced it")
     if not decision.plan:
-        yield "no target can serve now"
+        yield DrillStep(alias, (), problem="no target can serve now", unsuited=any_unsuited)
 
 
 def _told(record: AttemptRecord) -> str:

@@ -1,20 +1,23 @@
 """Drills beside the wire: what is told of targets that cannot answer, and that each of a drill's calls has its end."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
 
 import pytest
 
 from router_service.calls.completion import Calls
-from router_service.calls.drill import Drills, DrillStep
+from router_service.calls.drill import PROMPT_FILTERS, Drills, DrillStep
 from router_service.calls.waiting import WaitingRoom, WaitingSettings
+from router_service.contracts.plugins import PluginKind
 from router_service.contracts.recording import CallOrigin
 from router_service.dispatch.hedging import HedgeBudgets
-from router_service.domain.attempt import Answer, Usage
+from router_service.domain.attempt import Answer, Failure, Usage
 from router_service.domain.errors import NotFound
 from router_service.domain.request import Request
-from router_service.domain.signals import Finished
+from router_service.domain.signals import Failed, Finished
+from router_service.domain.target import BackendPolicy
 from router_service.engine.engine import RoutingEngine
 from router_service.plugins.builtin import built_in_plugins
 from router_service.recording.untraced import UntracedCall
@@ -22,12 +25,14 @@ from router_service.state.answers import RecentAnswers
 from router_service.state.cursors import Cursors
 from router_service.state.token_counter import TokenCounter
 from service_common.clock import SystemClock
-from service_common.vocabulary import FinishReason, Operation
+from service_common.failures import FailureClass
+from service_common.vocabulary import FinishReason, Operation, Sensitivity
 from tests.support.fakes import KeptLink
 from tests.support.link_parts import Parts, catalogue, hello, spec
 from tests.support.routing import ask
 
 DONE = Finished(Answer(FinishReason.STOP), Usage(1, 1))
+CLEARED = Sensitivity.CONFIDENTIAL
 ALIASES = {"fast": ("a/m", "b/m", "b/unheard-of")}
 
 
@@ -59,9 +64,17 @@ class KeptCall(UntracedCall):
 class World:
     """A router with an alias over two backends with a worker each, whose link is at the test's mercy."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        aliases: Mapping[str, tuple[str, ...]] = ALIASES,
+        window: int | None = None,
+        cleared: Sensitivity = CLEARED,
+    ) -> None:
+        """`window`: of the target `b/m`; `cleared`: what its backend may see."""
         self.ends = Ends()
-        targets = replace(catalogue(spec("a/m"), spec("b/m")), aliases=ALIASES)
+        policy = BackendPolicy("b", "openai_wire", "openai", clearance=cleared)
+        known = catalogue(spec("a/m"), spec("b/m", context_window=window), backends=(policy,))
+        targets = replace(known, aliases=aliases)
         self.parts = parts = Parts(targets, SystemClock())  # retries wait for time to pass
         self.links = {"a": KeptLink(), "b": KeptLink()}
         self.sessions = {
@@ -87,13 +100,13 @@ class World:
         """The steps of a drill."""
         return [step async for step in self.drills.run(aliases, addressed, estimate_only=estimate_only)]
 
-    async def answer(self) -> None:
+    async def answer(self, last: Finished | Failed = DONE) -> None:
         """Have the workers answer whatever they get, until cancelled."""
         while True:
             for backend, link in self.links.items():
                 for attempt_id in list(link.dispatched):
                     del link.dispatched[attempt_id]
-                    self.parts.link.deliver(self.sessions[backend], attempt_id, DONE)
+                    self.parts.link.deliver(self.sessions[backend], attempt_id, last)
             await asyncio.sleep(0.001)
 
 
@@ -158,3 +171,38 @@ async def test_an_alias_that_does_not_exist_is_refused() -> None:
     """Before anything is asked, with the nearest name."""
     with pytest.raises(NotFound, match='did you mean "fast"'):
         await World().drill("fats")
+
+
+def test_the_filters_that_speak_against_a_prompt_exist() -> None:
+    """A filter that is renamed would raise the alarm again."""
+    assert set(built_in_plugins().names(PluginKind.FILTER)) >= PROMPT_FILTERS
+
+
+@pytest.mark.parametrize(
+    ("window", "cleared", "said_by"), [(1, CLEARED, "context_window"), (None, Sensitivity.PUBLIC, "clearance")]
+)
+async def test_an_unsuitable_prompt_is_told_and_raises_no_alarm(
+    window: int | None, cleared: Sensitivity, said_by: str
+) -> None:
+    """Whom the prompt does not suit is not asked; that says nothing of the chain, and an earlier result stays."""
+    world = World({"fast": ("a/m", "b/m")}, window, cleared)
+    answering = asyncio.create_task(world.answer())
+    problems = [step.problem for step in await world.drill("fast") if step.problem]
+    answering.cancel()
+    assert problems[0].startswith(f"b/m was not asked, as the prompt does not suit it: {said_by}: ")
+    assert problems[1:] == ["nobody answers when a/m fails: no other target can serve now"]
+    assert world.drills.results == []
+
+
+@pytest.mark.parametrize(
+    ("failure_class", "alarms"), [(FailureClass.CONTEXT_EXCEEDED, False), (FailureClass.INVALID_REQUEST, True)]
+)
+async def test_what_a_provider_says_of_the_prompt_raises_no_alarm(failure_class: FailureClass, alarms: bool) -> None:
+    """Its window was not known before; any other failure is the chain's. A provider's words are not repeated."""
+    world = World({"fast": ("a/m", "b/m")})
+    answering = asyncio.create_task(world.answer(Failed(Failure(failure_class, "you said PATIENTX", 400), None)))
+    steps = await world.drill("fast")
+    answering.cancel()
+    assert all(f"failed: {failure_class.label} (400)" in step.problem for step in steps)
+    assert "PATIENTX" not in repr(steps) + repr(world.drills.results)
+    assert bool(world.drills.results) is alarms
