@@ -255,7 +255,8 @@ def _embedding(embed: router_pb.EmbedRequest) -> Iterator[Violation]:
             yield Violation(f"inputs[{index}]", "is empty")
     if not embed.model:
         yield Violation("model", "is empty; name a target, an alias or a model: vectors of two models do not compare")
-    yield from _length("model", embed.model)
+    for name, value in (("model", embed.model), ("request_id", embed.request_id)):
+        yield from _length(name, value)
     yield from _between("dimensions", embed, 1, 100_000)
     if embed.sensitivity not in classification_pb.Sensitivity.values():
         yield Violation("sensitivity", f"{embed.sensitivity} is no known value")

@@ -248,6 +248,8 @@ async def test_an_embedding_s_mistake_is_named_by_its_own_fields(caller: Caller)
         assert list(failure.fields) == ["model"]
         assert said in failure.fields["model"]
         assert "routing" not in failure.message
+    request = pb.EmbedRequest(model="fast", inputs=["x"], request_id="x" * 257)
+    assert "256" in (await failure_of(caller.router.Embed(request))).fields["request_id"]
 
 
 async def test_all_mistakes_are_named_at_once(caller: Caller) -> None:
