@@ -12,6 +12,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
+from service_common.scrub import scrub
 from service_common.span_counts import CountingExporter, CountingProcessor, SpanCounts
 
 ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -115,6 +116,8 @@ def configure_tracing(
 ) -> Tracing | None:
     """A provider that exports to `endpoint` (`http://host:4317`); None where there is no endpoint.
 
+    None as well, with a warning, where an OTEL variable is wrong: no call depends on traces.
+
     Args:
         service_name: the resource's `service.name`.
         endpoint: see `trace_endpoint`.
@@ -123,18 +126,26 @@ def configure_tracing(
     """
     if endpoint is None:
         return None
-    once = OncePerOutage(endpoint)
-    for name in EXPORTER_LOGGERS:
-        logging.getLogger(name).addFilter(once)
-    resource = KnownResource(Resource.create({"service.name": service_name, **(attributes or {})}))
+    try:
+        resource = KnownResource(Resource.create({"service.name": service_name, **(attributes or {})}))
+        return _set_up(endpoint, resource, sample)
+    except Exception as error:  # OpenTelemetry has no class of its own for variables that it cannot read
+        log.warning("There are no traces: %s", scrub(f"{type(error).__name__}: {error}"))
+        return None
+
+
+def _set_up(endpoint: str, resource: Resource, sample: float | None) -> Tracing:
     sampler = None if sample is None else ParentBased(TraceIdRatioBased(sample))
     provider = TracerProvider(resource=resource, sampler=sampler, shutdown_on_exit=False)
     exporter = OTLPSpanExporter(
         endpoint=endpoint, insecure=not endpoint.startswith("https://"), timeout=EXPORT_TIMEOUT_SECONDS
     )
+    once = OncePerOutage(endpoint)
     counts = SpanCounts()
     said = os.environ.get(OTEL_BSP_MAX_QUEUE_SIZE, "")
     capacity = int(said) if said.isdecimal() and int(said) else QUEUE_SIZE
     counting = CountingExporter(exporter, counts, once.over)
     provider.add_span_processor(CountingProcessor(counting, counts, capacity))
+    for name in EXPORTER_LOGGERS:
+        logging.getLogger(name).addFilter(once)
     return Tracing(provider, counts, counting, endpoint)
