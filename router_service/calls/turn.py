@@ -7,7 +7,7 @@ from router_service.contracts.dispatch import AttemptOrder, Dispatcher, Refusal,
 from service_common.vocabulary import AttemptKind
 
 ASK_AGAIN = 0.25
-"""Seconds until a call that has begun asks a busy target again: it waits in no queue, having had its turn."""
+"""Seconds until a call that has begun asks a busy target again; meanwhile a slot is kept for it in its turn."""
 
 
 class Turn:
@@ -42,5 +42,7 @@ class Turn:
         if not started.at_capacity:
             return started
         self.refused[target] = started.retry_after
+        if self.begun and order.kind is not AttemptKind.HEDGE:
+            self._room.keep_place(self._seat, target, started.retry_after)
         # Before the first attempt the room says whose turn it is, so the attempt loop is not told when to come again.
         return replace(started, retry_after=(started.retry_after or ASK_AGAIN) if self.begun else None)

@@ -140,6 +140,21 @@ class WaitingRoom:
         finally:
             self.counts.waited_seconds += self._clock.now() - began
 
+    def keep_place(self, seat: Seat, target: str, wait: float | None) -> None:
+        """A call that has begun found `target` busy, and asks again by itself: a slot is kept for it in its turn.
+
+        Args:
+            seat: its place, or where it takes one; none where the room is full.
+            target: what refused it.
+            wait: seconds until it may help to ask again, where known.
+        """
+        self._note_closed({target: wait}, seat.granted)
+        if seat.wanted:
+            self._want(seat, seat.wanted | {target})
+        elif len(self._queue) < self._settings.length:
+            self._sit(seat, frozenset({target}))
+        self._release(seat)
+
     def leave(self, seat: Seat) -> None:
         """Give up the place: the call has begun, or ended. What was granted and is not used goes to the next."""
         if not seat.wanted:

@@ -153,6 +153,40 @@ async def test_the_longest_wait_is_the_queue_timeout_or_the_deadline() -> None:
     assert world.room.waiting == 0
 
 
+async def test_a_call_that_has_begun_keeps_a_place_for_its_fallback() -> None:
+    """It asks now and then, and those who wait would win each time: the slot is kept for it once its turn has come."""
+    world = World(Counter())
+    seat = world.room.seat(0, "default", Deadline.after(world.clock, 5.0))
+    world.room.keep_place(seat, "x/m", None)
+    waiting = asyncio.create_task(world.call("waiting", "x/m"))
+    await turns()
+    world.free("x/m")
+    await turns()
+    assert (world.began, seat.granted) == ([], "x/m")
+    world.slots["x/m"] -= 1
+    world.room.leave(seat)
+    world.free("x/m")
+    await turns()
+    assert world.began == ["waiting"]
+    await waiting
+
+
+async def test_a_kept_place_that_is_given_up_goes_to_the_next() -> None:
+    """The call ended: its slot is not kept any longer. Where the room is full, it asks without a place."""
+    world = World(Counter(), WaitingSettings(length=1))
+    seat, late = (world.room.seat(0, "default", Deadline.after(world.clock, 5.0)) for _ in range(2))
+    world.room.keep_place(seat, "x/m", None)
+    world.room.keep_place(late, "x/m", None)
+    assert (world.room.waiting, late.wanted) == (1, frozenset())
+    world.free("x/m")
+    assert seat.granted == "x/m"
+    world.room.leave(seat)
+    world.room.leave(late)
+    async with asyncio.timeout(10):
+        await world.call("next", "x/m")
+    assert world.room.waiting == 0
+
+
 async def test_a_call_that_leaves_passes_its_slot_on() -> None:
     """Woken, and cancelled before it could begin: the next is woken in its place."""
     world = World(Counter())
