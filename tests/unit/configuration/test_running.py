@@ -181,6 +181,20 @@ async def test_what_another_router_kept_is_left_out_where_it_cannot_be_built(
         assert "no words of klingon" in caplog.text
 
 
+async def test_what_was_kept_is_left_out_where_it_would_read_the_environment(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also what an earlier version kept: the file stays in force, and neither answer nor log tells a value."""
+    told = replace(sources(file), environment={"KEY": "sk-live-0123456789"})
+    store = ConfigurationStore(told)
+    before = store.current
+    change = store.overlay.upsert("o/llama3.1", {"region": "${KEY}"})
+    await store.follow((import_change(f"{GOOD}default_profile: ${{KEY}}\n", store.file), change))
+    assert store.current.configuration == before.configuration
+    assert "a reference to the environment" in caplog.text
+    assert "sk-live" not in caplog.text
+
+
 async def until(condition: Callable[[], bool], again: Callable[[], None]) -> None:
     """Wait until the condition holds; `again` is done now and then, as a watch does not say when it has begun."""
     async with asyncio.timeout(30):
