@@ -10,7 +10,6 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from difflib import get_close_matches
 
 from router_service.calls.completion import Calls
 from router_service.calls.embedding import keep_one_model
@@ -149,7 +148,7 @@ class Drills:
         chains = self._chains()
         for alias in asked:
             if alias not in chains:
-                raise _unknown(alias, chains)
+                raise NotFound.among("alias", alias, sorted(chains))
         for alias in asked or sorted(chains) or (DEFAULT_ROUTE,):
             wrong: list[DrillStep] = []
             for operation, members in self._members(alias, request_for).items():
@@ -267,9 +266,3 @@ def _told(record: AttemptRecord) -> str:
     failure = record.outcome.failure
     assert failure is not None
     return f"{record.target} failed: {failure.kind}"
-
-
-def _unknown(alias: str, chains: Mapping[str, tuple[str, ...]]) -> NotFound:
-    nearest = get_close_matches(alias, chains, n=1)
-    known = f'did you mean "{nearest[0]}"?' if nearest else f"known: {', '.join(sorted(chains)) or 'none'}"
-    return NotFound(f'no alias "{alias}"; {known}')

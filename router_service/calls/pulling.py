@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from router_service.calls.errands import Errands
 from router_service.contracts.engine import Engine
@@ -51,9 +50,7 @@ class Pulls:
         backend, slash, model = target.partition("/")
         backends = self.engine().catalogue.backends
         if backend not in backends:
-            nearest = get_close_matches(backend, backends, n=1)
-            hint = f'did you mean "{nearest[0]}"?' if nearest else f"known: {', '.join(backends)}"
-            raise NotFound(f'no backend "{backend}"; {hint}')
+            raise NotFound.among("backend", backend, backends)
         if not (slash and model):
             raise NotFound(f'"{target}" names no model: write backend/model')
         return TargetSpec(target, backend, model, backends[backend].provider)

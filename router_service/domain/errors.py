@@ -11,7 +11,9 @@ RouterError
 +- NotKept               the database cannot keep a change (admin)     UNAVAILABLE
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from router_service.domain.attempt import AttemptRecord
 from router_service.domain.decision import Decision
@@ -99,6 +101,13 @@ class NotFound(RouterError):
     """There is no such thing; the message names the nearest."""
 
     reason = "NOT_FOUND"
+
+    @classmethod
+    def among(cls, kind: str, name: str, known: Collection[str]) -> "NotFound":
+        """There is no `kind` of that name; the nearest of those that are `known`, else all of them."""
+        nearest = get_close_matches(name, known, n=1)
+        hint = f'did you mean "{nearest[0]}"?' if nearest else f"known: {', '.join(known) or 'none'}"
+        return cls(f'no {kind} "{name}"; {hint}')
 
 
 class NotKept(RouterError):
