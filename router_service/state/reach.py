@@ -1,6 +1,9 @@
 """How one use of Redis fares: told once when it begins to fail, and once when it works again."""
 
+import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from enum import Enum
 
 log = logging.getLogger(__name__)
@@ -39,14 +42,24 @@ class Reach:
         """Whether the newest exchange succeeded."""
         return self._told is _Trouble.NONE
 
-    def answered(self) -> None:
-        """An exchange succeeded."""
+    @asynccontextmanager
+    async def exchange(self, timeout: float) -> AsyncIterator[None]:
+        """Around one exchange, which may take `timeout` seconds. However it fails, it is noted and goes no further."""
+        try:
+            async with asyncio.timeout(timeout):
+                yield
+        except Exception as error:
+            self._failed(error)
+        else:
+            self._answered()
+
+    def _answered(self) -> None:
         if self._told is not _Trouble.NONE:
             log.info("Redis is back; %s", self._shared)
         self._told = _Trouble.NONE
 
-    def failed(self, error: Exception) -> None:
-        """An exchange failed: Redis is out of reach, or nobody foresaw it, which leaves a trace."""
+    def _failed(self, error: Exception) -> None:
+        """Redis is out of reach, or nobody foresaw it, which leaves a trace."""
         self.failures += 1
         trouble = _Trouble.LOST if isinstance(error, self._lost) else _Trouble.BROKEN
         if trouble is self._told:

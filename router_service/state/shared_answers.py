@@ -1,6 +1,5 @@
 """Whole answers of calls with an idempotency key, shared by router replicas through Redis (aiocache)."""
 
-import asyncio
 import json
 import logging
 from collections.abc import Mapping
@@ -94,13 +93,9 @@ class RedisAnswers:
 
     async def find(self, key: str) -> KeptAnswer | None:
         """See `SharedAnswers.find`."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                text = await self._cache.get(key)
-        except Exception as error:
-            self._reach.failed(error)
-            return None
-        self._reach.answered()
+        text: str | None = None
+        async with self._reach.exchange(self._timeout):
+            text = await self._cache.get(key)
         return None if text is None else self._decoded(text)
 
     async def keep(self, key: str, answer: KeptAnswer, ttl: float) -> None:
@@ -108,13 +103,8 @@ class RedisAnswers:
         text = self._codec.encode(answer)
         if len(text) > LARGEST:
             return
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._cache.set(key, text, ttl=ttl)
-        except Exception as error:
-            self._reach.failed(error)
-        else:
-            self._reach.answered()
+        async with self._reach.exchange(self._timeout):
+            await self._cache.set(key, text, ttl=ttl)
 
     def _decoded(self, text: str) -> KeptAnswer | None:
         try:

@@ -62,13 +62,8 @@ class LimitSharing:
         """Exchange again and again, until cancelled, whatever fails: limits go on by what is known here."""
         while True:
             await asyncio.sleep(self._settings.refresh)
-            try:
-                async with asyncio.timeout(self._settings.timeout):
-                    await self.exchange()
-            except Exception as error:
-                self._reach.failed(error)
-            else:
-                self._reach.answered()
+            async with self._reach.exchange(self._settings.timeout):
+                await self.exchange()
 
     async def exchange(self) -> None:
         """Tell the others what was used here since the last time, and learn the sums."""
