@@ -170,7 +170,8 @@ class Worker:
             self.changed.set()
         if isinstance(end, Failed) and end.failure_class is FailureClass.RATE_LIMITED and end.retry_after:
             model = "" if end.backend_wide else order.model
-            self.announce(CoolDown(model, end.retry_after, _kind(end)))
+            # Every caller is shown the reason, and the provider's words may quote a prompt.
+            self.announce(CoolDown(model, end.retry_after, end.failure_class.told(end.http_status)))
         elif isinstance(end, Answered):
             self._pace(order.model, end.usage)
 
@@ -182,12 +183,6 @@ class Worker:
         seconds = pause(left, usage.input_tokens + usage.output_tokens if usage is not None else 0)
         if seconds > 0:
             self.announce(CoolDown(model, seconds, "the provider's rate limit is used up, by its own headers"))
-
-
-def _kind(failed: Failed) -> str:
-    """Its class and the provider's status: every caller is shown these, and the provider's words may quote a prompt."""
-    label = failed.failure_class.label
-    return f"{label} ({failed.http_status})" if failed.http_status else label
 
 
 def _nobody_listens(_: Announcement) -> None:

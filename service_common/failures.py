@@ -28,6 +28,10 @@ class FailureClass(Word):
     CANCELLED = 15
     WORKER_LOST = 16
 
+    def told(self, http_status: int) -> str:
+        """With the provider's status, where there is one, for a person: `overloaded (503)`."""
+        return f"{self.label} ({http_status})" if http_status else self.label
+
 
 class Verdict(Enum):
     """What an attempt's failure says of the call that it was made for."""

@@ -39,8 +39,7 @@ class Failure:
     @property
     def kind(self) -> str:
         """Its class and the provider's status, for a person: `overloaded (503)`."""
-        label = self.failure_class.label
-        return f"{label} ({self.http_status})" if self.http_status else label
+        return self.failure_class.told(self.http_status)
 
 
 @dataclass(frozen=True, slots=True)
