@@ -10,13 +10,14 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequenc
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 
 from router_service.calls.completion import Calls
-from router_service.calls.embedding import keep_one_model
+from router_service.calls.embedding import SAME_MODEL, keep_one_model
 from router_service.contracts.dispatch import AttemptOrder, Dispatcher, Refusal, RunningAttempt
 from router_service.contracts.recording import CallOrigin, CallRecording, Recorder
 from router_service.domain.attempt import AttemptOutcome, AttemptRecord, Failure, Usage
-from router_service.domain.decision import Decision
+from router_service.domain.decision import Decision, Rejection
 from router_service.domain.errors import NotFound, RouterError
 from router_service.domain.events import AttemptFailed, Completed
 from router_service.domain.request import Request
@@ -30,14 +31,35 @@ METHOD = "trunkline.admin.v1.AdminService/RunDrill"
 DEFAULT_ROUTE = ""
 """In place of an alias: what calls get that name no model."""
 
-PROMPT_FILTERS = frozenset({"clearance", "context_window", "max_cost"})
+PROMPT_FILTERS = frozenset({"abilities", "capability", "clearance", "context_window", "max_cost"})
 PROMPT_FAILURES = frozenset({FailureClass.CONTEXT_EXCEEDED, FailureClass.CONTENT_FILTERED})
 """Filters and failures that speak against the prompt: with another one the target may answer."""
+
+OTHER_USES = frozenset({SAME_MODEL, "use"})
+"""Put a target aside that was never meant to stand in, whatever is asked."""
 
 OPERATIONS = {ModelMode.CHAT: Operation.COMPLETE, ModelMode.EMBEDDING: Operation.EMBED}
 
 RequestFor = Callable[[str, Operation], Request]
 """The prompt, or the text to embed, addressed to an alias."""
+
+
+class ProblemKind(StrEnum):
+    """What a step's problem says of the chain."""
+
+    FAULT = "fault"
+    """A target would not answer, or nobody did: the chain does not hold."""
+    PROMPT_UNSUITED = "prompt_unsuited"
+    """The prompt does not suit a target: nothing is known of the chain."""
+    NO_FALLBACK = "no_fallback"
+    """By its configuration nobody can stand in. Where no target had to fail: one is no fallback for the others."""
+
+
+NOT_ASKED = {
+    ProblemKind.FAULT: "would not answer",
+    ProblemKind.PROMPT_UNSUITED: "was not asked, as the prompt does not suit it",
+    ProblemKind.NO_FALLBACK: "is no fallback",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +70,14 @@ class DrillStep:
         failed: the targets that were made to fail.
         answered_by: empty: nobody answered, or only the cost was asked for.
         problem: what is wrong, for a person; empty: nothing.
-        unsuited: the problem is the prompt's, and says nothing of the chain.
+        problem_kind: what the problem says of the chain; None: there is none.
     """
 
     alias: str
     failed: tuple[str, ...]
     answered_by: str = ""
     problem: str = ""
-    unsuited: bool = False
+    problem_kind: ProblemKind | None = None
     expected_cost: int = 0
     cost: int = 0
     latency: float = 0.0
@@ -150,17 +172,26 @@ class Drills:
             if alias not in chains:
                 raise NotFound.among("alias", alias, sorted(chains))
         for alias in asked or sorted(chains) or (DEFAULT_ROUTE,):
-            wrong: list[DrillStep] = []
+            problems: list[DrillStep] = []
             for operation, members in self._members(alias, request_for).items():
                 request = request_for(alias, operation)
                 drill = self._drill(alias, request, members, estimate_only=estimate_only)
                 async with aclosing(drill) as steps:
                     async for step in steps:
                         yield step
-                        wrong += [step] if step.problem else []
-            faults = [step.problem for step in wrong if not step.unsuited]
-            if not estimate_only and (faults or not wrong):  # an unsuitable prompt has not drilled the chain
-                self._results[alias] = DrillResult(alias, self._clock.wall(), "; ".join(faults))
+                        problems += [step] if step.problem else []
+            if not estimate_only:
+                self._remember(alias, problems)
+
+    def _remember(self, alias: str, problems: Sequence[DrillStep]) -> None:
+        """The result of a drill, if it is one."""
+        faults = [step.problem for step in problems if step.problem_kind is ProblemKind.FAULT]
+        if not faults and any(step.problem_kind is ProblemKind.PROMPT_UNSUITED for step in problems):
+            return  # such a prompt has not drilled the chain: the result before it stands
+        if not faults and any(step.problem_kind is ProblemKind.NO_FALLBACK and step.failed for step in problems):
+            self._results.pop(alias, None)  # there is no chain any more, if there was one
+            return
+        self._results[alias] = DrillResult(alias, self._clock.wall(), "; ".join(faults))
 
     async def _drill(
         self, alias: str, request: Request, members: Set[str], *, estimate_only: bool
@@ -178,8 +209,7 @@ class Drills:
             else:
                 yield await self._step(DrillStep(alias, failed, expected_cost=expected), request)
         if len(plan) == 1:
-            problem = f"nobody answers when {plan[0]} fails: no other target can serve now"
-            yield DrillStep(alias, plan, problem=problem, unsuited=any(step.unsuited for step in missing))
+            yield _alone(alias, plan, members, decision)
 
     async def _step(self, step: DrillStep, request: Request) -> DrillStep:
         """One call in which the step's targets fail."""
@@ -201,8 +231,11 @@ class Drills:
         except RouterError as error:
             unsuited &= bool(problems)
             problems.append(f"nobody answered: {error.headline}")
-        latency = self._clock.now() - began
-        return replace(step, problem="; ".join(problems), unsuited=unsuited and bool(problems), latency=latency)
+        step = replace(step, latency=self._clock.now() - began)
+        if not problems:
+            return step
+        kind = ProblemKind.PROMPT_UNSUITED if unsuited else ProblemKind.FAULT
+        return replace(step, problem="; ".join(problems), problem_kind=kind)
 
     def _decide(self, request: Request) -> Decision:
         with self._recorded() as recording:
@@ -246,20 +279,44 @@ class Drills:
 
 def _missing(alias: str, members: Set[str], decision: Decision) -> Iterator[DrillStep]:
     """Those of an alias's targets that no call is sent to, and why."""
-    any_unsuited = False
+    kinds = set()
     for rejection in decision.rejections:
         if rejection.target in members:
-            unsuited = rejection.filter in PROMPT_FILTERS
-            any_unsuited |= unsuited
-            what = "was not asked, as the prompt does not suit it" if unsuited else "would not answer"
-            problem = f"{rejection.target} {what}: {rejection.filter}: {rejection.reason}"
-            yield DrillStep(alias, (), problem=problem, unsuited=unsuited)
-    considered = {candidate.target for candidate in decision.candidates}
-    considered |= {rejection.target for rejection in decision.rejections}
-    for target in sorted(members - considered):
-        yield DrillStep(alias, (), problem=f"{target} would not answer: no worker has announced it")
+            kind = _kind_of(rejection)
+            kinds.add(kind)
+            problem = f"{rejection.target} {NOT_ASKED[kind]}: {rejection.filter}: {rejection.reason}"
+            yield DrillStep(alias, (), problem=problem, problem_kind=kind)
+    for target in _unannounced(members, decision):
+        problem = f"{target} would not answer: no worker has announced it"
+        yield DrillStep(alias, (), problem=problem, problem_kind=ProblemKind.FAULT)
     if not decision.plan:
-        yield DrillStep(alias, (), problem="no target can serve now", unsuited=any_unsuited)
+        kind = ProblemKind.PROMPT_UNSUITED if ProblemKind.PROMPT_UNSUITED in kinds else ProblemKind.FAULT
+        yield DrillStep(alias, (), problem="no target can serve now", problem_kind=kind)
+
+
+def _alone(alias: str, plan: tuple[str, ...], members: Set[str], decision: Decision) -> DrillStep:
+    """Tells that a plan has one target, and whether others are missing now or there are none by configuration."""
+    relevant = [one for one in decision.rejections if alias == DEFAULT_ROUTE or one.target in members]
+    kinds = {_kind_of(rejection) for rejection in relevant}
+    if ProblemKind.PROMPT_UNSUITED in kinds:
+        kind = ProblemKind.PROMPT_UNSUITED
+    elif ProblemKind.FAULT in kinds or _unannounced(members, decision):
+        kind = ProblemKind.FAULT
+    else:
+        kind = ProblemKind.NO_FALLBACK
+    why = "there is no other target" if kind is ProblemKind.NO_FALLBACK else "no other target can serve now"
+    return DrillStep(alias, plan, problem=f"nobody answers when {plan[0]} fails: {why}", problem_kind=kind)
+
+
+def _unannounced(members: Set[str], decision: Decision) -> Sequence[str]:
+    considered = {candidate.target for candidate in decision.candidates}
+    return sorted(members - considered - {rejection.target for rejection in decision.rejections})
+
+
+def _kind_of(rejection: Rejection) -> ProblemKind:
+    if rejection.filter in PROMPT_FILTERS:
+        return ProblemKind.PROMPT_UNSUITED
+    return ProblemKind.NO_FALLBACK if rejection.filter in OTHER_USES else ProblemKind.FAULT
 
 
 def _told(record: AttemptRecord) -> str:

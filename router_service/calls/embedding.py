@@ -2,6 +2,9 @@
 
 from router_service.domain.decision import Decision, Rejection
 
+SAME_MODEL = "same_model"
+"""What puts targets of another model aside: as a filter, though none that a profile can name."""
+
 
 def keep_one_model(decision: Decision) -> Decision:
     """The decision with a plan of one model only: that of its first target.
@@ -14,9 +17,7 @@ def keep_one_model(decision: Decision) -> Decision:
     plan = tuple(target for target in decision.plan if _plain(target) == model)
     reason = f"its vectors cannot be compared with those of {decision.plan[0]}"
     others = tuple(
-        Rejection(target, "same_model", reason, "name it as the model")
-        for target in decision.plan
-        if target not in plan
+        Rejection(target, SAME_MODEL, reason, "name it as the model") for target in decision.plan if target not in plan
     )
     candidates = tuple(candidate for candidate in decision.candidates if _plain(candidate.target) == model)
     return decision._replace(plan=plan, candidates=candidates, rejections=(*decision.rejections, *others))

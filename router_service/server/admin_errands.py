@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from router_service.calls.drill import DrillResult, Drills, DrillStep, RequestFor
+from router_service.calls.drill import DrillResult, Drills, DrillStep, ProblemKind, RequestFor
 from router_service.calls.pulling import Pulls
 from router_service.domain.request import Request
 from router_service.server.handling import CallBoundary, Context, Received, time_left
@@ -20,6 +20,14 @@ SERVICE = pb.DESCRIPTOR.services_by_name["AdminService"].full_name
 DEFAULT_PROMPT = "Reply with the single word: ready"
 LONGEST_ANSWER = 64
 """Tokens of a drill's answers, so that it costs little."""
+
+
+PROBLEM_KINDS = {
+    None: pb.DRILL_PROBLEM_KIND_UNSPECIFIED,
+    ProblemKind.FAULT: pb.DRILL_PROBLEM_KIND_FAULT,
+    ProblemKind.PROMPT_UNSUITED: pb.DRILL_PROBLEM_KIND_PROMPT_UNSUITED,
+    ProblemKind.NO_FALLBACK: pb.DRILL_PROBLEM_KIND_NO_FALLBACK,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +106,5 @@ def _step(step: DrillStep) -> pb.RunDrillResponse:
         expected_cost_nanodollars=step.expected_cost,
         cost_nanodollars=step.cost,
         latency=duration(step.latency),
+        problem_kind=PROBLEM_KINDS[step.problem_kind],
     )

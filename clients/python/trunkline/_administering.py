@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from trunkline._requests import refuse
-from trunkline._wire import number_of, seconds_of, time_of
+from trunkline._wire import number_of, seconds_of, time_of, word_of
 from trunkline.admin.v1 import admin_service_pb2 as pb
 from trunkline.operations import (
     ConfigurationChange,
@@ -63,6 +63,7 @@ def drill_request(aliases: Sequence[str], prompt: str, *, estimate_only: bool) -
 
 def drill_step_of(message: pb.RunDrillResponse) -> DrillStep:
     """One step of a drill."""
+    told = "fault" if message.problem else None  # by a router that does not tell the kind
     return DrillStep(
         alias=message.alias,
         failed_targets=tuple(message.failed_targets),
@@ -71,6 +72,7 @@ def drill_step_of(message: pb.RunDrillResponse) -> DrillStep:
         expected_cost_nanodollars=message.expected_cost_nanodollars,
         cost_nanodollars=message.cost_nanodollars,
         latency=seconds_of(message, "latency") or 0.0,
+        problem_kind=word_of(pb.DrillProblemKind, message.problem_kind) or told,
     )
 
 

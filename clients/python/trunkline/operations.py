@@ -72,6 +72,9 @@ class DrillStep:
         answered_by: empty: nobody answered, or only the cost was asked for.
         problem: what went wrong, for a person; empty: nothing.
         latency: seconds.
+        problem_kind: None: no problem; `fault`: the chain does not hold; `prompt_unsuited`: the prompt does not suit a
+            target, so that nothing is known of the chain; `no_fallback`: by its configuration the alias has nobody to
+            stand in.
     """
 
     alias: str
@@ -81,6 +84,7 @@ class DrillStep:
     expected_cost_nanodollars: int
     cost_nanodollars: int
     latency: float
+    problem_kind: str | None = None
 
     @property
     def expected_cost_usd(self) -> Decimal:

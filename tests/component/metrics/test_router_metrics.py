@@ -25,6 +25,8 @@ from trunkline.admin.v1 import admin_service_pb2 as admin
 from trunkline.router.v1 import router_service_pb2 as pb
 from trunkline.types.v1 import chat_pb2 as chat
 
+GONE = Target(FIRST.backend, "gpt-gone")
+"""The provider does not have it."""
 DOCUMENTATION = (Path(__file__).resolve().parents[3] / "docs" / "metrics.md").read_text(encoding="utf-8")
 HEDGE = {"hedge": True, "hedge_budget": 0.5, "first_token_timeout": "10s"}
 
@@ -122,16 +124,17 @@ async def test_waiting_hedging_and_repeats(simulated: SimulatedProviders, tmp_pa
 
 
 async def test_a_drill_is_shown_by_alias(simulated: SimulatedProviders, tmp_path: Path) -> None:
-    """A chain that holds is 1, one that has lost a link is 0, with the time of the newest drill."""
-    aliases = {"both": [FIRST.name, SECOND.name], "second": [SECOND.name]}
-    config = write_configuration(tmp_path, configuration((FIRST, SECOND), simulated, aliases=aliases))
+    """A chain that holds is 1, one that has lost a link is 0, with the time of the newest drill; one target is none."""
+    aliases = {"both": [FIRST.name, SECOND.name], "lost": [SECOND.name, GONE.name], "second": [SECOND.name]}
+    config = write_configuration(tmp_path, configuration((FIRST, SECOND, GONE), simulated, aliases=aliases))
     async with running_router(config) as (router, caller):
         assert (await read(router.router.metrics)).get("drill_holds", alias="both") is None
         _ = [step async for step in caller.admin.RunDrill(admin.RunDrillRequest(), timeout=20)]
         shown = await read(router.router.metrics)
         now = router.clock.wall().timestamp()
     assert shown.value("drill_holds", alias="both") == 1
-    assert shown.value("drill_holds", alias="second") == 0
+    assert shown.value("drill_holds", alias="lost") == 0
+    assert shown.get("drill_holds", alias="second") is None
     assert now - 60 < shown.value("drill_timestamp_seconds", alias="both") <= now
 
 

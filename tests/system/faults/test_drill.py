@@ -21,6 +21,7 @@ from trunkline.types.v1.target_pb2 import TARGET_STATE_READY
 
 FIRST_OF_ALL = KINDS["openai_wire"]
 CHAIN = [FIRST_OF_ALL.name, SECOND.name, THIRD.name]
+PUBLIC_ONLY = Target(SECOND.backend, SECOND.model, SECOND.kind, {"clearance": "public"})
 ALIASES = {"fast": CHAIN, "solo": [SECOND.name]}
 
 
@@ -43,7 +44,8 @@ async def test_a_drill_makes_each_target_answer(open_lab: Open) -> None:
         steps = ran.json["steps"]
         assert [step["answered_by"] for step in steps] == CHAIN
         assert [step["failed_targets"] for step in steps] == [[], CHAIN[:1], CHAIN[:2]]
-        assert all(float(step["cost_usd"]) > 0 for step in steps)
+        assert all(step["cost_usd"] > 0 for step in [*steps, ran.json])
+        assert {step["problem_kind"] for step in steps} == {None}
         assert [len(lab.received(target)) for target in (FIRST_OF_ALL, SECOND, THIRD)] == [1, 1, 1]
         for target in CHAIN:
             row = await lab.caller.row(target)
@@ -66,12 +68,31 @@ async def test_a_drill_finds_the_target_that_would_not_answer(open_lab: Open) ->
             assert "this key was revoked" not in ran.out + shown.out  # a provider may quote the prompt
 
 
-async def test_a_chain_of_one_does_not_hold(open_lab: Open) -> None:
-    """Nobody answers when the only target fails: that is what a drill is for."""
+async def test_a_chain_of_one_has_nothing_to_fall_back_to(open_lab: Open) -> None:
+    """That fails a drill of this alias; a drill of all tells it and goes by the chains that can hold."""
     async with drilling(open_lab) as lab:
-        ran = await run(lab, "drill", "solo", "--yes")
-        assert ran.code == 1
-        assert f"nobody answers when {SECOND.name} fails" in ran.out
+        named = await run(lab, "drill", "solo", "--yes")
+        every = await run(lab, "drill", "--yes")
+        for ran in (named, every):
+            assert f"nobody answers when {SECOND.name} fails: there is no other target" in ran.out
+            assert "solo has nothing to fall back to" in ran.out
+        assert (named.code, every.code) == (1, 0)
+        assert "fast holds" in every.out
+        assert "drill solo" not in (await run(lab, "table")).out
+
+
+async def test_a_prompt_that_does_not_suit_is_no_fault_of_the_chain(open_lab: Open) -> None:
+    """A prompt above a target's clearance is not sent there: the drill says so, and is no failure."""
+    async with open_lab(
+        FIRST_OF_ALL, PUBLIC_ONLY, THIRD, aliases={"fast": [FIRST_OF_ALL.name, PUBLIC_ONLY.name]}
+    ) as lab:
+        ran = await run(lab, "drill", "fast", "--yes")
+        assert ran.code == 0, ran.out
+        assert f"{PUBLIC_ONLY.name} was not asked, as the prompt does not suit it: clearance" in ran.out
+        assert "fast was drilled in part: the prompt does not suit every target" in ran.out
+        told = await run(lab, "drill", "fast", "--yes", "--json")
+        assert (told.code, told.json["holds"]) == (0, True)
+        assert {step["problem_kind"] for step in told.json["steps"]} == {None, "prompt_unsuited"}
 
 
 async def test_the_cost_comes_first(open_lab: Open) -> None:
@@ -130,11 +151,11 @@ async def test_embeddings_are_drilled_with_embeddings(embedders: Lab) -> None:
 
 
 async def test_another_embedding_model_is_no_fallback(embedders: Lab) -> None:
-    """Vectors of two models cannot be compared: the drill says that such a chain does not hold, and why."""
+    """Vectors of two models cannot be compared: the drill says that nobody stands in, and why."""
     ran = await run(embedders, "drill", "apart", "--yes")
     assert ran.code == 1
     assert f"nobody answers when {EMBEDDER.name} fails" in ran.out
-    assert f"{OTHER_MODEL.name} would not answer" in ran.out
+    assert f"{OTHER_MODEL.name} is no fallback" in ran.out
     assert f"its vectors cannot be compared with those of {EMBEDDER.name}" in ran.out
 
 
@@ -145,7 +166,7 @@ async def test_an_alias_for_both_uses_is_drilled_for_both(embedders: Lab) -> Non
     answers = [step["answered_by"] for step in steps if step["answered_by"]]
     assert answers == [TALKER.name, EMBEDDER.name, SAME_ELSEWHERE.name]
     problems = [step["problem"] for step in steps if step["problem"]]
-    assert problems == [f"nobody answers when {TALKER.name} fails: no other target can serve now"]
+    assert problems == [f"nobody answers when {TALKER.name} fails: there is no other target"]
 
 
 async def test_regular_drills_outlive_the_router(simulated: SimulatedProviders, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from random import Random
 import pytest
 
 from router_service.calls.completion import Calls
-from router_service.calls.drill import PROMPT_FILTERS, Drills, DrillStep
+from router_service.calls.drill import OTHER_USES, PROMPT_FILTERS, Drills, DrillStep, ProblemKind
+from router_service.calls.embedding import SAME_MODEL
 from router_service.calls.waiting import WaitingRoom, WaitingSettings
 from router_service.contracts.plugins import PluginKind
 from router_service.contracts.recording import CallOrigin
@@ -74,7 +75,8 @@ class World:
         self.ends = Ends()
         policy = BackendPolicy("b", "openai_wire", "openai", clearance=cleared)
         known = catalogue(spec("a/m"), spec("b/m", context_window=window), backends=(policy,))
-        targets = replace(known, aliases=aliases)
+        self.aliases = dict(aliases)
+        targets = replace(known, aliases=self.aliases)
         self.parts = parts = Parts(targets, SystemClock())  # retries wait for time to pass
         self.links = {"a": KeptLink(), "b": KeptLink()}
         self.sessions = {
@@ -175,7 +177,7 @@ async def test_an_alias_that_does_not_exist_is_refused() -> None:
 
 def test_the_filters_that_speak_against_a_prompt_exist() -> None:
     """A filter that is renamed would raise the alarm again."""
-    assert set(built_in_plugins().names(PluginKind.FILTER)) >= PROMPT_FILTERS
+    assert set(built_in_plugins().names(PluginKind.FILTER)) >= PROMPT_FILTERS | (OTHER_USES - {SAME_MODEL})
 
 
 @pytest.mark.parametrize(
@@ -187,11 +189,48 @@ async def test_an_unsuitable_prompt_is_told_and_raises_no_alarm(
     """Whom the prompt does not suit is not asked; that says nothing of the chain, and an earlier result stays."""
     world = World({"fast": ("a/m", "b/m")}, window, cleared)
     answering = asyncio.create_task(world.answer())
-    problems = [step.problem for step in await world.drill("fast") if step.problem]
+    problems = [step for step in await world.drill("fast") if step.problem]
     answering.cancel()
-    assert problems[0].startswith(f"b/m was not asked, as the prompt does not suit it: {said_by}: ")
-    assert problems[1:] == ["nobody answers when a/m fails: no other target can serve now"]
+    assert problems[0].problem.startswith(f"b/m was not asked, as the prompt does not suit it: {said_by}: ")
+    assert [step.problem for step in problems[1:]] == ["nobody answers when a/m fails: no other target can serve now"]
+    assert {step.problem_kind for step in problems} == {ProblemKind.PROMPT_UNSUITED}
     assert world.drills.results == []
+
+
+async def test_a_chain_of_one_is_no_alarm() -> None:
+    """By its configuration nobody can stand in: that is told, and no result of an alias that had a chain stays."""
+    world = World({"fast": ("a/m", "b/unheard-of"), "solo": ("a/m",)})
+    answering = asyncio.create_task(world.answer())
+    [told] = [step for step in await world.drill("solo") if step.problem]
+    assert (told.problem, told.problem_kind) == (
+        "nobody answers when a/m fails: there is no other target",
+        ProblemKind.NO_FALLBACK,
+    )
+    assert world.drills.results == []
+    await world.drill("fast")
+    assert [bool(result.problem) for result in world.drills.results] == [True]
+    world.aliases["fast"] = ("a/m",)
+    await world.drill("fast")
+    answering.cancel()
+    assert world.drills.results == []
+
+
+async def test_the_only_target_that_fails_is_a_fault() -> None:
+    """Nobody stands in for it, and it does not answer either: the alias is dead."""
+    world = World({"solo": ("a/m",)})
+    answering = asyncio.create_task(world.answer(Failed(Failure(FailureClass.AUTH, "revoked", 401), None)))
+    kinds = [step.problem_kind for step in await world.drill("solo")]
+    answering.cancel()
+    assert kinds == [ProblemKind.FAULT, ProblemKind.NO_FALLBACK]
+    assert "auth (401)" in world.drills.results[0].problem
+
+
+async def test_a_target_that_is_gone_from_a_chain_of_two_is_a_fault() -> None:
+    """The other one is left alone for now, not by configuration."""
+    world = World({"fast": ("a/m", "b/m")})
+    world.parts.link.detach(world.sessions["b"], "gone")
+    kinds = [step.problem_kind for step in await world.drill("fast", estimate_only=True) if step.problem]
+    assert kinds == [ProblemKind.FAULT, ProblemKind.FAULT]
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,63 @@ func (ConfigurationFormat) EnumDescriptor() ([]byte, []int) {
 	return file_trunkline_admin_v1_admin_service_proto_rawDescGZIP(), []int{1}
 }
 
+// What a step's problem says of the chain.
+type DrillProblemKind int32
+
+const (
+	// There is no problem; or a router that does not tell found one.
+	DrillProblemKind_DRILL_PROBLEM_KIND_UNSPECIFIED DrillProblemKind = 0
+	// A target would not answer, or nobody did: the chain does not hold.
+	DrillProblemKind_DRILL_PROBLEM_KIND_FAULT DrillProblemKind = 1
+	// The prompt does not suit a target; another one may. Nothing is known of the chain.
+	DrillProblemKind_DRILL_PROBLEM_KIND_PROMPT_UNSUITED DrillProblemKind = 2
+	// By its configuration the alias has nobody to stand in: one target, or models whose vectors cannot be compared.
+	DrillProblemKind_DRILL_PROBLEM_KIND_NO_FALLBACK DrillProblemKind = 3
+)
+
+// Enum value maps for DrillProblemKind.
+var (
+	DrillProblemKind_name = map[int32]string{
+		0: "DRILL_PROBLEM_KIND_UNSPECIFIED",
+		1: "DRILL_PROBLEM_KIND_FAULT",
+		2: "DRILL_PROBLEM_KIND_PROMPT_UNSUITED",
+		3: "DRILL_PROBLEM_KIND_NO_FALLBACK",
+	}
+	DrillProblemKind_value = map[string]int32{
+		"DRILL_PROBLEM_KIND_UNSPECIFIED":     0,
+		"DRILL_PROBLEM_KIND_FAULT":           1,
+		"DRILL_PROBLEM_KIND_PROMPT_UNSUITED": 2,
+		"DRILL_PROBLEM_KIND_NO_FALLBACK":     3,
+	}
+)
+
+func (x DrillProblemKind) Enum() *DrillProblemKind {
+	p := new(DrillProblemKind)
+	*p = x
+	return p
+}
+
+func (x DrillProblemKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DrillProblemKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_trunkline_admin_v1_admin_service_proto_enumTypes[2].Descriptor()
+}
+
+func (DrillProblemKind) Type() protoreflect.EnumType {
+	return &file_trunkline_admin_v1_admin_service_proto_enumTypes[2]
+}
+
+func (x DrillProblemKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DrillProblemKind.Descriptor instead.
+func (DrillProblemKind) EnumDescriptor() ([]byte, []int) {
+	return file_trunkline_admin_v1_admin_service_proto_rawDescGZIP(), []int{2}
+}
+
 // Asks for the table.
 type GetTableRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1973,7 +2030,9 @@ type RunDrillResponse struct {
 	// Cost of the step in nano-dollars.
 	CostNanodollars int64 `protobuf:"varint,6,opt,name=cost_nanodollars,json=costNanodollars,proto3" json:"cost_nanodollars,omitempty"`
 	// How long the step took.
-	Latency       *durationpb.Duration `protobuf:"bytes,7,opt,name=latency,proto3" json:"latency,omitempty"`
+	Latency *durationpb.Duration `protobuf:"bytes,7,opt,name=latency,proto3" json:"latency,omitempty"`
+	// What `problem` says of the chain.
+	ProblemKind   DrillProblemKind `protobuf:"varint,8,opt,name=problem_kind,json=problemKind,proto3,enum=trunkline.admin.v1.DrillProblemKind" json:"problem_kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2055,6 +2114,13 @@ func (x *RunDrillResponse) GetLatency() *durationpb.Duration {
 		return x.Latency
 	}
 	return nil
+}
+
+func (x *RunDrillResponse) GetProblemKind() DrillProblemKind {
+	if x != nil {
+		return x.ProblemKind
+	}
+	return DrillProblemKind_DRILL_PROBLEM_KIND_UNSPECIFIED
 }
 
 var File_trunkline_admin_v1_admin_service_proto protoreflect.FileDescriptor
@@ -2186,7 +2252,7 @@ const file_trunkline_admin_v1_admin_service_proto_rawDesc = "" +
 	"\n" +
 	"drilled_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tdrilledAt\x12\x14\n" +
 	"\x05holds\x18\x03 \x01(\bR\x05holds\x12\x18\n" +
-	"\aproblem\x18\x04 \x01(\tR\aproblem\"\xa6\x02\n" +
+	"\aproblem\x18\x04 \x01(\tR\aproblem\"\xef\x02\n" +
 	"\x10RunDrillResponse\x12\x14\n" +
 	"\x05alias\x18\x01 \x01(\tR\x05alias\x12%\n" +
 	"\x0efailed_targets\x18\x02 \x03(\tR\rfailedTargets\x12\x1f\n" +
@@ -2195,7 +2261,8 @@ const file_trunkline_admin_v1_admin_service_proto_rawDesc = "" +
 	"\aproblem\x18\x04 \x01(\tR\aproblem\x12:\n" +
 	"\x19expected_cost_nanodollars\x18\x05 \x01(\x03R\x17expectedCostNanodollars\x12)\n" +
 	"\x10cost_nanodollars\x18\x06 \x01(\x03R\x0fcostNanodollars\x123\n" +
-	"\alatency\x18\a \x01(\v2\x19.google.protobuf.DurationR\alatency*\x7f\n" +
+	"\alatency\x18\a \x01(\v2\x19.google.protobuf.DurationR\alatency\x12G\n" +
+	"\fproblem_kind\x18\b \x01(\x0e2$.trunkline.admin.v1.DrillProblemKindR\vproblemKind*\x7f\n" +
 	"\fDesiredState\x12\x1d\n" +
 	"\x19DESIRED_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15DESIRED_STATE_ENABLED\x10\x01\x12\x1a\n" +
@@ -2204,7 +2271,12 @@ const file_trunkline_admin_v1_admin_service_proto_rawDesc = "" +
 	"\x13ConfigurationFormat\x12$\n" +
 	" CONFIGURATION_FORMAT_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19CONFIGURATION_FORMAT_YAML\x10\x01\x12\x1d\n" +
-	"\x19CONFIGURATION_FORMAT_JSON\x10\x022\xa7\n" +
+	"\x19CONFIGURATION_FORMAT_JSON\x10\x02*\xa0\x01\n" +
+	"\x10DrillProblemKind\x12\"\n" +
+	"\x1eDRILL_PROBLEM_KIND_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18DRILL_PROBLEM_KIND_FAULT\x10\x01\x12&\n" +
+	"\"DRILL_PROBLEM_KIND_PROMPT_UNSUITED\x10\x02\x12\"\n" +
+	"\x1eDRILL_PROBLEM_KIND_NO_FALLBACK\x10\x032\xa7\n" +
 	"\n" +
 	"\fAdminService\x12U\n" +
 	"\bGetTable\x12#.trunkline.admin.v1.GetTableRequest\x1a$.trunkline.admin.v1.GetTableResponse\x12]\n" +
@@ -2235,106 +2307,108 @@ func file_trunkline_admin_v1_admin_service_proto_rawDescGZIP() []byte {
 	return file_trunkline_admin_v1_admin_service_proto_rawDescData
 }
 
-var file_trunkline_admin_v1_admin_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_trunkline_admin_v1_admin_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_trunkline_admin_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_trunkline_admin_v1_admin_service_proto_goTypes = []any{
 	(DesiredState)(0),                   // 0: trunkline.admin.v1.DesiredState
 	(ConfigurationFormat)(0),            // 1: trunkline.admin.v1.ConfigurationFormat
-	(*GetTableRequest)(nil),             // 2: trunkline.admin.v1.GetTableRequest
-	(*GetTableResponse)(nil),            // 3: trunkline.admin.v1.GetTableResponse
-	(*WatchTableRequest)(nil),           // 4: trunkline.admin.v1.WatchTableRequest
-	(*WatchTableResponse)(nil),          // 5: trunkline.admin.v1.WatchTableResponse
-	(*ListWorkersRequest)(nil),          // 6: trunkline.admin.v1.ListWorkersRequest
-	(*ListWorkersResponse)(nil),         // 7: trunkline.admin.v1.ListWorkersResponse
-	(*WorkerInfo)(nil),                  // 8: trunkline.admin.v1.WorkerInfo
-	(*GetStatisticsRequest)(nil),        // 9: trunkline.admin.v1.GetStatisticsRequest
-	(*GetStatisticsResponse)(nil),       // 10: trunkline.admin.v1.GetStatisticsResponse
-	(*TargetStatistics)(nil),            // 11: trunkline.admin.v1.TargetStatistics
-	(*LatencySummary)(nil),              // 12: trunkline.admin.v1.LatencySummary
-	(*GetUsageRequest)(nil),             // 13: trunkline.admin.v1.GetUsageRequest
-	(*GetUsageResponse)(nil),            // 14: trunkline.admin.v1.GetUsageResponse
-	(*UsageGroup)(nil),                  // 15: trunkline.admin.v1.UsageGroup
-	(*SetTargetStateRequest)(nil),       // 16: trunkline.admin.v1.SetTargetStateRequest
-	(*SetTargetStateResponse)(nil),      // 17: trunkline.admin.v1.SetTargetStateResponse
-	(*UpsertModelRequest)(nil),          // 18: trunkline.admin.v1.UpsertModelRequest
-	(*UpsertModelResponse)(nil),         // 19: trunkline.admin.v1.UpsertModelResponse
-	(*RemoveModelRequest)(nil),          // 20: trunkline.admin.v1.RemoveModelRequest
-	(*RemoveModelResponse)(nil),         // 21: trunkline.admin.v1.RemoveModelResponse
-	(*PullModelRequest)(nil),            // 22: trunkline.admin.v1.PullModelRequest
-	(*PullModelResponse)(nil),           // 23: trunkline.admin.v1.PullModelResponse
-	(*ExportConfigurationRequest)(nil),  // 24: trunkline.admin.v1.ExportConfigurationRequest
-	(*ExportConfigurationResponse)(nil), // 25: trunkline.admin.v1.ExportConfigurationResponse
-	(*ImportConfigurationRequest)(nil),  // 26: trunkline.admin.v1.ImportConfigurationRequest
-	(*ImportConfigurationResponse)(nil), // 27: trunkline.admin.v1.ImportConfigurationResponse
-	(*ReloadConfigurationRequest)(nil),  // 28: trunkline.admin.v1.ReloadConfigurationRequest
-	(*ReloadConfigurationResponse)(nil), // 29: trunkline.admin.v1.ReloadConfigurationResponse
-	(*RunDrillRequest)(nil),             // 30: trunkline.admin.v1.RunDrillRequest
-	(*DrillResult)(nil),                 // 31: trunkline.admin.v1.DrillResult
-	(*RunDrillResponse)(nil),            // 32: trunkline.admin.v1.RunDrillResponse
-	nil,                                 // 33: trunkline.admin.v1.TargetStatistics.FailuresEntry
-	nil,                                 // 34: trunkline.admin.v1.UsageGroup.KeysEntry
-	(*v1.TargetRow)(nil),                // 35: trunkline.types.v1.TargetRow
-	(*timestamppb.Timestamp)(nil),       // 36: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),         // 37: google.protobuf.Duration
+	(DrillProblemKind)(0),               // 2: trunkline.admin.v1.DrillProblemKind
+	(*GetTableRequest)(nil),             // 3: trunkline.admin.v1.GetTableRequest
+	(*GetTableResponse)(nil),            // 4: trunkline.admin.v1.GetTableResponse
+	(*WatchTableRequest)(nil),           // 5: trunkline.admin.v1.WatchTableRequest
+	(*WatchTableResponse)(nil),          // 6: trunkline.admin.v1.WatchTableResponse
+	(*ListWorkersRequest)(nil),          // 7: trunkline.admin.v1.ListWorkersRequest
+	(*ListWorkersResponse)(nil),         // 8: trunkline.admin.v1.ListWorkersResponse
+	(*WorkerInfo)(nil),                  // 9: trunkline.admin.v1.WorkerInfo
+	(*GetStatisticsRequest)(nil),        // 10: trunkline.admin.v1.GetStatisticsRequest
+	(*GetStatisticsResponse)(nil),       // 11: trunkline.admin.v1.GetStatisticsResponse
+	(*TargetStatistics)(nil),            // 12: trunkline.admin.v1.TargetStatistics
+	(*LatencySummary)(nil),              // 13: trunkline.admin.v1.LatencySummary
+	(*GetUsageRequest)(nil),             // 14: trunkline.admin.v1.GetUsageRequest
+	(*GetUsageResponse)(nil),            // 15: trunkline.admin.v1.GetUsageResponse
+	(*UsageGroup)(nil),                  // 16: trunkline.admin.v1.UsageGroup
+	(*SetTargetStateRequest)(nil),       // 17: trunkline.admin.v1.SetTargetStateRequest
+	(*SetTargetStateResponse)(nil),      // 18: trunkline.admin.v1.SetTargetStateResponse
+	(*UpsertModelRequest)(nil),          // 19: trunkline.admin.v1.UpsertModelRequest
+	(*UpsertModelResponse)(nil),         // 20: trunkline.admin.v1.UpsertModelResponse
+	(*RemoveModelRequest)(nil),          // 21: trunkline.admin.v1.RemoveModelRequest
+	(*RemoveModelResponse)(nil),         // 22: trunkline.admin.v1.RemoveModelResponse
+	(*PullModelRequest)(nil),            // 23: trunkline.admin.v1.PullModelRequest
+	(*PullModelResponse)(nil),           // 24: trunkline.admin.v1.PullModelResponse
+	(*ExportConfigurationRequest)(nil),  // 25: trunkline.admin.v1.ExportConfigurationRequest
+	(*ExportConfigurationResponse)(nil), // 26: trunkline.admin.v1.ExportConfigurationResponse
+	(*ImportConfigurationRequest)(nil),  // 27: trunkline.admin.v1.ImportConfigurationRequest
+	(*ImportConfigurationResponse)(nil), // 28: trunkline.admin.v1.ImportConfigurationResponse
+	(*ReloadConfigurationRequest)(nil),  // 29: trunkline.admin.v1.ReloadConfigurationRequest
+	(*ReloadConfigurationResponse)(nil), // 30: trunkline.admin.v1.ReloadConfigurationResponse
+	(*RunDrillRequest)(nil),             // 31: trunkline.admin.v1.RunDrillRequest
+	(*DrillResult)(nil),                 // 32: trunkline.admin.v1.DrillResult
+	(*RunDrillResponse)(nil),            // 33: trunkline.admin.v1.RunDrillResponse
+	nil,                                 // 34: trunkline.admin.v1.TargetStatistics.FailuresEntry
+	nil,                                 // 35: trunkline.admin.v1.UsageGroup.KeysEntry
+	(*v1.TargetRow)(nil),                // 36: trunkline.types.v1.TargetRow
+	(*timestamppb.Timestamp)(nil),       // 37: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),         // 38: google.protobuf.Duration
 }
 var file_trunkline_admin_v1_admin_service_proto_depIdxs = []int32{
-	35, // 0: trunkline.admin.v1.GetTableResponse.rows:type_name -> trunkline.types.v1.TargetRow
-	36, // 1: trunkline.admin.v1.GetTableResponse.read_at:type_name -> google.protobuf.Timestamp
-	31, // 2: trunkline.admin.v1.GetTableResponse.drills:type_name -> trunkline.admin.v1.DrillResult
-	37, // 3: trunkline.admin.v1.WatchTableRequest.min_interval:type_name -> google.protobuf.Duration
-	35, // 4: trunkline.admin.v1.WatchTableResponse.rows:type_name -> trunkline.types.v1.TargetRow
-	36, // 5: trunkline.admin.v1.WatchTableResponse.read_at:type_name -> google.protobuf.Timestamp
-	31, // 6: trunkline.admin.v1.WatchTableResponse.drills:type_name -> trunkline.admin.v1.DrillResult
-	8,  // 7: trunkline.admin.v1.ListWorkersResponse.workers:type_name -> trunkline.admin.v1.WorkerInfo
-	36, // 8: trunkline.admin.v1.WorkerInfo.attached_at:type_name -> google.protobuf.Timestamp
-	36, // 9: trunkline.admin.v1.WorkerInfo.last_heartbeat_at:type_name -> google.protobuf.Timestamp
-	11, // 10: trunkline.admin.v1.GetStatisticsResponse.targets:type_name -> trunkline.admin.v1.TargetStatistics
-	33, // 11: trunkline.admin.v1.TargetStatistics.failures:type_name -> trunkline.admin.v1.TargetStatistics.FailuresEntry
-	12, // 12: trunkline.admin.v1.TargetStatistics.latency:type_name -> trunkline.admin.v1.LatencySummary
-	12, // 13: trunkline.admin.v1.TargetStatistics.first_token:type_name -> trunkline.admin.v1.LatencySummary
-	37, // 14: trunkline.admin.v1.LatencySummary.mean:type_name -> google.protobuf.Duration
-	37, // 15: trunkline.admin.v1.LatencySummary.p50:type_name -> google.protobuf.Duration
-	37, // 16: trunkline.admin.v1.LatencySummary.p95:type_name -> google.protobuf.Duration
-	36, // 17: trunkline.admin.v1.GetUsageRequest.since:type_name -> google.protobuf.Timestamp
-	36, // 18: trunkline.admin.v1.GetUsageRequest.until:type_name -> google.protobuf.Timestamp
-	15, // 19: trunkline.admin.v1.GetUsageResponse.groups:type_name -> trunkline.admin.v1.UsageGroup
-	34, // 20: trunkline.admin.v1.UsageGroup.keys:type_name -> trunkline.admin.v1.UsageGroup.KeysEntry
+	36, // 0: trunkline.admin.v1.GetTableResponse.rows:type_name -> trunkline.types.v1.TargetRow
+	37, // 1: trunkline.admin.v1.GetTableResponse.read_at:type_name -> google.protobuf.Timestamp
+	32, // 2: trunkline.admin.v1.GetTableResponse.drills:type_name -> trunkline.admin.v1.DrillResult
+	38, // 3: trunkline.admin.v1.WatchTableRequest.min_interval:type_name -> google.protobuf.Duration
+	36, // 4: trunkline.admin.v1.WatchTableResponse.rows:type_name -> trunkline.types.v1.TargetRow
+	37, // 5: trunkline.admin.v1.WatchTableResponse.read_at:type_name -> google.protobuf.Timestamp
+	32, // 6: trunkline.admin.v1.WatchTableResponse.drills:type_name -> trunkline.admin.v1.DrillResult
+	9,  // 7: trunkline.admin.v1.ListWorkersResponse.workers:type_name -> trunkline.admin.v1.WorkerInfo
+	37, // 8: trunkline.admin.v1.WorkerInfo.attached_at:type_name -> google.protobuf.Timestamp
+	37, // 9: trunkline.admin.v1.WorkerInfo.last_heartbeat_at:type_name -> google.protobuf.Timestamp
+	12, // 10: trunkline.admin.v1.GetStatisticsResponse.targets:type_name -> trunkline.admin.v1.TargetStatistics
+	34, // 11: trunkline.admin.v1.TargetStatistics.failures:type_name -> trunkline.admin.v1.TargetStatistics.FailuresEntry
+	13, // 12: trunkline.admin.v1.TargetStatistics.latency:type_name -> trunkline.admin.v1.LatencySummary
+	13, // 13: trunkline.admin.v1.TargetStatistics.first_token:type_name -> trunkline.admin.v1.LatencySummary
+	38, // 14: trunkline.admin.v1.LatencySummary.mean:type_name -> google.protobuf.Duration
+	38, // 15: trunkline.admin.v1.LatencySummary.p50:type_name -> google.protobuf.Duration
+	38, // 16: trunkline.admin.v1.LatencySummary.p95:type_name -> google.protobuf.Duration
+	37, // 17: trunkline.admin.v1.GetUsageRequest.since:type_name -> google.protobuf.Timestamp
+	37, // 18: trunkline.admin.v1.GetUsageRequest.until:type_name -> google.protobuf.Timestamp
+	16, // 19: trunkline.admin.v1.GetUsageResponse.groups:type_name -> trunkline.admin.v1.UsageGroup
+	35, // 20: trunkline.admin.v1.UsageGroup.keys:type_name -> trunkline.admin.v1.UsageGroup.KeysEntry
 	0,  // 21: trunkline.admin.v1.SetTargetStateRequest.state:type_name -> trunkline.admin.v1.DesiredState
-	35, // 22: trunkline.admin.v1.SetTargetStateResponse.rows:type_name -> trunkline.types.v1.TargetRow
+	36, // 22: trunkline.admin.v1.SetTargetStateResponse.rows:type_name -> trunkline.types.v1.TargetRow
 	1,  // 23: trunkline.admin.v1.ExportConfigurationRequest.format:type_name -> trunkline.admin.v1.ConfigurationFormat
-	36, // 24: trunkline.admin.v1.DrillResult.drilled_at:type_name -> google.protobuf.Timestamp
-	37, // 25: trunkline.admin.v1.RunDrillResponse.latency:type_name -> google.protobuf.Duration
-	2,  // 26: trunkline.admin.v1.AdminService.GetTable:input_type -> trunkline.admin.v1.GetTableRequest
-	4,  // 27: trunkline.admin.v1.AdminService.WatchTable:input_type -> trunkline.admin.v1.WatchTableRequest
-	6,  // 28: trunkline.admin.v1.AdminService.ListWorkers:input_type -> trunkline.admin.v1.ListWorkersRequest
-	9,  // 29: trunkline.admin.v1.AdminService.GetStatistics:input_type -> trunkline.admin.v1.GetStatisticsRequest
-	13, // 30: trunkline.admin.v1.AdminService.GetUsage:input_type -> trunkline.admin.v1.GetUsageRequest
-	16, // 31: trunkline.admin.v1.AdminService.SetTargetState:input_type -> trunkline.admin.v1.SetTargetStateRequest
-	18, // 32: trunkline.admin.v1.AdminService.UpsertModel:input_type -> trunkline.admin.v1.UpsertModelRequest
-	20, // 33: trunkline.admin.v1.AdminService.RemoveModel:input_type -> trunkline.admin.v1.RemoveModelRequest
-	22, // 34: trunkline.admin.v1.AdminService.PullModel:input_type -> trunkline.admin.v1.PullModelRequest
-	24, // 35: trunkline.admin.v1.AdminService.ExportConfiguration:input_type -> trunkline.admin.v1.ExportConfigurationRequest
-	26, // 36: trunkline.admin.v1.AdminService.ImportConfiguration:input_type -> trunkline.admin.v1.ImportConfigurationRequest
-	28, // 37: trunkline.admin.v1.AdminService.ReloadConfiguration:input_type -> trunkline.admin.v1.ReloadConfigurationRequest
-	30, // 38: trunkline.admin.v1.AdminService.RunDrill:input_type -> trunkline.admin.v1.RunDrillRequest
-	3,  // 39: trunkline.admin.v1.AdminService.GetTable:output_type -> trunkline.admin.v1.GetTableResponse
-	5,  // 40: trunkline.admin.v1.AdminService.WatchTable:output_type -> trunkline.admin.v1.WatchTableResponse
-	7,  // 41: trunkline.admin.v1.AdminService.ListWorkers:output_type -> trunkline.admin.v1.ListWorkersResponse
-	10, // 42: trunkline.admin.v1.AdminService.GetStatistics:output_type -> trunkline.admin.v1.GetStatisticsResponse
-	14, // 43: trunkline.admin.v1.AdminService.GetUsage:output_type -> trunkline.admin.v1.GetUsageResponse
-	17, // 44: trunkline.admin.v1.AdminService.SetTargetState:output_type -> trunkline.admin.v1.SetTargetStateResponse
-	19, // 45: trunkline.admin.v1.AdminService.UpsertModel:output_type -> trunkline.admin.v1.UpsertModelResponse
-	21, // 46: trunkline.admin.v1.AdminService.RemoveModel:output_type -> trunkline.admin.v1.RemoveModelResponse
-	23, // 47: trunkline.admin.v1.AdminService.PullModel:output_type -> trunkline.admin.v1.PullModelResponse
-	25, // 48: trunkline.admin.v1.AdminService.ExportConfiguration:output_type -> trunkline.admin.v1.ExportConfigurationResponse
-	27, // 49: trunkline.admin.v1.AdminService.ImportConfiguration:output_type -> trunkline.admin.v1.ImportConfigurationResponse
-	29, // 50: trunkline.admin.v1.AdminService.ReloadConfiguration:output_type -> trunkline.admin.v1.ReloadConfigurationResponse
-	32, // 51: trunkline.admin.v1.AdminService.RunDrill:output_type -> trunkline.admin.v1.RunDrillResponse
-	39, // [39:52] is the sub-list for method output_type
-	26, // [26:39] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	37, // 24: trunkline.admin.v1.DrillResult.drilled_at:type_name -> google.protobuf.Timestamp
+	38, // 25: trunkline.admin.v1.RunDrillResponse.latency:type_name -> google.protobuf.Duration
+	2,  // 26: trunkline.admin.v1.RunDrillResponse.problem_kind:type_name -> trunkline.admin.v1.DrillProblemKind
+	3,  // 27: trunkline.admin.v1.AdminService.GetTable:input_type -> trunkline.admin.v1.GetTableRequest
+	5,  // 28: trunkline.admin.v1.AdminService.WatchTable:input_type -> trunkline.admin.v1.WatchTableRequest
+	7,  // 29: trunkline.admin.v1.AdminService.ListWorkers:input_type -> trunkline.admin.v1.ListWorkersRequest
+	10, // 30: trunkline.admin.v1.AdminService.GetStatistics:input_type -> trunkline.admin.v1.GetStatisticsRequest
+	14, // 31: trunkline.admin.v1.AdminService.GetUsage:input_type -> trunkline.admin.v1.GetUsageRequest
+	17, // 32: trunkline.admin.v1.AdminService.SetTargetState:input_type -> trunkline.admin.v1.SetTargetStateRequest
+	19, // 33: trunkline.admin.v1.AdminService.UpsertModel:input_type -> trunkline.admin.v1.UpsertModelRequest
+	21, // 34: trunkline.admin.v1.AdminService.RemoveModel:input_type -> trunkline.admin.v1.RemoveModelRequest
+	23, // 35: trunkline.admin.v1.AdminService.PullModel:input_type -> trunkline.admin.v1.PullModelRequest
+	25, // 36: trunkline.admin.v1.AdminService.ExportConfiguration:input_type -> trunkline.admin.v1.ExportConfigurationRequest
+	27, // 37: trunkline.admin.v1.AdminService.ImportConfiguration:input_type -> trunkline.admin.v1.ImportConfigurationRequest
+	29, // 38: trunkline.admin.v1.AdminService.ReloadConfiguration:input_type -> trunkline.admin.v1.ReloadConfigurationRequest
+	31, // 39: trunkline.admin.v1.AdminService.RunDrill:input_type -> trunkline.admin.v1.RunDrillRequest
+	4,  // 40: trunkline.admin.v1.AdminService.GetTable:output_type -> trunkline.admin.v1.GetTableResponse
+	6,  // 41: trunkline.admin.v1.AdminService.WatchTable:output_type -> trunkline.admin.v1.WatchTableResponse
+	8,  // 42: trunkline.admin.v1.AdminService.ListWorkers:output_type -> trunkline.admin.v1.ListWorkersResponse
+	11, // 43: trunkline.admin.v1.AdminService.GetStatistics:output_type -> trunkline.admin.v1.GetStatisticsResponse
+	15, // 44: trunkline.admin.v1.AdminService.GetUsage:output_type -> trunkline.admin.v1.GetUsageResponse
+	18, // 45: trunkline.admin.v1.AdminService.SetTargetState:output_type -> trunkline.admin.v1.SetTargetStateResponse
+	20, // 46: trunkline.admin.v1.AdminService.UpsertModel:output_type -> trunkline.admin.v1.UpsertModelResponse
+	22, // 47: trunkline.admin.v1.AdminService.RemoveModel:output_type -> trunkline.admin.v1.RemoveModelResponse
+	24, // 48: trunkline.admin.v1.AdminService.PullModel:output_type -> trunkline.admin.v1.PullModelResponse
+	26, // 49: trunkline.admin.v1.AdminService.ExportConfiguration:output_type -> trunkline.admin.v1.ExportConfigurationResponse
+	28, // 50: trunkline.admin.v1.AdminService.ImportConfiguration:output_type -> trunkline.admin.v1.ImportConfigurationResponse
+	30, // 51: trunkline.admin.v1.AdminService.ReloadConfiguration:output_type -> trunkline.admin.v1.ReloadConfigurationResponse
+	33, // 52: trunkline.admin.v1.AdminService.RunDrill:output_type -> trunkline.admin.v1.RunDrillResponse
+	40, // [40:53] is the sub-list for method output_type
+	27, // [27:40] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_trunkline_admin_v1_admin_service_proto_init() }
@@ -2348,7 +2422,7 @@ func file_trunkline_admin_v1_admin_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_trunkline_admin_v1_admin_service_proto_rawDesc), len(file_trunkline_admin_v1_admin_service_proto_rawDesc)),
-			NumEnums:      2,
+			NumEnums:      3,
 			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,

@@ -74,6 +74,34 @@ CONFIGURATION_FORMAT_JSON: ConfigurationFormat.ValueType  # 2
 """JSON."""
 Global___ConfigurationFormat: _TypeAlias = ConfigurationFormat  # noqa: Y015
 
+class _DrillProblemKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DrillProblemKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DrillProblemKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DRILL_PROBLEM_KIND_UNSPECIFIED: _DrillProblemKind.ValueType  # 0
+    """There is no problem; or a router that does not tell found one."""
+    DRILL_PROBLEM_KIND_FAULT: _DrillProblemKind.ValueType  # 1
+    """A target would not answer, or nobody did: the chain does not hold."""
+    DRILL_PROBLEM_KIND_PROMPT_UNSUITED: _DrillProblemKind.ValueType  # 2
+    """The prompt does not suit a target; another one may. Nothing is known of the chain."""
+    DRILL_PROBLEM_KIND_NO_FALLBACK: _DrillProblemKind.ValueType  # 3
+    """By its configuration the alias has nobody to stand in: one target, or models whose vectors cannot be compared."""
+
+class DrillProblemKind(_DrillProblemKind, metaclass=_DrillProblemKindEnumTypeWrapper):
+    """What a step's problem says of the chain."""
+
+DRILL_PROBLEM_KIND_UNSPECIFIED: DrillProblemKind.ValueType  # 0
+"""There is no problem; or a router that does not tell found one."""
+DRILL_PROBLEM_KIND_FAULT: DrillProblemKind.ValueType  # 1
+"""A target would not answer, or nobody did: the chain does not hold."""
+DRILL_PROBLEM_KIND_PROMPT_UNSUITED: DrillProblemKind.ValueType  # 2
+"""The prompt does not suit a target; another one may. Nothing is known of the chain."""
+DRILL_PROBLEM_KIND_NO_FALLBACK: DrillProblemKind.ValueType  # 3
+"""By its configuration the alias has nobody to stand in: one target, or models whose vectors cannot be compared."""
+Global___DrillProblemKind: _TypeAlias = DrillProblemKind  # noqa: Y015
+
 @_typing.final
 class GetTableRequest(_message.Message):
     """Asks for the table."""
@@ -1037,6 +1065,7 @@ class RunDrillResponse(_message.Message):
     EXPECTED_COST_NANODOLLARS_FIELD_NUMBER: _builtins.int
     COST_NANODOLLARS_FIELD_NUMBER: _builtins.int
     LATENCY_FIELD_NUMBER: _builtins.int
+    PROBLEM_KIND_FIELD_NUMBER: _builtins.int
     alias: _builtins.str
     """The alias; empty: calls that name no model."""
     answered_by: _builtins.str
@@ -1047,6 +1076,8 @@ class RunDrillResponse(_message.Message):
     """Expected cost of the step in nano-dollars."""
     cost_nanodollars: _builtins.int
     """Cost of the step in nano-dollars."""
+    problem_kind: Global___DrillProblemKind.ValueType
+    """What `problem` says of the chain."""
     @_builtins.property
     def failed_targets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Targets that were made to fail."""
@@ -1065,10 +1096,11 @@ class RunDrillResponse(_message.Message):
         expected_cost_nanodollars: _builtins.int = ...,
         cost_nanodollars: _builtins.int = ...,
         latency: _duration_pb2.Duration | None = ...,
+        problem_kind: Global___DrillProblemKind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["latency", b"latency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias", b"alias", "answered_by", b"answered_by", "cost_nanodollars", b"cost_nanodollars", "expected_cost_nanodollars", b"expected_cost_nanodollars", "failed_targets", b"failed_targets", "latency", b"latency", "problem", b"problem"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias", b"alias", "answered_by", b"answered_by", "cost_nanodollars", b"cost_nanodollars", "expected_cost_nanodollars", b"expected_cost_nanodollars", "failed_targets", b"failed_targets", "latency", b"latency", "problem", b"problem", "problem_kind", b"problem_kind"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from itertools import groupby
 from typing import Annotated, NoReturn
@@ -38,7 +38,8 @@ def drill(
 ) -> None:
     """Make each alias's first target fail, then each next one, so that the rest must answer a real prompt.
 
-    The exit code is 1 where a chain does not hold.
+    The exit code is 1 where a chain does not hold. An alias that by its configuration has nothing to fall back to
+    counts only where it is named.
     """
     output = Output.standard()
     with connected(router, output, as_json=as_json) as client:
@@ -48,14 +49,14 @@ def drill(
             return client.admin.drill(aliases or (), prompt=prompt)
 
         if every is not None:
-            _drill_regularly(make, output, every, as_json=as_json)
+            _drill_regularly(make, output, every, aliases or (), as_json=as_json)
         steps = _drill(make(), output, as_json=as_json)
         if as_json:
-            output.json(drill_json(steps))
-    raise typer.Exit(0 if holds(steps) else EXIT_FAILED)
+            output.json(drill_json(steps, aliases or ()))
+    raise typer.Exit(0 if holds(steps, aliases or ()) else EXIT_FAILED)
 
 
-def _drill_regularly(make: Drill, output: Output, every: float, *, as_json: bool) -> NoReturn:
+def _drill_regularly(make: Drill, output: Output, every: float, named: Collection[str], *, as_json: bool) -> NoReturn:
     """One drill after the other, each with its time; one that cannot be made is told, and the next is made in time.
 
     Raises:
@@ -69,7 +70,7 @@ def _drill_regularly(make: Drill, output: Output, every: float, *, as_json: bool
             try:
                 steps = _drill(make(), output, as_json=as_json)
                 if as_json:
-                    output.json({"drilled_at": began.isoformat(), **drill_json(steps)}, indent=None)
+                    output.json({"drilled_at": began.isoformat(), **drill_json(steps, named)}, indent=None)
             except TrunklineError as error:
                 if as_json:
                     output.json({"drilled_at": began.isoformat(), **error_json(error)}, indent=None)
