@@ -12,7 +12,6 @@ from provider_workers.link.resolve import resolve
 from provider_workers.link.session import Ended, Session
 from provider_workers.worker import Announcement, Worker
 from trunkline.worker.v1.worker_service_pb2 import Welcome
-from trunkline.worker.v1.worker_service_pb2_grpc import WorkerServiceStub
 
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 2.0
@@ -153,7 +152,7 @@ class Link:
     async def _attach(self, address: str, channel: Channel) -> Ended:
         token = self._worker.settings.token
         metadata = (("authorization", f"Bearer {token}"),) if token else ()
-        session = Session(self._worker, WorkerServiceStub(channel), metadata, self._version, self._welcomed(address))
+        session = Session(self._worker, channel, metadata, self._version, self._welcomed(address))
         try:
             ended = await session.run()
         finally:

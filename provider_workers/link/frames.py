@@ -94,28 +94,29 @@ def draining(reason: str) -> wire.WorkerFrame:
 
 
 def attempt_frame(attempt_id: int, report: Report) -> wire.WorkerFrame:
-    """A report on an attempt."""
-    event = wire.AttemptEvent
+    """A report on an attempt, built in place: a message that is given to another one is encoded and parsed for it."""
+    frame = wire.WorkerFrame()
+    event = frame.attempt_event
+    event.attempt_id = attempt_id
     match report:
         case Text(text):
-            said = event(attempt_id=attempt_id, text_delta=text)
+            event.text_delta = text
         case Reasoning(text):
-            said = event(attempt_id=attempt_id, reasoning_delta=text)
-        case ToolDelta(index, call_id, name, arguments):
-            delta = ToolCallDelta(index=index, id=call_id, name=name, arguments_json=arguments)
-            said = event(attempt_id=attempt_id, tool_call_delta=delta)
+            event.reasoning_delta = text
+        case ToolDelta():
+            _set_call(event.tool_call_delta, report)
         case TokenUsage():
-            said = event(attempt_id=attempt_id, usage=_usage(report))
+            _set_usage(event.usage, report)
         case Responded(status):
-            said = event(attempt_id=attempt_id, provider_responded=wire.ProviderResponded(http_status=status))
+            event.provider_responded.http_status = status
         case Pulling(status, done, total):
-            progress = wire.PullProgress(status=_sendable(status), completed_bytes=done, total_bytes=total)
-            said = event(attempt_id=attempt_id, pull_progress=progress)
+            progress = event.pull_progress
+            progress.status, progress.completed_bytes, progress.total_bytes = _sendable(status), done, total
         case Answered():
-            said = event(attempt_id=attempt_id, finished=_finished(report))
+            _set_finished(event.finished, report)
         case Failed():
-            said = event(attempt_id=attempt_id, failed=_failed(report))
-    return wire.WorkerFrame(attempt_event=said)
+            _set_failed(event.failed, report)
+    return frame
 
 
 def order(dispatch: wire.Dispatch) -> Order:
@@ -143,39 +144,44 @@ def order(dispatch: wire.Dispatch) -> Order:
     )
 
 
-def _finished(answered: Answered) -> wire.Finished:
+def _set_call(call: ToolCallDelta, delta: ToolDelta) -> None:
+    call.index = delta.index
+    call.id = delta.id
+    call.name = delta.name
+    call.arguments_json = delta.arguments_json
+
+
+def _set_finished(finished: wire.Finished, answered: Answered) -> None:
     finish = answered.finish
-    return wire.Finished(
-        finish_reason=finish.reason.value,  # type: ignore[arg-type]
-        usage=None if answered.usage is None else _usage(answered.usage),
-        provider_model=_sendable(finish.provider_model),
-        provider_request_id=_sendable(finish.provider_request_id),
-        first_token=None if answered.first_token is None else _duration(answered.first_token),
-        duration=_duration(answered.duration),
-        body=answered.body,
-        body_uploaded=answered.body_uploaded,
-    )
+    finished.finish_reason = finish.reason.value  # type: ignore[assignment]
+    finished.provider_model = _sendable(finish.provider_model)
+    finished.provider_request_id = _sendable(finish.provider_request_id)
+    finished.body = answered.body
+    finished.body_uploaded = answered.body_uploaded
+    _set_duration(finished.duration, answered.duration)
+    if answered.first_token is not None:
+        _set_duration(finished.first_token, answered.first_token)
+    if answered.usage is not None:
+        _set_usage(finished.usage, answered.usage)
 
 
-def _failed(failed: Failed) -> wire.Failed:
-    return wire.Failed(
-        failure_class=failed.failure_class.value,  # type: ignore[arg-type]
-        message=_sendable(failed.message),
-        http_status=failed.http_status,
-        retry_after=None if failed.retry_after is None else _duration(failed.retry_after),
-        backend_wide=failed.backend_wide,
-        usage=None if failed.usage is None else _usage(failed.usage),
-        duration=_duration(failed.duration),
-    )
+def _set_failed(told: wire.Failed, failed: Failed) -> None:
+    told.failure_class = failed.failure_class.value  # type: ignore[assignment]
+    told.message = _sendable(failed.message)
+    told.http_status = failed.http_status
+    told.backend_wide = failed.backend_wide
+    _set_duration(told.duration, failed.duration)
+    if failed.retry_after is not None:
+        _set_duration(told.retry_after, failed.retry_after)
+    if failed.usage is not None:
+        _set_usage(told.usage, failed.usage)
 
 
-def _usage(usage: TokenUsage) -> Usage:
-    return Usage(
-        input_tokens=_tokens(usage.input_tokens),
-        output_tokens=_tokens(usage.output_tokens),
-        cached_input_tokens=_tokens(usage.cached_input_tokens),
-        reasoning_tokens=_tokens(usage.reasoning_tokens),
-    )
+def _set_usage(told: Usage, usage: TokenUsage) -> None:
+    told.input_tokens = _tokens(usage.input_tokens)
+    told.output_tokens = _tokens(usage.output_tokens)
+    told.cached_input_tokens = _tokens(usage.cached_input_tokens)
+    told.reasoning_tokens = _tokens(usage.reasoning_tokens)
 
 
 def _tokens(count: int) -> int:
@@ -184,7 +190,8 @@ def _tokens(count: int) -> int:
 
 def _sendable(text: str) -> str:
     """`text`, printable, without what no message can hold: JSON may spell half of a character's UTF-16."""
-    return printable(text).encode("utf-8", "replace").decode()
+    text = printable(text)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _facts(model: ModelDescription) -> ModelFacts:
@@ -220,8 +227,13 @@ def _trace_context(dispatch: wire.Dispatch) -> Context | None:
 
 
 def _duration(seconds: float) -> Duration:
-    nanoseconds = round(seconds * _NANOSECONDS)
-    return Duration(seconds=nanoseconds // _NANOSECONDS, nanos=nanoseconds % _NANOSECONDS)
+    duration = Duration()
+    _set_duration(duration, seconds)
+    return duration
+
+
+def _set_duration(duration: Duration, seconds: float) -> None:
+    duration.seconds, duration.nanos = divmod(round(seconds * _NANOSECONDS), _NANOSECONDS)
 
 
 def seconds(duration: Duration) -> float:

@@ -1,4 +1,8 @@
-"""Frames on their way to one router: joined per turn of the event loop, control before data, 64 KiB a message."""
+"""Frames on their way to one router: joined per turn of the event loop, control before data, 64 KiB a message.
+
+Frames are kept encoded, each as a message of its own: a message of many frames is these bytes one after another, by
+protobuf's rule for repeated fields. So each frame is encoded once, and its size is known.
+"""
 
 import asyncio
 from collections import deque
@@ -9,9 +13,6 @@ from trunkline.worker.v1.worker_service_pb2 import AttachRequest, WorkerFrame
 MAX_MESSAGE = 64 * 1024
 """Bytes of one message."""
 
-FRAME_OVERHEAD = 8
-"""Bytes that a frame's tag and length take in its message."""
-
 MAX_JOINED = 8 * 1024
 """Characters up to which waiting text deltas of one attempt are joined; at most four bytes each."""
 
@@ -20,14 +21,15 @@ class Outbox:
     """A queue of frames. What holds it small is credit: no attempt queues more deltas than its router granted."""
 
     def __init__(self) -> None:
-        self._control: deque[WorkerFrame] = deque()
-        self._data: deque[WorkerFrame] = deque()
+        self._control: deque[bytes] = deque()
+        self._data: deque[bytes] = deque()
+        self._text: WorkerFrame | None = None
         self._wake: asyncio.Future[None] | None = None
         self._closed = False
 
     def control(self, frame: WorkerFrame) -> None:
         """Queue a frame that overtakes data."""
-        self._control.append(frame)
+        self._control.append(_encoded(frame))
         self._woken()
 
     def data(self, frame: WorkerFrame) -> None:
@@ -35,20 +37,30 @@ class Outbox:
 
         That the provider responded is news for nobody who waits: it travels with what comes next.
         """
-        if not (self._data and _joined(self._data[-1], frame)):
-            self._data.append(frame)
-        if not frame.attempt_event.HasField("provider_responded"):
-            self._woken()
+        event = frame.attempt_event
+        if event.text_delta:
+            if self._text is None or not _joined(self._text, frame):
+                self._end_text()
+                self._text = frame
+        else:
+            self._end_text()
+            self._data.append(_encoded(frame))
+            if event.HasField("provider_responded"):
+                return
+        self._woken()
 
     def close(self) -> None:
         """End `drain_to` once all is sent."""
         self._closed = True
         self._woken()
 
-    async def drain_to(self, write: Callable[[AttachRequest], Awaitable[None]]) -> None:
-        """Send what is queued, and what will be, until `close`. While `write` waits, more is joined."""
+    async def drain_to(self, write: Callable[[bytes], Awaitable[None]]) -> None:
+        """Send what is queued, and what will be, until `close`; `write` takes an encoded `AttachRequest`.
+
+        While `write` waits, more is joined.
+        """
         while True:
-            while self._control or self._data:
+            while self._control or self._data or self._text is not None:
                 await write(self._message())
             if self._closed:
                 return
@@ -58,31 +70,37 @@ class Outbox:
             finally:
                 self._wake = None
 
-    def _message(self) -> AttachRequest:
-        message = AttachRequest()
+    def _message(self) -> bytes:
+        self._end_text()
+        frames: list[bytes] = []
         size = 0
         for queue in (self._control, self._data):
             while queue:
-                size += queue[0].ByteSize() + FRAME_OVERHEAD
-                if size > MAX_MESSAGE and message.frames:
-                    return message
-                message.frames.append(queue.popleft())
-        return message
+                size += len(queue[0])
+                if size > MAX_MESSAGE and frames:
+                    return b"".join(frames)
+                frames.append(queue.popleft())
+        return b"".join(frames)
+
+    def _end_text(self) -> None:
+        """Queue the text that more could have been joined to."""
+        if self._text is not None:
+            self._data.append(_encoded(self._text))
+            self._text = None
 
     def _woken(self) -> None:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
 
+def _encoded(frame: WorkerFrame) -> bytes:
+    return AttachRequest(frames=[frame]).SerializeToString()
+
+
 def _joined(last: WorkerFrame, frame: WorkerFrame) -> bool:
     """Whether `frame` is more text of the attempt that `last` is about, and was added to it."""
-    new = frame.attempt_event
-    if not new.text_delta:
-        return False
-    old = last.attempt_event
-    if old.attempt_id != new.attempt_id or not old.text_delta:
-        return False
-    if len(old.text_delta) + len(new.text_delta) > MAX_JOINED:
+    old, new = last.attempt_event, frame.attempt_event
+    if old.attempt_id != new.attempt_id or len(old.text_delta) + len(new.text_delta) > MAX_JOINED:
         return False
     old.text_delta += new.text_delta
     return True

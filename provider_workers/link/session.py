@@ -4,10 +4,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import grpc
-from grpc.aio import AioRpcError, StreamStreamCall
+from grpc.aio import AioRpcError, Channel, StreamStreamCall
 
 from provider_workers.backends.base import ProviderFailure
 from provider_workers.link import frames
@@ -16,10 +15,9 @@ from provider_workers.orders import Answered, Failed, Order, Report
 from provider_workers.worker import Announcement, Worker
 from service_common.failures import FailureClass
 from trunkline.worker.v1 import worker_service_pb2 as wire
+from trunkline.worker.v1.worker_service_pb2_grpc import WorkerServiceStub
 
-if TYPE_CHECKING:
-    from trunkline.worker.v1.worker_service_pb2_grpc import WorkerServiceAsyncStub
-
+ATTACH = "/trunkline.worker.v1.WorkerService/Attach"
 WELCOME_TIMEOUT = 10.0
 DEFAULT_HEARTBEAT = 1.0
 CHUNK = 64 * 1024 - 64
@@ -29,7 +27,7 @@ SETTLE_TIMEOUT = 1.0
 """Seconds in which cancelled attempts must have settled before a drained session leaves."""
 
 Metadata = Sequence[tuple[str, str]]
-_Stream = StreamStreamCall[wire.AttachRequest, wire.AttachResponse]
+_Stream = StreamStreamCall[bytes, wire.AttachResponse]
 _LOG = logging.getLogger(__name__)
 
 
@@ -48,14 +46,18 @@ class Session:
     def __init__(
         self,
         worker: Worker,
-        stub: "WorkerServiceAsyncStub",
+        channel: Channel,
         metadata: Metadata,
         version: str,
         welcomed: Callable[["Session", wire.Welcome], None],
     ) -> None:
         """Open nothing yet; `welcomed` is told when the router accepts the worker."""
         self._worker = worker
-        self._stub = stub
+        # Not the stub's: the outbox encodes what is sent.
+        self._attach: grpc.aio.StreamStreamMultiCallable[bytes, wire.AttachResponse] = channel.stream_stream(
+            ATTACH, response_deserializer=wire.AttachResponse.FromString
+        )
+        self._stub = WorkerServiceStub(channel)
         self._metadata = metadata
         self._version = version
         self._on_welcome = welcomed
@@ -74,7 +76,7 @@ class Session:
 
         Whatever goes wrong on the way ends the stream: one that went on without its heartbeats would serve nobody.
         """
-        call: _Stream = self._stub.Attach(metadata=self._metadata)
+        call = self._attach(metadata=self._metadata)
         try:
             self._outbox.control(frames.hello(self._worker, self._version))
             async with self._group:

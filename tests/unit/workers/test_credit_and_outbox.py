@@ -15,8 +15,8 @@ async def sent(outbox: Outbox) -> list[AttachRequest]:
     """Everything that is queued, as messages."""
     messages: list[AttachRequest] = []
 
-    async def write(message: AttachRequest) -> None:
-        messages.append(message)
+    async def write(message: bytes) -> None:
+        messages.append(AttachRequest.FromString(message))
 
     outbox.close()
     await outbox.drain_to(write)
