@@ -89,7 +89,7 @@ class Administration:
                 hint = f"; did you mean {', '.join(near)}?" if near else ""
                 advice = " A model that a worker discovered can be disabled."
                 raise NotFound(f'the configuration has no model "{target}"{hint}.{advice}')
-            return await self._apply((removal(target),), persist=persist)
+            return await self._apply((removal(target),), persist=persist, removed=target)
 
     async def import_configuration(self, text: str, *, dry_run: bool, persist: bool) -> tuple[str, ...]:
         """Put a configuration, YAML or JSON, in the place of the file until that changes. What is different now.
@@ -163,13 +163,13 @@ class Administration:
             _LOG.info("configuration %s is in force by operators: %s", self.version, "; ".join(different))
 
     async def _apply(
-        self, changes: Sequence[Change], *, persist: bool, dry_run: bool = False, edited: str = ""
+        self, changes: Sequence[Change], *, persist: bool, dry_run: bool = False, edited: str = "", removed: str = ""
     ) -> tuple[str, ...]:
         keep: Callable[[], Awaitable[None]] | None = (lambda: self._keep(changes)) if persist else None
         try:
             return await self._store.apply(changes, dry_run=dry_run, keep=keep)
         except ConfigurationErrors as error:
-            raise _refused(error, edited) from error
+            raise (_still_named(error, removed) if removed else _refused(error, edited)) from error
 
     async def _keep(self, changes: Sequence[Change]) -> None:
         if self._journal is None:
@@ -196,6 +196,25 @@ def _refused(error: ConfigurationErrors, edited: str = "") -> InvalidRequest:
     if left := len(error.mistakes) - len(shown):
         violations.append(Violation("", f"and {left} more mistakes, which are shown once these are corrected"))
     return InvalidRequest(tuple(violations))
+
+
+def _still_named(error: ConfigurationErrors, removed: str) -> InvalidRequest:
+    """Every place that a model's removal would leave without it, and how to go on: what was in force had no mistake."""
+    places = [mistake.path for mistake in error.mistakes]
+    shown = places[: MOST_MISTAKES - 1]
+    left = f" It is named in {len(places) - len(shown)} more places." if len(shown) < len(places) else ""
+    advice = (
+        "take it out there first, in the router's file or with `trunkline config export` and `trunkline config import`;"
+        f" or keep it and have nothing sent to it: `trunkline target disable {removed}`.{left}"
+    )
+    uses = [Violation(path, f"{_user(path)} still uses {removed}") for path in shown]
+    return InvalidRequest((*uses, Violation("", advice)))
+
+
+def _user(path: str) -> str:
+    """Who stands at `aliases.fast[1]`, in words; the path beside it tells the rest."""
+    section, _, name = path.partition(".")
+    return f'the alias "{name.partition("[")[0]}"' if section == "aliases" else "this"
 
 
 def _violation(mistake: Mistake, edited: str) -> Violation:

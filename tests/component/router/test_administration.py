@@ -292,10 +292,12 @@ async def test_what_is_wrong_is_refused_and_changes_nothing(caller: Caller, row:
 
 
 async def test_a_model_that_something_refers_to_is_not_removed(start: Start) -> None:
-    """The refusal names the place that refers to it."""
+    """The refusal names the place that refers to it and how to take it out, no neighbour and no line."""
     async with start(aliases={"fast": [SECOND.name, FIRST.name]}) as (_, caller):
         failure = await failure_of(remove(caller, FIRST.name))
-        assert "aliases.fast[1]" in failure.fields
+        assert failure.fields["aliases.fast[1]"] == f'the alias "fast" still uses {FIRST.name}'
+        assert "trunkline config import" in failure.fields[""]
+        assert f"trunkline target disable {FIRST.name}" in failure.fields[""]
         assert await answered_by(caller) == FIRST.name
 
 
