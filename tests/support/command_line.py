@@ -4,7 +4,8 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,3 +64,19 @@ async def trunkline(
             process.kill()
             await process.wait()
     return Ran(process.returncode or 0, out.decode(), err.decode())
+
+
+@asynccontextmanager
+async def started(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, AsyncIterator[str]]]:
+    """A command that goes on, and the lines that it writes to standard output; it has ended when the block ends."""
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, env=clean_environment()
+    )
+    out = process.stdout
+    assert out is not None
+    try:
+        yield process, (line.decode().rstrip("\n") async for line in out)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

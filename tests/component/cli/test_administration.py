@@ -1,7 +1,9 @@
 """The operators' commands as processes, against a real router."""
 
+import asyncio
 import json
 import re
+import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 
 from provider_workers.simulated import ProviderSpec, SimulatedProviders
 from tests.support.caller import ask
-from tests.support.command_line import Ran, trunkline
+from tests.support.command_line import Ran, started, trunkline
 from tests.support.configurations import FIRST, SECOND, configuration, write_configuration
 from tests.support.router_harness import running_router
 
@@ -18,18 +20,24 @@ Run = Callable[..., Coroutine[Any, Any, Ran]]
 
 
 @pytest.fixture
-async def run(tmp_path: Path) -> AsyncIterator[Run]:
-    """Runs a command against a router with two targets, of which the first has answered once."""
+async def address(tmp_path: Path) -> AsyncIterator[str]:
+    """Of a router with two targets, of which the first has answered once."""
     specs = [ProviderSpec(each.backend, models=(each.model,)) for each in (FIRST, SECOND)]
     async with SimulatedProviders(specs, seed=1) as simulated:
         config = write_configuration(tmp_path, configuration((FIRST, SECOND), simulated))
         async with running_router(config) as (router, caller):
             await caller.complete(ask())
+            yield router.address
 
-            async def command(*arguments: str, stdin: str | None = None) -> Ran:
-                return await trunkline(*arguments, "--router", router.address, stdin=stdin)
 
-            yield command
+@pytest.fixture
+def run(address: str) -> Run:
+    """Runs a command against that router."""
+
+    async def command(*arguments: str, stdin: str | None = None) -> Ran:
+        return await trunkline(*arguments, "--router", address, stdin=stdin)
+
+    return command
 
 
 async def test_stats_show_what_happened(run: Run) -> None:
@@ -46,6 +54,21 @@ async def test_stats_show_what_happened(run: Run) -> None:
     unknown = await run("stats", "opnai")
     assert unknown.code == 1
     assert "did you mean openai?" in unknown.err
+
+
+async def test_a_watched_table_into_a_pipe_is_printed_at_each_change(run: Run, address: str) -> None:
+    """One table after the other, each with its time and without a terminal's codes, for `tee`, `grep` and logs."""
+    async with started("table", "--watch", "--interval", "0.05", "--router", address) as (process, lines):
+        async with asyncio.timeout(30):
+            assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", await anext(lines))
+            assert (await anext(lines)).startswith("target ")
+            await run("target", "disable", FIRST.name)
+            async for line in lines:
+                assert "\x1b" not in line
+                if re.match(rf"{FIRST.name} +disabled ", line):
+                    break
+            process.send_signal(signal.SIGINT)
+            assert await process.wait() == 0
 
 
 async def test_targets_are_switched(run: Run) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from provider_workers.simulated import Fault, ProviderSpec, SimulatedProviders
-from tests.support.command_line import COMMAND, Ran, clean_environment, trunkline
+from tests.support.command_line import Ran, started, trunkline
 from tests.support.configurations import FIRST, LOCAL, SECOND, THIRD, Target, configuration, write_configuration
 from tests.support.fault_lab import KINDS, Lab, fault_lab
 from tests.support.router_process import attached, deployment
@@ -179,7 +179,8 @@ async def test_regular_drills_outlive_the_router(simulated: SimulatedProviders, 
             await running.worker(target.backend)
         await attached(await running.caller(), 2)
         arguments = ["drill", "fast", "--yes", "--json", "--every", "100ms", "--router", running.address]
-        async with lines_of(*arguments) as (process, drills):
+        async with started(*arguments) as (process, lines):
+            drills = (json.loads(line) async for line in lines)
             first = await anext(drills)
             assert first["holds"]
             assert datetime.fromisoformat(first["drilled_at"]).tzinfo is not None
@@ -198,22 +199,6 @@ async def until_drilled(drills: AsyncIterator[Any], wanted: Callable[[Any], bool
         async for drill in drills:
             if wanted(drill):
                 return
-
-
-@asynccontextmanager
-async def lines_of(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, AsyncIterator[Any]]]:
-    """A running command and the JSON that it prints line by line; it has ended when the block ends."""
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, env=clean_environment()
-    )
-    out = process.stdout
-    assert out is not None
-    try:
-        yield process, (json.loads(line) async for line in out)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 @pytest.mark.parametrize("as_json", [False, True])

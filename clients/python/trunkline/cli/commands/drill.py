@@ -10,11 +10,11 @@ from typing import Annotated, NoReturn
 import typer
 
 from trunkline.cli.parsing import seconds
+from trunkline.cli.rendering import formats
 from trunkline.cli.rendering.as_json import error_json
 from trunkline.cli.rendering.console import Output
 from trunkline.cli.rendering.drills import drill_json, holds, step_line, verdict_line
 from trunkline.cli.rendering.failures import show_error
-from trunkline.cli.rendering.formats import money, plural
 from trunkline.cli.session import EXIT_FAILED, JsonOption, RouterOption, connected
 from trunkline.errors import TrunklineError
 from trunkline.operations import DrillStep
@@ -66,7 +66,7 @@ def _drill_regularly(make: Drill, output: Output, every: float, named: Collectio
         while True:
             began = datetime.now().astimezone()
             if not as_json:
-                output.data.print(f"{began:%Y-%m-%d %H:%M:%S}", style="dim")
+                output.data.print(formats.local_time(began), style="dim")
             try:
                 steps = _drill(make(), output, as_json=as_json)
                 if as_json:
@@ -90,7 +90,7 @@ def _ask(steps: tuple[DrillStep, ...], output: Output, *, yes: bool) -> None:
     # A step that can only tell a problem sends no prompt.
     prompts = sum(1 for step in steps if not step.problem)
     cost = sum(step.expected_cost_nanodollars for step in steps)
-    output.notes.print(f"sends {plural(prompts, 'prompt')}, about {money(cost)}")
+    output.notes.print(f"sends {formats.plural(prompts, 'prompt')}, about {formats.money(cost)}")
     if yes or not cost:
         return
     if not sys.stdin.isatty():

@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
+from trunkline.cli.rendering import formats
 from trunkline.cli.rendering.as_json import row_json
 from trunkline.cli.rendering.console import Output
 from trunkline.cli.rendering.drills import result_lines
@@ -40,8 +41,10 @@ def table(
             if as_json:
                 for rows in client.watch_table(interval):
                     output.json([row_json(row) for row in rows], indent=None)
-            else:
+            elif output.data.is_terminal and not output.data.is_dumb_terminal:
                 _watch(client, output, interval)
+            else:
+                _append(client, output, interval)
         except KeyboardInterrupt:
             raise typer.Exit from None
 
@@ -57,3 +60,20 @@ def _watch(client: Client, output: Output, interval: float) -> None:
             except Unavailable as error:
                 live.update(Group(health_table(rows), Text(f"{error}; trying again", "red")), refresh=True)
             time.sleep(_RETRY_SECONDS)
+
+
+def _append(client: Client, output: Output, interval: float) -> None:
+    """As `_watch` where nothing can be shown in place, such as a pipe: each table with its time after the last."""
+    client.table()
+    lost = ""
+    while True:
+        try:
+            for rows in client.watch_table(interval):
+                lost = ""
+                output.data.print(formats.local_time(), style="dim")
+                output.data.print(health_table(rows))
+        except Unavailable as error:
+            if str(error) != lost:  # once, not once a second
+                lost = str(error)
+                output.notes.print(Text(f"{formats.local_time()}  {error}; trying again", "red"))
+        time.sleep(_RETRY_SECONDS)

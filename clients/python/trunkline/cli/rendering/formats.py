@@ -49,6 +49,11 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest} s" if rest else f"{minutes} min"
 
 
+def local_time(moment: datetime | None = None) -> str:
+    """As clocks here show it, to the second: `2026-05-04 17:31:02`; now where no moment is given."""
+    return f"{(moment or datetime.now(UTC)).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
 def ago(moment: datetime | None, now: datetime | None = None) -> str:
     """How long ago; a dash where it never was."""
     if moment is None:
