@@ -8,6 +8,18 @@ LARGEST_FILE = 32 * 1024 * 1024
 """Bytes; half of the largest request that a router takes unless it is told otherwise."""
 
 
+def read_text(path: Path) -> str:
+    """The text of a file, or of whatever else ends.
+
+    Raises:
+        OSError: it cannot be read, or is not UTF-8; `strerror` is for a person.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise OSError(errno.EILSEQ, "it is not UTF-8 text", str(path)) from None
+
+
 def read_file(path: Path) -> bytes:
     """The bytes of a regular file.
 

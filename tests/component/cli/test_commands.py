@@ -241,6 +241,17 @@ async def test_a_failed_call_names_every_attempt_and_exits_1(router: ScriptedRou
     assert ran.json["attempts"][0]["failure_class"] == "rate_limited"
 
 
+async def test_a_hint_to_another_command_comes_where_that_helps(router: ScriptedRouter) -> None:
+    """`route` takes what `chat` takes; it knows nothing of texts to embed or models to fetch."""
+    failure = Failure(grpc.StatusCode.FAILED_PRECONDITION, "no fit", attempt_pb2.CallError(reason="NO_TARGET"))
+    router.script.answers["StreamComplete"] = [failure]
+    router.script.answers["Embed"] = failure
+    hint = "trunkline route --explain"
+    assert hint in (await trunkline("chat", "hello", "--router", router.address)).err
+    embedding = await trunkline("embed", "--model", "m", "hello", "--router", router.address)
+    assert (embedding.code, "no fit" in embedding.err, hint in embedding.err) == (1, True, False)
+
+
 @pytest.mark.parametrize("explain", [(), ("--explain",)])
 async def test_a_failed_attempt_is_told_once(router: ScriptedRouter, explain: tuple[str, ...]) -> None:
     """While the call runs, or at its end; the line that ends it does not tell it again."""
@@ -274,6 +285,7 @@ async def test_a_wrong_request_names_the_field_and_exits_2(router: ScriptedRoute
         (("chat", "--sensitivity", "secret", "hi"), "Known: public, internal, confidential"),
         (("chat", "  "), "empty"),
         (("chat", "--no-such-option"), "No such option"),
+        (("config", "export", "--format", "xml"), "'--format': there is no \"xml\". Known: yaml, json"),
         (("dance",), "No such command"),
     ],
 )

@@ -161,12 +161,12 @@ async def test_embed(router: ScriptedRouter) -> None:
     response = router_pb2.EmbedResponse(target="openai/embed", simulated=True)
     response.embeddings.add(values=[0.5, -1.0])
     response.embeddings.add(values=[0.25, 2.0])
-    response.usage.input_tokens = 4
+    response.usage.input_tokens = 1
     router.script.answers["Embed"] = response
     options = ("-m", "embed", "--dimensions", "2", "--request-id", "r1", "--label", "a=b", "--router", router.address)
     ran = await trunkline("embed", "one", "two words", *options)
     assert (ran.code, ran.out) == (0, "[0.5, -1.0]\n[0.25, 2.0]\n")
-    assert "openai/embed  2 dimensions  4 tokens" in ran.err
+    assert "openai/embed  2 dimensions  1 token  " in ran.err
     assert "simulated" in ran.err
     ran = await trunkline("embed", "--json", *options, stdin="one\ntwo words\n")
     assert ran.json["vectors"] == [[0.5, -1.0], [0.25, 2.0]]

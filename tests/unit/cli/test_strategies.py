@@ -38,7 +38,8 @@ def test_json_lines(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("", "holds no prompt"),
-        ('{"prompt": "ok"}\n{"prompt": }', ":2: not JSON"),
+        ('{"prompt": "ok"}\n{"prompt": }', ":2: not JSON, from column 12 on; where the first line begins with {"),
+        ('{"prompt": "ok"}\n' + "[" * 100_000, ":2: not JSON"),
         ('{"text": "ok"}', ':1: not an object with a text "prompt"'),
         ('{"prompt": "ok"}\nplain', ":2: not JSON"),
         ('{"prompt": "ok", "options": 3}', '"options" is not an object'),
@@ -53,10 +54,13 @@ def test_mistakes_name_their_line(tmp_path: Path, text: str, says: str) -> None:
     assert says in str(raised.value)
 
 
-def test_a_missing_file_says_so(tmp_path: Path) -> None:
-    """No traceback."""
-    with pytest.raises(PromptsError, match="cannot be read"):
+def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    """In words, without the machine's numbers."""
+    with pytest.raises(PromptsError, match=r"none cannot be read: No such file or directory$"):
         read_prompts(tmp_path / "none")
+    (tmp_path / "latin").write_bytes(b"caf\xe9")
+    with pytest.raises(PromptsError, match=r"latin cannot be read: it is not UTF-8 text$"):
+        read_prompts(tmp_path / "latin")
 
 
 def test_expectations_of_a_decision() -> None:

@@ -1,13 +1,14 @@
 """Values on the command line: times, amounts, capabilities, labels, tools. A mistake is a usage error (exit code 2)."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from trunkline._files import read_file
+from trunkline._wire import did_you_mean
 from trunkline.messages import Tool
 from trunkline.money import to_nanodollars
 from trunkline.options import LONGEST_TIMEOUT
@@ -102,6 +103,21 @@ def provider_options(pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
             raise typer.BadParameter(f"'{text}' is not BACKEND=JSON, such as openai='{{\"service_tier\": \"flex\"}}'")
         found.setdefault(backend, {}).update(options)
     return found
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Takes one of these words.
+
+    Raises:
+        typer.BadParameter: when the parser that it makes is given another.
+    """
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise typer.BadParameter(f'there is no "{text}".{did_you_mean(text, words)} Known: {", ".join(words)}')
+        return text
+
+    return parse
 
 
 def names(text: str) -> tuple[str, ...]:

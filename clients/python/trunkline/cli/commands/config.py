@@ -3,11 +3,13 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from trunkline._files import read_text
 from trunkline.cli.modules import CONFIGURATION, module_command, require
+from trunkline.cli.parsing import one_of
 from trunkline.cli.rendering.console import Output
 from trunkline.cli.session import JsonOption, PersistOption, RouterOption, connected
 from trunkline.operations import ConfigurationChange
@@ -34,13 +36,15 @@ def check(
 
 @app.command(name="export")
 def export(
-    form: Annotated[Literal["yaml", "json"], typer.Option("--format", help="How to write it.")] = "yaml",
+    form: Annotated[
+        str, typer.Option("--format", help="How to write it.", parser=one_of("yaml", "json"), metavar="yaml|json")
+    ] = "yaml",
     router: RouterOption = None,
 ) -> None:
     """Print the configuration that is in force; secrets are references."""
     output = Output.standard()
     with connected(router, output, as_json=form == "json") as client:
-        output.text(client.admin.export_configuration(form))
+        output.text(client.admin.export_configuration("json" if form == "json" else "yaml"))
 
 
 @app.command(name="import")
@@ -54,9 +58,11 @@ def import_(
     """Put a configuration in the place of the router's file until that changes. A mistake in it changes nothing."""
     output = Output.standard()
     try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"{file} cannot be read: {error}", param_hint="FILE") from None
+        text = sys.stdin.read() if str(file) == "-" else read_text(file)
+    except OSError as error:
+        raise typer.BadParameter(f"{file} cannot be read: {error.strerror}", param_hint="FILE") from None
+    except UnicodeDecodeError:
+        raise typer.BadParameter("standard input is not UTF-8 text", param_hint="FILE") from None
     with connected(router, output, as_json=as_json) as client:
         change = client.admin.import_configuration(text, dry_run=dry_run, persist=persist)
     _show(output, change, as_json=as_json, dry_run=dry_run)

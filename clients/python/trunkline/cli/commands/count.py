@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trunkline.cli.flags import RequestFlags
+from trunkline.cli.rendering import formats
 from trunkline.cli.rendering.console import Output
 from trunkline.cli.session import JsonOption, RouterOption, connected
 from trunkline.cli.spreading import spread
@@ -26,5 +27,6 @@ def count(flags: RequestFlags, as_json: JsonOption = False, router: RouterOption
     grid.add_column(justify="right", no_wrap=True)
     for entry in counts:
         learned = f"corrected by {entry.observations} answers" if entry.observations else "an estimate"
-        grid.add_row(entry.target or f"family {entry.family}", f"{entry.input_tokens} tokens", Text(learned, "dim"))
+        counted = formats.plural(entry.input_tokens, "token")
+        grid.add_row(entry.target or f"family {entry.family}", counted, Text(learned, "dim"))
     output.data.print(grid)

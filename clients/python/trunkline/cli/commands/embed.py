@@ -73,7 +73,11 @@ def embed(flags: EmbedFlags, as_json: JsonOption = False, router: RouterOption =
     for vector in found.vectors:
         output.json(vector, indent=None)
     length = len(found.vectors[0]) if found.vectors else 0
-    figures = (f"{length} dimensions", f"{found.usage.input_tokens} tokens", formats.money(found.cost_nanodollars))
+    figures = (
+        formats.plural(length, "dimension"),
+        formats.plural(found.usage.input_tokens, "token"),
+        formats.money(found.cost_nanodollars),
+    )
     output.notes.print(f"  {'  '.join((found.target, *figures))}", style="dim")
     if found.simulated:
         output.notes.print("  A simulated provider made these up; no real model was asked.", style="yellow")

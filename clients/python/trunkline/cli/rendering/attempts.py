@@ -45,7 +45,7 @@ def figures(attempt: Attempt) -> Text:
     about = "about " if attempt.usage.estimated else ""
     parts = [
         formats.duration(attempt.latency),
-        f"{about}{attempt.usage.output_tokens} tokens",
+        about + formats.plural(attempt.usage.output_tokens, "token"),
         formats.money(attempt.cost_nanodollars),
     ]
     if attempt.first_token is not None:

@@ -70,7 +70,7 @@ class ChatView:
 
     def fail(self, error: TrunklineError) -> None:
         """Show why there is no answer, without the attempts that were shown as they failed."""
-        show_error(self._output, error, self._told)
+        show_error(self._output, error, self._told, explainable=True)
 
     def _write(self, text: str) -> None:
         """Write the model's words."""
@@ -91,7 +91,7 @@ def _summary(answer: Answer) -> Text:
     parts = [
         answer.target,
         formats.duration(answer.latency),
-        f"{about}{answer.usage.output_tokens} tokens",
+        about + formats.plural(answer.usage.output_tokens, "token"),
         formats.money(answer.cost_nanodollars),
     ]
     if answer.is_fallback:

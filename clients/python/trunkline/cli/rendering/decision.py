@@ -63,7 +63,7 @@ def classification_line(found: Classification) -> Text:
         words.append(f"needs {', '.join(found.needed_capabilities)}")
     if found.detected_sensitive_kinds:
         words.append(f"found {', '.join(found.detected_sensitive_kinds)}")
-    words.append(f"about {found.input_tokens} tokens in, {found.expected_output_tokens} out")
+    words.append(f"about {formats.plural(found.input_tokens, 'token')} in, {found.expected_output_tokens} out")
     return Text(" · ".join(words), "cyan")
 
 

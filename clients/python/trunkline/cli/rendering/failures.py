@@ -11,8 +11,13 @@ from trunkline.cli.rendering.marks import simulated_line, trace_line
 from trunkline.errors import DeadlineExceeded, InvalidRequest, NoTarget, TrunklineError, Unavailable
 
 
-def show_error(output: Output, error: TrunklineError, told: Collection[int] = ()) -> None:
-    """Write a failed call to stderr. `told`: numbers of the attempts that the screen shows already."""
+def show_error(output: Output, error: TrunklineError, told: Collection[int] = (), *, explainable: bool = False) -> None:
+    """Write a failed call to stderr.
+
+    Args:
+        told: numbers of the attempts that the screen shows already.
+        explainable: `trunkline route` takes what this command took, and so can tell why no target fits.
+    """
     notes = output.notes
     if isinstance(error, InvalidRequest) and error.violations:
         notes.print(Text("the request is wrong; nothing was sent or changed:", "bold red"))
@@ -26,18 +31,18 @@ def show_error(output: Output, error: TrunklineError, told: Collection[int] = ()
     if error.attempts:
         for mark in simulated_line((attempt.target for attempt in error.attempts if attempt.simulated), "  "):
             notes.print(mark)
-    for line in _advice(error):
+    for line in _advice(error, explainable=explainable):
         notes.print(Text(f"  {line}", "dim"))
     if error.trace_id:
         notes.print(trace_line(error.trace_id))
 
 
-def _advice(error: TrunklineError) -> list[str]:
+def _advice(error: TrunklineError, *, explainable: bool) -> list[str]:
     """What to do next."""
     lines = []
     if isinstance(error, Unavailable) and not error.reason:
         lines.append("Start one: trunkline up. Or say where it is: --router HOST:PORT or TRUNKLINE_ROUTER.")
-    elif isinstance(error, NoTarget):
+    elif isinstance(error, NoTarget) and explainable:
         lines.append("See why each target was rejected: trunkline route --explain ... with the same options.")
     elif isinstance(error, DeadlineExceeded):
         lines.append("Give it more time: --timeout SECONDS.")

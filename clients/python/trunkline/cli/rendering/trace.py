@@ -95,7 +95,7 @@ def _usage(tags: Mapping[str, Any]) -> list[str]:
     """Tokens and cost, where there were any."""
     facts = []
     if tags.get("gen_ai.usage.output_tokens"):
-        facts.append(f"{tags['gen_ai.usage.output_tokens']} tokens")
+        facts.append(formats.plural(tags["gen_ai.usage.output_tokens"], "token"))
     if tags.get("trunkline.cost_usd"):
         facts.append(formats.dollars(formats.amount(tags["trunkline.cost_usd"])))
     return facts

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from trunkline._files import read_text
 from trunkline._wire import did_you_mean
 from trunkline.options import CompletionOptions
 
@@ -36,9 +37,9 @@ def read_prompts(path: Path) -> tuple[BenchPrompt, ...]:
         PromptsError: the file cannot be read, a line is wrong, or there is no prompt.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PromptsError(f"{path} cannot be read: {error}") from error
+        text = read_text(path)
+    except OSError as error:
+        raise PromptsError(f"{path} cannot be read: {error.strerror}") from error
     # not splitlines: it also splits at the separators that JSON allows inside a string
     lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines:
@@ -52,8 +53,10 @@ def _parsed(line: str, place: str) -> BenchPrompt:
     """The prompt of one JSON line; `place` is for the mistakes."""
     try:
         entry = json.loads(line)
-    except ValueError as error:
-        raise PromptsError(f"{place}: not JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        at = f"from column {error.colno} on" if isinstance(error, json.JSONDecodeError) else str(error)
+        advice = 'where the first line begins with { each one is an object such as {"prompt": "..."}'
+        raise PromptsError(f"{place}: not JSON, {at}; {advice}") from error
     text = entry.get("prompt") if isinstance(entry, dict) else None
     if not isinstance(text, str) or not text.strip():
         raise PromptsError(f'{place}: not an object with a text "prompt"')
