@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from difflib import get_close_matches
 from typing import Any, Literal
 
 from router_service.config.overlay import DISCARD, MODELS, import_change, removal
@@ -85,10 +84,8 @@ class Administration:
         async with self._turn(persist):
             models = self._store.current.configuration.models
             if target not in models:
-                near = get_close_matches(target, models, n=3)
-                hint = f"; did you mean {', '.join(near)}?" if near else ""
-                advice = " A model that a worker discovered can be disabled."
-                raise NotFound(f'the configuration has no model "{target}"{hint}.{advice}')
+                advice = f"What a worker discovered can be switched off: `trunkline target disable {target}`."
+                raise NotFound.among("configured model", target, models, advice)
             return await self._apply((removal(target),), persist=persist, removed=target)
 
     async def import_configuration(self, text: str, *, dry_run: bool, persist: bool) -> tuple[str, ...]:

@@ -103,11 +103,15 @@ class NotFound(RouterError):
     reason = "NOT_FOUND"
 
     @classmethod
-    def among(cls, kind: str, name: str, known: Collection[str]) -> "NotFound":
-        """There is no `kind` of that name; the nearest of those that are `known`, else all of them."""
+    def among(cls, kind: str, name: str, known: Collection[str], advice: str = "") -> "NotFound":
+        """There is no `kind` of that name; the nearest of those that are `known`, else all of them.
+
+        `advice`: a sentence on what else may help.
+        """
         nearest = get_close_matches(name, known, n=1)
         hint = f'did you mean "{nearest[0]}"?' if nearest else f"known: {', '.join(known) or 'none'}"
-        return cls(f'no {kind} "{name}"; {hint}')
+        message = f'no {kind} "{name}"; {hint}'
+        return cls(f"{message}{'' if nearest else '.'} {advice}" if advice else message)
 
 
 class NotKept(RouterError):
