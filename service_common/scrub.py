@@ -17,10 +17,12 @@ _OBEYED = dict.fromkeys(
 _SHORTEST_SECRET = 6
 _PATTERNS = re.compile(
     r"""
-    \b(?:sk|pk|rk|gsk|xai|hf|r8|pplx|csk|fw|nvapi|co)[-_][A-Za-z0-9_*\-]{6,}   # keys with a vendor's prefix
-    | \bAIza[A-Za-z0-9_\-]{10,}                                               # Google
-    | \b(?:AKIA|ASIA)[A-Z0-9]{12,}                                            # AWS access key ids
-    | \beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*            # JSON web tokens
+    \b(?:                                                                    # once: most of a text begins no word
+        (?:sk|pk|rk|gsk|xai|hf|r8|pplx|csk|fw|nvapi|co)[-_][A-Za-z0-9_*\-]{6,}  # keys with a vendor's prefix
+        | AIza[A-Za-z0-9_\-]{10,}                                             # Google
+        | (?:AKIA|ASIA)[A-Z0-9]{12,}                                          # AWS access key ids
+        | eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*          # JSON web tokens
+    )
     | (?<=[?&]key=)[^&\s"']+                                                  # keys in addresses
     | (?<=://)[^/\s:@]+:[^/\s@]+(?=@)                                         # user:password@ in addresses
     """,

@@ -32,7 +32,7 @@ class LineSplitter:
         tail = lines.pop()
         if tail:
             self._keep(tail)
-        return [line[:-1] if line.endswith(b"\r") else line for line in lines]
+        return [line.removesuffix(b"\r") for line in lines] if b"\r" in chunk else lines
 
     def rest(self) -> bytes:
         """What came after the last line end; empties the splitter."""

@@ -33,17 +33,16 @@ class SseParser:
 
     def _take(self, lines: list[bytes]) -> list[bytes]:
         events: list[bytes] = []
+        if lines and not self._started:
+            self._started = True
+            lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
         for line in lines:
-            if not self._started:
-                self._started = True
-                line = line.removeprefix(_BYTE_ORDER_MARK)
             if line.startswith(b"data:"):
-                value = line[5:]
-                self._data.append(value[1:] if value.startswith(b" ") else value)
+                self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
             elif not line:
                 if self._data:
-                    events.append(self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
-                    self._data = []
+                    events.append(b"\n".join(self._data))
+                    self._data.clear()
             elif not self.foreign and not line.startswith((b":", b"event", b"id", b"retry", b"data")):
                 self.foreign = line
         return events

@@ -136,27 +136,32 @@ class ChatStream:
     def _chunk(self, chunk: Mapping[str, Any], pieces: list[Piece]) -> None:
         if chunk.get("error"):
             raise stream_failure(chunk["error"])
-        choices = chunk.get("choices")
+        choices, usage, groq = chunk.get("choices"), chunk.get("usage"), chunk.get("x_groq")
         if not isinstance(choices, list):
-            if chunk.get("usage") is None and chunk.get("x_groq") is None:
+            if usage is None and groq is None:
                 raise broken("the stream holds a chunk of an unknown shape")
             choices = []
-        self._model = self._model or word_of(chunk.get("model"))
-        self._id = self._id or word_of(chunk.get("id"))
+        if not self._model:
+            self._model = word_of(chunk.get("model"))
+        if not self._id:
+            self._id = word_of(chunk.get("id"))
         for choice in choices:
             if isinstance(choice, dict) and not choice.get("index"):
                 self._choice(choice, pieces)
-        used = token_usage(chunk.get("usage") or _object(chunk.get("x_groq")).get("usage"))
+        if not (usage or groq):  # most chunks
+            return
+        used = token_usage(usage or _object(groq).get("usage"))
         if used is not None:
             self.reported = self.finish_reason is not None
             pieces.append(used)
 
     def _choice(self, choice: Mapping[str, Any], pieces: list[Piece]) -> None:
-        delta = object_of(choice.get("delta") or None, "a delta")
-        if delta and self.finish_reason is None:
-            self._delta(delta, pieces)
-        elif delta:
-            self._nothing_more(delta)
+        if choice.get("delta"):
+            delta = object_of(choice["delta"], "a delta")
+            if self.finish_reason is None:
+                self._delta(delta, pieces)
+            else:
+                self._nothing_more(delta)
         reason = choice.get("finish_reason")
         if not reason or self.finish_reason is not None:
             return
@@ -177,15 +182,20 @@ class ChatStream:
 
     def _delta(self, delta: Mapping[str, Any], pieces: list[Piece]) -> None:
         content = delta.get("content")
-        if content:
-            _add_content(content, pieces)
+        if isinstance(content, str):
+            if content:
+                pieces.append(Text(content))
+        elif content:
+            _add_parts(content, pieces)
         thought = delta.get("reasoning_content") or delta.get("reasoning")
         if isinstance(thought, str) and thought:
             pieces.append(Reasoning(thought))
         refusal = delta.get("refusal")
         if isinstance(refusal, str) and refusal:
             pieces.append(Text(refusal))
-        pieces.extend(self._tool(call) for call in objects_of(delta.get("tool_calls"), "calls"))
+        calls = delta.get("tool_calls")
+        if calls is not None:
+            pieces.extend(self._tool(call) for call in objects_of(calls, "calls"))
         self._said = self._said or bool(pieces)
 
     def _tool(self, call: Mapping[str, Any]) -> ToolDelta:
@@ -227,11 +237,8 @@ def token_usage(usage: object) -> TokenUsage | None:
     )
 
 
-def _add_content(content: object, pieces: list[Piece]) -> None:
-    """Text, or a list of parts as Mistral's reasoning models send it."""
-    if isinstance(content, str):
-        pieces.append(Text(content))
-        return
+def _add_parts(content: object, pieces: list[Piece]) -> None:
+    """A list of parts, as Mistral's reasoning models send it in the place of text."""
     for part in list_of(content, "content that is no text, and parts"):
         if isinstance(part, dict) and part.get("type") == "text":
             pieces.append(Text(word_of(part.get("text"))))
