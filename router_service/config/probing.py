@@ -17,6 +17,8 @@ PATIENCE_SECONDS = 0.5
 def ollama_models(environment: Mapping[str, str]) -> tuple[str, ...] | None:
     """The models of the Ollama at OLLAMA_BASE_URL (default: this host's); None: none answers within half a second.
 
+    As its worker names what it discovers: without the tag `latest`, which Ollama adds by itself.
+
     Offline, nobody outside is asked where it is.
     """
     base_url = environment.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL
@@ -28,6 +30,6 @@ def ollama_models(environment: Mapping[str, str]) -> tuple[str, ...] | None:
     try:
         with opener.open(f"{base_url.rstrip('/')}/api/tags", timeout=PATIENCE_SECONDS) as answer:
             listed = json.load(answer)
-        return tuple(str(model["name"]) for model in listed["models"])
+        return tuple(str(model["name"]).removesuffix(":latest") for model in listed["models"])
     except (urllib.error.URLError, OSError, ValueError, KeyError, TypeError):
         return None

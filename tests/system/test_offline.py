@@ -97,7 +97,7 @@ async def test_without_any_network_what_is_near_answers(tmp_path: Path) -> None:
         environment = {"OPENAI_API_KEY": KEYS["OPENAI_API_KEY"], "OLLAMA_BASE_URL": base_url}
         with up(prefix, tmp_path, environment=environment) as router:
             states = await router.states()
-            assert states["ollama/llama3.1:latest"][0] == "ready"
+            assert states["ollama/llama3.1"][0] == "ready"
             state, reason = states["openai/gpt-4o-mini"]
             assert state == "out"
             assert "api.openai.com" in reason
