@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from itertools import groupby
 from typing import TypeVar
@@ -77,8 +77,7 @@ class RunningAttempt:
     def start(self) -> asyncio.Task[None]:
         """Begin. The task never fails; it may be cancelled."""
         self._task = asyncio.create_task(self._run(), name=f"attempt-{self.order.attempt_id}")
-        # A task that is cancelled before its first step runs nothing of its coroutine.
-        self._task.add_done_callback(lambda _: self._cancelled())
+        self._task.add_done_callback(self._ended)
         return self._task
 
     def cancel(self) -> None:
@@ -109,6 +108,11 @@ class RunningAttempt:
             self._fail(ProviderFailure(FailureClass.UNSUPPORTED, said))
         finally:
             self._timer.close()
+
+    def _ended(self, _: asyncio.Task[None]) -> None:
+        """Settle what is not settled: a task that is cancelled before its first step runs nothing of its coroutine."""
+        if not self._settled:
+            self._cancelled()
 
     def _cancelled(self) -> None:
         self._fail(ProviderFailure(FailureClass.CANCELLED, "cancelled"))
@@ -267,13 +271,17 @@ class RunningAttempt:
             self._on_settled(self, end)
 
 
-def _joined(batch: Sequence[Piece]) -> Iterator[Piece]:
+def _joined(batch: Sequence[Piece]) -> Sequence[Piece]:
     """The pieces with adjacent texts of one kind joined: in a burst a frame per token would double the cost."""
+    if len(batch) == 1:
+        return batch
+    pieces: list[Piece] = []
     for kind, group in groupby(batch, type):
         if kind is Text or kind is Reasoning:
-            yield kind("".join(piece.text for piece in group))  # type: ignore[union-attr]
+            pieces.append(kind("".join([piece.text for piece in group])))  # type: ignore[union-attr]
         else:
-            yield from group
+            pieces.extend(group)
+    return pieces
 
 
 def _boundary(data: bytes, start: int, cut: int) -> int:

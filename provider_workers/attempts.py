@@ -150,9 +150,9 @@ class Attempts:
         """The end without secrets, with names of a length that names have."""
         if isinstance(end, Failed):
             return replace(end, message=scrub(end.message, self._secrets))
-        finish = end.finish
-        model, request_id = self._name(finish.provider_model), self._name(finish.provider_request_id)
-        return replace(end, finish=Finish(finish.reason, model, request_id))
+        said = end.finish
+        finish = Finish(said.reason, self._name(said.provider_model), self._name(said.provider_request_id))
+        return end if finish == said else replace(end, finish=finish)
 
     def _name(self, said: str) -> str:
         return scrub(said, self._secrets)[:MAX_NAME] if said else ""

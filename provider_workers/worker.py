@@ -75,6 +75,7 @@ class Worker:
         self._kind = BACKEND_KINDS[settings.backend.kind]
         self._backend = backend
         self._description = BackendDescription(tuple(ModelDescription(model) for model in settings.backend.models))
+        self._remote_models: frozenset[str] = frozenset()
         self._draining = ""
         self.attempts = Attempts(backend, clock, settings.capacity, self._refusal, settings.backend.secrets)
         self.attempts.on_settled = self._noticed
@@ -132,6 +133,7 @@ class Worker:
         if found.state is not WorkerState.READY and not found.models:
             found = replace(found, models=before.models)
         self._description = replace(found, state_reason=scrub(found.state_reason, self.settings.backend.secrets))
+        self._remote_models = frozenset(model.model for model in found.models if model.remote)
         if (found.state, found.state_reason) != (before.state, before.state_reason):
             level = logging.WARNING if found.state_reason else logging.INFO
             _LOG.log(level, "%s is %s. %s", self.settings.backend.name, found.state.label, found.state_reason)
@@ -155,7 +157,7 @@ class Worker:
         state, reason = self.state()
         if state in (WorkerState.NOT_CONFIGURED, WorkerState.DRAINING):
             return f"{state.label}: {reason}"
-        remote = any(model.model == order.model and model.remote for model in self._description.models)
+        remote = order.model in self._remote_models
         if self.settings.backend.offline and (remote or order.operation is Operation.PULL_MODEL):
             return "offline: true, and this would be asked of somebody outside"
         if order.operation in (Operation.COMPLETE, Operation.EMBED):

@@ -54,7 +54,8 @@ def chat_body(work: Work, settings: BackendSettings, dialect: Dialect) -> Body:
     }
     if dialect.stream_options:
         body["stream_options"] = {"include_usage": True}
-    _add_parameters(body, request.parameters, dialect)
+    if request.HasField("parameters"):
+        _add_parameters(body, request.parameters, dialect)
     if request.tools:
         _add_tools(body, request)
     if request.HasField("response_format"):
