@@ -101,7 +101,7 @@ async def test_no_call_fails_while_two_routers_are_restarted(
         await running.worker(target.backend, routers=",".join(routers))
     for address in routers:
         await serves(address)
-    async with AsyncClient(f"ipv4:{','.join(routers)}") as client:
+    async with AsyncClient(",".join(routers)) as client:
         load = Load(client)
         calling = asyncio.create_task(load.run())
         await load.more(50)

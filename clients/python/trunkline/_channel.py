@@ -5,9 +5,15 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
+from trunkline._requests import refuse
+
 DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
 ADDRESS_VARIABLE: Final = "TRUNKLINE_ROUTER"
 
+_LISTS: Final = ("ipv4:", "ipv6:")
+"""gRPC's schemes of lists of addresses."""
+
+_LARGEST_PORT = 65_535
 _MAX_MESSAGE = 64 * 1024 * 1024
 
 # With client health checking and round robin a replica that drains (NOT_SERVING) gets no new calls, so that a rolling
@@ -23,6 +29,38 @@ _SERVICE_CONFIG = json.dumps(
 def router_address(given: str | None, environment: Mapping[str, str]) -> str:
     """Where the router is: as given, else `TRUNKLINE_ROUTER`, else this host's default port."""
     return given or environment.get(ADDRESS_VARIABLE) or DEFAULT_ADDRESS
+
+
+def channel_target(address: str) -> str:
+    """What gRPC takes for `address`, which may be several IP addresses by comma: it wants a scheme before these.
+
+    Raises:
+        InvalidRequest: one of several is not `IP:PORT`, or they are of both families.
+    """
+    if "," not in address or address.startswith(_LISTS):
+        return address
+    parts = [part.strip() for part in address.split(",") if part.strip()]
+    found = [_numeric(part) for part in parts]
+    families = {f"ipv{ip.version}:" for ip, _ in found}
+    if len(families) != 1:
+        what = "IPv4 and IPv6 addresses cannot stand side by side" if families else "there is no address"
+        raise refuse("address", f'"{address}": {what}')
+    listed = ",".join(f"[{ip}]:{port}" if ip.version == 6 else f"{ip}:{port}" for ip, port in found)
+    return families.pop() + listed
+
+
+def _numeric(part: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]:
+    """One address of several, as gRPC wants it: a name is looked up only where it stands alone."""
+    host, _, port = part.rpartition(":")
+    try:
+        ip = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host.strip("[]"))
+        if not 0 < int(port) <= _LARGEST_PORT:
+            raise ValueError
+    except ValueError:
+        advice = "of several addresses each is IP:PORT, such as 10.0.0.1:50051,10.0.0.2:50051"
+        names = "a name stands alone, and may resolve to all routers"
+        raise refuse("address", f'"{part}": {advice}; {names}') from None
+    return ip, int(port)
 
 
 def channel_options(address: str) -> list[tuple[str, str | int]]:
@@ -46,8 +84,12 @@ def channel_options(address: str) -> list[tuple[str, str | int]]:
 
 
 def _is_loopback(address: str) -> bool:
-    """Whether the address is this host, which no proxy can reach."""
-    host = address.rpartition(":")[0].strip("[]")
+    """Whether the address, or each of several, is this host, which no proxy can reach."""
+    listed = address[len(_LISTS[0]) :] if address.startswith(_LISTS) else address
+    return all(_is_this_host(part.rpartition(":")[0].strip(" []")) for part in listed.split(","))
+
+
+def _is_this_host(host: str) -> bool:
     if host == "localhost":
         return True
     try:

@@ -8,7 +8,7 @@ from typing import Self, TypeVar, Unpack
 import grpc
 
 from trunkline._calling import CallSettings, settings_of
-from trunkline._channel import channel_options, router_address
+from trunkline._channel import channel_options, channel_target, router_address
 from trunkline._failures import error_of
 from trunkline._requests import completion_request, embed_request
 from trunkline._responses import answer_of, decision_of, embeddings_of, token_counts_of
@@ -49,17 +49,21 @@ class Client:
         """Open a channel; it connects on the first call.
 
         Args:
-            address: `host:port`; None: what `TRUNKLINE_ROUTER` says, else `127.0.0.1:50051`.
+            address: `host:port`, or several `IP:port` by comma; None: what `TRUNKLINE_ROUTER` says, else
+                `127.0.0.1:50051`.
             timeout: seconds that a call may take where it names none of its own.
             credentials: for TLS; None: plain text.
+
+        Raises:
+            InvalidRequest: of several addresses one is no `IP:port`.
         """
         self.address = router_address(address, os.environ)
         self._timeout = timeout
-        options = channel_options(self.address)
+        target, options = channel_target(self.address), channel_options(self.address)
         if credentials is None:
-            self._channel = grpc.insecure_channel(self.address, options)
+            self._channel = grpc.insecure_channel(target, options)
         else:
-            self._channel = grpc.secure_channel(self.address, credentials, options)
+            self._channel = grpc.secure_channel(target, credentials, options)
         self._router = RouterServiceStub(self._channel)
         self._admin = AdminServiceStub(self._channel)
         self._administration = Administration(self._admin, self._plain_call, self._plain_stream)

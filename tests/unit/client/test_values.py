@@ -1,5 +1,6 @@
 """Words, money, addresses: the small conversions."""
 
+import re
 from decimal import Decimal
 from typing import Any, cast, get_args
 
@@ -8,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service_common import failures, vocabulary
-from trunkline._channel import channel_options, router_address
+from trunkline._channel import channel_options, channel_target, router_address
 from trunkline._wire import duration_of, number_of, word_of
+from trunkline.errors import InvalidRequest
 from trunkline.money import to_dollars, to_nanodollars
 from trunkline.options import Complexity, Recovery, Sensitivity, Task
 from trunkline.types.v1 import attempt_pb2, chat_pb2, classification_pb2, target_pb2
@@ -81,6 +83,47 @@ def test_address_as_given_then_environment_then_default() -> None:
     assert router_address("here:2", environment) == "here:2"
     assert router_address(None, environment) == "router:1"
     assert router_address(None, {"TRUNKLINE_ROUTER": ""}) == "127.0.0.1:50051"
+
+
+@pytest.mark.parametrize(
+    ("address", "target"),
+    [
+        ("router:1", "router:1"),
+        ("dns:///router:1", "dns:///router:1"),
+        ("10.0.0.1:1, 10.0.0.2:2,", "ipv4:10.0.0.1:1,10.0.0.2:2"),
+        ("localhost:1,127.0.0.1:2", "ipv4:127.0.0.1:1,127.0.0.1:2"),
+        ("[::1]:1,[fd00::2]:2", "ipv6:[::1]:1,[fd00::2]:2"),
+        ("ipv4:10.0.0.1:1,10.0.0.2:2", "ipv4:10.0.0.1:1,10.0.0.2:2"),
+    ],
+)
+def test_several_addresses_go_by_comma(address: str, target: str) -> None:
+    """As for workers; gRPC wants its own scheme before them."""
+    assert channel_target(address) == target
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("a:1,b:1", '"a:1": of several addresses each is IP:PORT'),
+        ("10.0.0.1,10.0.0.2:1", '"10.0.0.1": of several'),
+        ("10.0.0.1:0,10.0.0.2:1", '"10.0.0.1:0": of several'),
+        ("10.0.0.1:1,[::1]:1", "IPv4 and IPv6 addresses cannot stand side by side"),
+        (",", "there is no address"),
+    ],
+)
+def test_a_list_that_grpc_cannot_use_is_refused(address: str, said: str) -> None:
+    """gRPC looks a name up only where it stands alone."""
+    with pytest.raises(InvalidRequest, match=re.escape(said)):
+        channel_target(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "asked"),
+    [("127.0.0.1:1,localhost:2", False), ("ipv6:[::1]:1", False), ("127.0.0.1:1,10.0.0.2:1", True)],
+)
+def test_a_proxy_is_asked_unless_every_address_is_this_host(address: str, asked: bool) -> None:
+    """No proxy can reach what is only here."""
+    assert ("grpc.enable_http_proxy" not in dict(channel_options(address))) is asked
 
 
 def test_channel_retries_nothing_and_balances_by_health() -> None:

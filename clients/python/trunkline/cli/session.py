@@ -18,7 +18,12 @@ EXIT_USAGE = 2
 
 RouterOption = Annotated[
     str | None,
-    typer.Option("--router", help="HOST:PORT of the router.", envvar=ADDRESS_VARIABLE, show_default="127.0.0.1:50051"),
+    typer.Option(
+        "--router",
+        help="HOST:PORT of the router; several: IP:PORT,IP:PORT.",
+        envvar=ADDRESS_VARIABLE,
+        show_default="127.0.0.1:50051",
+    ),
 ]
 PersistOption = Annotated[
     bool, typer.Option("--persist", help="Keep it after a restart, and for every router on the same database.")
