@@ -1,4 +1,7 @@
-"""Between the worker's values and the frames of `trunkline.worker.v1`."""
+"""Between the worker's values and the frames of `trunkline.worker.v1`.
+
+Each frame is a message of its own, since the outbox joins messages: see `link/outbox.py`.
+"""
 
 from google.protobuf.duration_pb2 import Duration
 from opentelemetry import trace
@@ -40,11 +43,11 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 _NANOSECONDS = 1_000_000_000
 
 
-def hello(worker: Worker, version: str) -> wire.WorkerFrame:
+def hello(worker: Worker, version: str) -> wire.AttachRequest:
     """The first frame of a stream."""
     settings = worker.settings
     state, reason = worker.state()
-    return wire.WorkerFrame(
+    frame = wire.WorkerFrame(
         hello=wire.Hello(
             protocol_version=PROTOCOL_VERSION,
             worker_id=settings.worker_id,
@@ -64,11 +67,12 @@ def hello(worker: Worker, version: str) -> wire.WorkerFrame:
             takes_any_model=worker.takes_any_model,
         )
     )
+    return wire.AttachRequest(frames=[frame])
 
 
-def heartbeat(sequence: int, status: Status) -> wire.WorkerFrame:
+def heartbeat(sequence: int, status: Status) -> wire.AttachRequest:
     """How the worker fares."""
-    return wire.WorkerFrame(
+    frame = wire.WorkerFrame(
         heartbeat=wire.Heartbeat(
             sequence=sequence,
             in_flight=status.in_flight,
@@ -78,25 +82,27 @@ def heartbeat(sequence: int, status: Status) -> wire.WorkerFrame:
             resident_models=[_sendable(model) for model in status.resident_models],
         )
     )
+    return wire.AttachRequest(frames=[frame])
 
 
-def announcement(said: Announcement) -> wire.WorkerFrame:
+def announcement(said: Announcement) -> wire.AttachRequest:
     """What every router is to know."""
     if isinstance(said, CoolDown):
         cooldown = wire.Cooldown(model=said.model, duration=_duration(said.seconds), reason=_sendable(said.reason))
-        return wire.WorkerFrame(cooldown=cooldown)
-    return wire.WorkerFrame(targets_changed=wire.TargetsChanged(models=[_facts(model) for model in said.models]))
+        return wire.AttachRequest(frames=[wire.WorkerFrame(cooldown=cooldown)])
+    changed = wire.TargetsChanged(models=[_facts(model) for model in said.models])
+    return wire.AttachRequest(frames=[wire.WorkerFrame(targets_changed=changed)])
 
 
-def draining(reason: str) -> wire.WorkerFrame:
+def draining(reason: str) -> wire.AttachRequest:
     """The worker takes no more."""
-    return wire.WorkerFrame(draining=wire.Draining(reason=reason))
+    return wire.AttachRequest(frames=[wire.WorkerFrame(draining=wire.Draining(reason=reason))])
 
 
-def attempt_frame(attempt_id: int, report: Report) -> wire.WorkerFrame:
+def attempt_frame(attempt_id: int, report: Report) -> wire.AttachRequest:
     """A report on an attempt, built in place: a message that is given to another one is encoded and parsed for it."""
-    frame = wire.WorkerFrame()
-    event = frame.attempt_event
+    message = wire.AttachRequest()
+    event = message.frames.add().attempt_event
     event.attempt_id = attempt_id
     match report:
         case Text(text):
@@ -116,7 +122,7 @@ def attempt_frame(attempt_id: int, report: Report) -> wire.WorkerFrame:
             _set_finished(event.finished, report)
         case Failed():
             _set_failed(event.failed, report)
-    return frame
+    return message
 
 
 def order(dispatch: wire.Dispatch) -> Order:

@@ -1,14 +1,14 @@
 """Frames on their way to one router: joined per turn of the event loop, control before data, 64 KiB a message.
 
-Frames are kept encoded, each as a message of its own: a message of many frames is these bytes one after another, by
-protobuf's rule for repeated fields. So each frame is encoded once, and its size is known.
+Each frame comes as a message of its own and is kept encoded: a message of many frames is these bytes one after another,
+by protobuf's rule for repeated fields. So each frame is encoded once, and its size is known.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from trunkline.worker.v1.worker_service_pb2 import AttachRequest, WorkerFrame
+from trunkline.worker.v1.worker_service_pb2 import AttachRequest
 
 MAX_MESSAGE = 64 * 1024
 """Bytes of one message."""
@@ -23,28 +23,28 @@ class Outbox:
     def __init__(self) -> None:
         self._control: deque[bytes] = deque()
         self._data: deque[bytes] = deque()
-        self._text: WorkerFrame | None = None
+        self._text: AttachRequest | None = None
         self._wake: asyncio.Future[None] | None = None
         self._closed = False
 
-    def control(self, frame: WorkerFrame) -> None:
+    def control(self, frame: AttachRequest) -> None:
         """Queue a frame that overtakes data."""
-        self._control.append(_encoded(frame))
+        self._control.append(frame.SerializeToString())
         self._woken()
 
-    def data(self, frame: WorkerFrame) -> None:
+    def data(self, frame: AttachRequest) -> None:
         """Queue an attempt's event; its order among the attempt's events is kept.
 
         That the provider responded is news for nobody who waits: it travels with what comes next.
         """
-        event = frame.attempt_event
+        event = frame.frames[0].attempt_event
         if event.text_delta:
             if self._text is None or not _joined(self._text, frame):
                 self._end_text()
                 self._text = frame
         else:
             self._end_text()
-            self._data.append(_encoded(frame))
+            self._data.append(frame.SerializeToString())
             if event.HasField("provider_responded"):
                 return
         self._woken()
@@ -85,7 +85,7 @@ class Outbox:
     def _end_text(self) -> None:
         """Queue the text that more could have been joined to."""
         if self._text is not None:
-            self._data.append(_encoded(self._text))
+            self._data.append(self._text.SerializeToString())
             self._text = None
 
     def _woken(self) -> None:
@@ -93,13 +93,9 @@ class Outbox:
             self._wake.set_result(None)
 
 
-def _encoded(frame: WorkerFrame) -> bytes:
-    return AttachRequest(frames=[frame]).SerializeToString()
-
-
-def _joined(last: WorkerFrame, frame: WorkerFrame) -> bool:
+def _joined(last: AttachRequest, frame: AttachRequest) -> bool:
     """Whether `frame` is more text of the attempt that `last` is about, and was added to it."""
-    old, new = last.attempt_event, frame.attempt_event
+    old, new = last.frames[0].attempt_event, frame.frames[0].attempt_event
     if old.attempt_id != new.attempt_id or len(old.text_delta) + len(new.text_delta) > MAX_JOINED:
         return False
     old.text_delta += new.text_delta

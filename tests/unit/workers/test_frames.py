@@ -7,7 +7,7 @@ from provider_workers.link.frames import MOST_TOKENS, attempt_frame, seconds
 from provider_workers.orders import Answered, Failed, Report
 from service_common.failures import FailureClass
 from service_common.vocabulary import FinishReason
-from trunkline.worker.v1.worker_service_pb2 import WorkerFrame
+from trunkline.worker.v1.worker_service_pb2 import AttachRequest
 
 BEYOND_ANY_INTEGER = TokenUsage(10**23, -(10**23), 2**63, 5)
 
@@ -22,7 +22,7 @@ BEYOND_ANY_INTEGER = TokenUsage(10**23, -(10**23), 2**63, 5)
 )
 def test_every_report_can_be_sent(report: Report, event: str) -> None:
     """A report that could not be sent would leave its caller waiting until the deadline."""
-    sent = attempt_frame(1, report).attempt_event
+    sent = attempt_frame(1, report).frames[0].attempt_event
     assert sent.WhichOneof("event") == event
     usage = sent.usage if event == "usage" else getattr(sent, event).usage
     assert (usage.input_tokens, usage.output_tokens, usage.cached_input_tokens) == (MOST_TOKENS, 0, MOST_TOKENS)
@@ -44,12 +44,14 @@ def test_every_report_can_be_sent(report: Report, event: str) -> None:
 def test_a_report_of_nothing_but_zeros_says_what_it_is(report: Report, event: str) -> None:
     """The event's kind is told even where none of its fields differs from what it is by default."""
     sent = attempt_frame(7, report).SerializeToString()
-    assert WorkerFrame.FromString(sent).attempt_event.WhichOneof("event") == event
+    [frame] = AttachRequest.FromString(sent).frames
+    assert frame.attempt_event.WhichOneof("event") == event
 
 
 @pytest.mark.parametrize("first_token", [None, 0.0, 1.25])
 def test_the_time_of_the_first_token_is_told_where_there_was_one(first_token: float | None) -> None:
     """No first token is another thing than one that came at once."""
-    told = attempt_frame(1, Answered(Finish(FinishReason.STOP), None, first_token, 2.5)).attempt_event.finished
+    [frame] = attempt_frame(1, Answered(Finish(FinishReason.STOP), None, first_token, 2.5)).frames
+    told = frame.attempt_event.finished
     assert seconds(told.duration) == 2.5
     assert (seconds(told.first_token) if told.HasField("first_token") else None) == first_token

@@ -60,7 +60,7 @@ def test_what_a_terminal_would_obey_goes(code: str) -> None:
 def test_names_that_a_provider_sends_are_printable() -> None:
     """What the model calls itself is shown to people, too."""
     finish = Finish(FinishReason.STOP, "gpt\x1b[31m-4", "req\x07-1")
-    finished = attempt_frame(1, Answered(finish, None, None, 0.0)).attempt_event.finished
+    finished = attempt_frame(1, Answered(finish, None, None, 0.0)).frames[0].attempt_event.finished
     assert (finished.provider_model, finished.provider_request_id) == ("gpt[31m-4", "req-1")
 
 
