@@ -284,7 +284,8 @@ def _missing(alias: str, members: Set[str], decision: Decision) -> Iterator[Dril
         if rejection.target in members:
             kind = _kind_of(rejection)
             kinds.add(kind)
-            problem = f"{rejection.target} {NOT_ASKED[kind]}: {rejection.filter}: {rejection.reason}"
+            by = "" if kind is ProblemKind.NO_FALLBACK else f"{rejection.filter}: "
+            problem = f"{rejection.target} {NOT_ASKED[kind]}: {by}{rejection.reason}"
             yield DrillStep(alias, (), problem=problem, problem_kind=kind)
     for target in _unannounced(members, decision):
         problem = f"{target} would not answer: no worker has announced it"
