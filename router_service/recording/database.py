@@ -13,12 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.sql.expression import column, table
 
 from router_service.domain.errors import NotKept
-from router_service.recording.schema import HEAD, VERSION_TABLE
+from router_service.recording.tables import SchemaError, make_tables
 
 _LOG = logging.getLogger(__name__)
 
@@ -73,7 +72,7 @@ class Database:
         except asyncio.CancelledError:
             job.add_done_callback(_forget)
             raise
-        except (SQLAlchemyError, OSError, _SchemaError) as error:
+        except (SQLAlchemyError, OSError, SchemaError) as error:
             self._cannot_write |= writes
             raise self._failed(_first_line(error)) from error
         if self._lost and (writes or not self._cannot_write):
@@ -97,7 +96,7 @@ class Database:
             with self._engine.begin() as connection:
                 self._at_work = connection
                 if not self._migrated:
-                    _make_tables(connection)
+                    make_tables(connection)
                 result = work(connection)
             self._migrated = True
             return result
@@ -128,10 +127,6 @@ class Database:
         )
 
 
-class _SchemaError(Exception):
-    """The tables are not this version's, and could not be made so."""
-
-
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
         engine = create_engine(url, connect_args={"timeout": WAIT_FOR_SERVER})
@@ -152,21 +147,6 @@ def _set_up_sqlite(connection: Any, _: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _make_tables(connection: Connection) -> None:
-    version = None
-    if inspect(connection).has_table(VERSION_TABLE):
-        version = connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE))).scalar()
-    if version == HEAD:
-        return
-    # Alembic takes 0.2 s to import, which a router whose tables are there does not pay.
-    from router_service.recording.migrating import UnknownSchema, migrate  # noqa: PLC0415
-
-    try:
-        migrate(connection)
-    except UnknownSchema as error:
-        raise _SchemaError(str(error)) from error
 
 
 def _first_line(error: Exception) -> str:

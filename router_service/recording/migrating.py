@@ -1,15 +1,13 @@
-"""Brings a database's tables to this version. Apart, because Alembic takes 0.2 s to import and is rarely needed."""
+"""Brings the tables of an older version to this one. Apart, because Alembic takes 0.2 s to import; see `tables`."""
 
 from pathlib import Path
 
 from alembic.command import upgrade
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 FOLDER = Path(__file__).with_name("migrations")
-LOCK = 7_265_811_004
-"""Of PostgreSQL's advisory locks: routers that start together migrate one after the other."""
 
 
 class UnknownSchema(Exception):
@@ -22,8 +20,6 @@ def migrate(connection: Connection) -> None:
     Raises:
         UnknownSchema: a newer version made the tables.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     try:

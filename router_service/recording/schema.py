@@ -1,4 +1,4 @@
-"""The database's tables. `migrations/` makes them; a change here comes with a migration there and a new HEAD."""
+"""The database's tables; a change here comes with a migration in `migrations/` that makes the same, and a new HEAD."""
 
 from sqlalchemy import BigInteger, Column, Float, Integer, MetaData, Table, Text
 

@@ -1,17 +1,20 @@
 """The migrations make the tables that the code reads and writes."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine, text
 
 from router_service.recording.address import database_url
 from router_service.recording.migrating import FOLDER, migrate
 from router_service.recording.schema import HEAD, VERSION_TABLE, metadata
+from router_service.recording.tables import SchemaError, create_tables, make_tables
 from service_common.configuration import RouterSection
 
 
@@ -31,6 +34,35 @@ def test_the_migrations_make_what_the_schema_says() -> None:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
         assert compare_metadata(context, metadata) == []
     engine.dispose()
+
+
+def test_new_tables_are_those_of_the_migrations() -> None:
+    """A database that has none gets them without Alembic: the same tables with the same rows, at the same version."""
+    assert _made_by(create_tables) == _made_by(migrate)
+
+
+def test_older_tables_are_migrated() -> None:
+    """Only tables that are not there are made anew: those of another version are Alembic's, which does not know it."""
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        make_tables(connection)
+        make_tables(connection)
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+        with pytest.raises(SchemaError, match="a newer version"):
+            make_tables(connection)
+    engine.dispose()
+
+
+def _made_by(make: Callable[[Connection], None]) -> tuple[dict[str, str], dict[str, list[Any]]]:
+    """Each table's statement, and each one's rows."""
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        make(connection)
+        found = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'table'"))
+        tables = {name: " ".join(statement.split()) for name, statement in found}
+        rows = {name: [tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}"))] for name in tables}
+    engine.dispose()
+    return tables, rows
 
 
 ADDRESSES = {
