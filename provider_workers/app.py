@@ -6,27 +6,30 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from random import Random
+from typing import TYPE_CHECKING
 
 from opentelemetry import trace
 
 from provider_workers.arguments import ProcessSettings, UsageError, parse
 from provider_workers.backends.kinds import create_backend
 from provider_workers.backends.locality import locality_of
+from provider_workers.first_router import a_router_listens
 from provider_workers.link.client import Link, RefusedError
 from provider_workers.link.resolve import AddressError, split_address
-from provider_workers.metrics import worker_registry
 from provider_workers.worker import Worker
 from service_common.clock import SystemClock
 from service_common.configuration import ConfigurationErrors
 from service_common.loops import LOOP_FACTORY, collect_seldom
-from service_common.metrics import metrics_served
 from service_common.parent import parent_gone
-from service_common.tracing import Tracing, configure_tracing, trace_endpoint
+from service_common.trace_endpoint import trace_endpoint
 from service_common.vocabulary import Locality, WorkerState
+
+if TYPE_CHECKING:
+    from service_common.tracing import Tracing
 
 REFRESH_NEAR = 10.0
 REFRESH_REMOTE = 60.0
@@ -59,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
             tracing.close()
 
 
-async def serve(settings: ProcessSettings, tracing: Tracing | None = None) -> int:
+async def serve(settings: ProcessSettings, tracing: "Tracing | None" = None) -> int:
     """Attach and work until a signal, the parent's end, or a router's final refusal."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -71,14 +74,12 @@ async def serve(settings: ProcessSettings, tracing: Tracing | None = None) -> in
         _complain(f"{settings.worker.backend.name}: {error}")
         return 2
     link = Link(worker, _version(), Random())
-    registry = worker_registry(worker, link, _version(), None if tracing is None else tracing.spans)
-    setting = f"--metrics or backends.{settings.worker.backend.name}.metrics_listen"
-    async with metrics_served(registry, settings.metrics or None, setting):
+    async with _metrics(settings, worker, link, tracing):
         return await _serve(settings, worker, link, stop)
 
 
 async def _serve(settings: ProcessSettings, worker: Worker, link: Link, stop: asyncio.Event) -> int:
-    attached = asyncio.create_task(link.run(), name="link")
+    attached = asyncio.create_task(_attach(link, settings.worker.routers), name="link")
     stopped = asyncio.create_task(stop.wait(), name="stop")
     helpers = [asyncio.create_task(_keep_fresh(worker), name="refresh"), stopped]
     if settings.exit_with_parent:
@@ -94,6 +95,11 @@ async def _serve(settings: ProcessSettings, worker: Worker, link: Link, stop: as
             task.cancel()
         await asyncio.gather(attached, *helpers, return_exceptions=True)
         await worker.close()
+
+
+async def _attach(link: Link, routers: Sequence[str]) -> None:
+    await a_router_listens(routers)  # where none does, the link says so, and goes on trying
+    await link.run()
 
 
 async def _worker(settings: ProcessSettings) -> Worker:
@@ -137,11 +143,31 @@ def _refused(attached: asyncio.Task[None]) -> int:
     return 1
 
 
-def _tracing(settings: ProcessSettings) -> Tracing | None:
+def _metrics(
+    settings: ProcessSettings, worker: Worker, link: Link, tracing: "Tracing | None"
+) -> AbstractAsyncContextManager[None]:
+    if not settings.metrics:
+        return nullcontext()
+    # Prometheus' library takes 25 ms and 2 MB, which a worker without metrics, as most are, does not pay.
+    from provider_workers.metrics import worker_registry  # noqa: PLC0415
+    from service_common.metrics import metrics_served  # noqa: PLC0415
+
+    registry = worker_registry(worker, link, _version(), None if tracing is None else tracing.spans)
+    setting = f"--metrics or backends.{settings.worker.backend.name}.metrics_listen"
+    return metrics_served(registry, settings.metrics, setting)
+
+
+def _tracing(settings: ProcessSettings) -> "Tracing | None":
+    endpoint = trace_endpoint(settings.trace_endpoint or None)
+    if endpoint is None:
+        return None
+    # OpenTelemetry's SDK and exporter take 0.1 s and 6 MB, which a worker that sends no spans does not pay.
+    from service_common.tracing import configure_tracing  # noqa: PLC0415
+
     backend = settings.worker.backend.name
     tracing = configure_tracing(
         "trunkline-worker",
-        trace_endpoint(settings.trace_endpoint or None),
+        endpoint,
         sample=settings.trace_sample,
         attributes={"service.instance.id": settings.worker.worker_id, "trunkline.backend": backend},
     )

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from provider_workers.link.client import Link
 from provider_workers.worker import Worker
-from service_common.families import Family, Registry, Row, counter, gauge
-from service_common.span_counts import SpanCounts
+from service_common.families import Collector, Family, Registry, Row, counter, gauge
 from service_common.vocabulary import WorkerState
 
 BACKEND = ("backend",)
@@ -43,7 +42,7 @@ class WorkerCollector:
         yield counter("worker_attempts", text, ("backend", "operation", "outcome"), outcomes)
 
 
-def worker_registry(worker: Worker, link: Link, version: str, spans: SpanCounts | None) -> Registry:
+def worker_registry(worker: Worker, link: Link, version: str, spans: Collector | None) -> Registry:
     """All that one worker process shows. `spans` None: it traces nothing."""
     registry = Registry()
     registry.register(WorkerCollector(worker, link, version))

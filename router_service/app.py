@@ -11,14 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from router_service.background import keep_running
 from router_service.config.running import Sources
 from router_service.config.store import ConfigurationStore
+from router_service.contracts.recording import Recorder
 from router_service.plugins.discovery import installed_plugins
 from router_service.recording.address import database_url
 from router_service.recording.database import Database
-from router_service.recording.spans import TraceRecorder
 from router_service.recording.untraced import UntracedRecorder
 from router_service.router import SERVICES, Router
 from router_service.server.grpc_server import Lifecycle, listen, new_server
@@ -31,7 +32,10 @@ from service_common.facts import FactsTable
 from service_common.loops import LOOP_FACTORY, collect_seldom
 from service_common.metrics import metrics_served
 from service_common.parent import parent_gone
-from service_common.tracing import Tracing, configure_tracing, trace_endpoint
+from service_common.trace_endpoint import trace_endpoint
+
+if TYPE_CHECKING:
+    from service_common.tracing import Tracing
 
 METRICS_SETTING = "metrics.listen or OTEL_EXPORTER_PROMETHEUS_PORT"
 
@@ -61,7 +65,6 @@ def run(options: ServeOptions) -> int:
         PortInUse: the address cannot be had.
         ValueError: there is no worker token.
     """
-    collect_seldom()
     with asyncio.Runner(loop_factory=LOOP_FACTORY) as runner:
         return runner.run(_serve(options, os.environ))
 
@@ -71,6 +74,7 @@ async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
     sources = Sources(options.config, environment, installed_plugins(), FactsTable.load(), SystemClock(), counter)
     store = ConfigurationStore(sources)
     tracing = _tracing(store.current.configuration.tracing, environment)
+    collect_seldom()  # once all is loaded: the exporter, too, and the table of facts
     try:
         await _run(options, store, sources, tracing)
     finally:
@@ -79,11 +83,10 @@ async def _serve(options: ServeOptions, environment: Mapping[str, str]) -> int:
     return 0
 
 
-async def _run(options: ServeOptions, store: ConfigurationStore, sources: Sources, tracing: Tracing | None) -> None:
+async def _run(options: ServeOptions, store: ConfigurationStore, sources: Sources, tracing: "Tracing | None") -> None:
     environment = sources.environment
     settings = store.current.configuration.router
-    content = store.current.configuration.tracing.content
-    recorder = UntracedRecorder() if tracing is None else TraceRecorder(tracing.provider, content=content)
+    recorder = _recorder(tracing, content=store.current.configuration.tracing.content)
     router = _router(store, sources)
     if tracing is not None:
         router.metrics.register(tracing.spans)
@@ -132,9 +135,22 @@ async def _admit(router: Router, lifecycle: Lifecycle, patience: float) -> None:
     await lifecycle.admit()
 
 
-def _tracing(section: TracingSection, environment: Mapping[str, str]) -> Tracing | None:
+def _tracing(section: TracingSection, environment: Mapping[str, str]) -> "Tracing | None":
     endpoint = trace_endpoint(section.endpoint, environment)
+    if endpoint is None:
+        return None
+    # OpenTelemetry's SDK and exporter take 60 ms and 4 MB, which a router that sends no spans does not pay.
+    from service_common.tracing import configure_tracing  # noqa: PLC0415
+
     return configure_tracing("trunkline-router", endpoint, sample=section.sample)
+
+
+def _recorder(tracing: "Tracing | None", *, content: bool) -> Recorder:
+    if tracing is None:
+        return UntracedRecorder()
+    from router_service.recording.spans import TraceRecorder  # noqa: PLC0415 # as above
+
+    return TraceRecorder(tracing.provider, content=content)
 
 
 def _stop_on_signals() -> asyncio.Event:

@@ -1,4 +1,7 @@
-"""OpenTelemetry set-up that router and workers share: OTLP over gRPC, batched, never blocking a request."""
+"""OpenTelemetry set-up that router and workers share: OTLP over gRPC, batched, never blocking a request.
+
+Only a process that has somewhere to send its spans imports this: see `service_common.trace_endpoint`.
+"""
 
 import logging
 import os
@@ -15,7 +18,6 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from service_common.scrub import scrub
 from service_common.span_counts import CountingExporter, CountingProcessor, SpanCounts
 
-ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 EXPORT_TIMEOUT_SECONDS = 5.0
 CLOSE_TIMEOUT = 3.0
 """Seconds that a process that ends waits for the collector to take its last spans."""
@@ -100,23 +102,16 @@ class Tracing:
         self.exporter.shutdown()
 
 
-def trace_endpoint(configured: str | None, environment: Mapping[str, str] = os.environ) -> str | None:
-    """Where spans go: the configuration, else the standard OTEL variables; None: nowhere."""
-    if configured:
-        return configured
-    return next((environment[name] for name in ENDPOINT_VARIABLES if environment.get(name)), None)
-
-
 def configure_tracing(
     service_name: str,
-    endpoint: str | None,
+    endpoint: str,
     *,
     sample: float | None = None,
     attributes: Mapping[str, str] | None = None,
 ) -> Tracing | None:
-    """A provider that exports to `endpoint` (`http://host:4317`); None where there is no endpoint.
+    """A provider that exports to `endpoint` (`http://host:4317`).
 
-    None as well, with a warning, where an OTEL variable is wrong: no call depends on traces.
+    None, with a warning, where an OTEL variable is wrong: no call depends on traces.
 
     Args:
         service_name: the resource's `service.name`.
@@ -124,8 +119,6 @@ def configure_tracing(
         sample: share of new traces to record, 0..1; None: as OTEL_TRACES_SAMPLER says, else all.
         attributes: more resource attributes.
     """
-    if endpoint is None:
-        return None
     try:
         resource = KnownResource(Resource.create({"service.name": service_name, **(attributes or {})}))
         return _set_up(endpoint, resource, sample)
