@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 import trunkline
 
 PUBLIC = [
@@ -79,6 +81,19 @@ def test_public_names_are_these() -> None:
     assert all(hasattr(trunkline, name) for name in PUBLIC)
 
 
+def test_modules_can_be_named_without_importing_them() -> None:
+    """`import trunkline` is enough for `trunkline.errors.NoTarget`, though nothing is loaded before it is used."""
+    code = "import trunkline; print(trunkline.errors.NoTarget is trunkline.NoTarget, 'Client' in dir(trunkline))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    assert said.stdout.split() == ["True", "True"]
+
+
+def test_a_name_that_does_not_exist_is_an_error() -> None:
+    """As of every module."""
+    with pytest.raises(AttributeError, match="no attribute 'Klient'"):
+        _ = trunkline.Klient  # type: ignore[attr-defined]
+
+
 def test_every_error_is_a_trunkline_error() -> None:
     """`except TrunklineError` catches all that a call can raise."""
     errors = [
@@ -89,11 +104,11 @@ def test_every_error_is_a_trunkline_error() -> None:
 
 
 def test_client_needs_grpcio_and_protobuf_only() -> None:
-    """An application that only calls installs nothing else: importing the client loads no other library."""
+    """An application that only calls installs nothing else: all of the client loads no other library."""
     code = (
         "import sys, grpc.aio, google.protobuf.timestamp_pb2, google.protobuf.duration_pb2, google.protobuf.any_pb2\n"
         "before = {name.partition('.')[0] for name in sys.modules}\n"
-        "import trunkline\n"
+        "from trunkline import *\n"
         "print(*{name.partition('.')[0] for name in sys.modules} - before)"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)

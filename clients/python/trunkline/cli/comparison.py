@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from trunkline.client import Client
+import trunkline
 from trunkline.decisions import Candidate, Decision
 from trunkline.messages import Prompt
 from trunkline.options import CompletionOptions
@@ -49,7 +49,9 @@ class Comparison:
         return next((entry for entry in found if entry is not None), None)
 
 
-def compare(client: Client, prompt: Prompt, options: CompletionOptions, profiles: Sequence[str]) -> Comparison:
+def compare(
+    client: "trunkline.Client", prompt: Prompt, options: CompletionOptions, profiles: Sequence[str]
+) -> Comparison:
     """Ask the router how it decides under each profile; nothing is sent to any provider.
 
     Raises:

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+import trunkline
 from trunkline._channel import ADDRESS_VARIABLE
 from trunkline.cli.rendering.as_json import error_json
 from trunkline.cli.rendering.console import Output
 from trunkline.cli.rendering.failures import show_error
-from trunkline.client import Client
 from trunkline.errors import InvalidRequest, TrunklineError
 
 EXIT_FAILED = 1
@@ -54,11 +54,11 @@ def exit_code(error: TrunklineError) -> int:
 
 
 @contextmanager
-def connected(router: str | None, output: Output, *, as_json: bool) -> Iterator[Client]:
+def connected(router: str | None, output: Output, *, as_json: bool) -> "Iterator[trunkline.Client]":
     """A client for one command; failed calls are reported.
 
     Raises:
         typer.Exit: a call failed (1), or the request was wrong (2).
     """
-    with reporting(output, as_json=as_json), Client(router) as client:
+    with reporting(output, as_json=as_json), trunkline.Client(router) as client:
         yield client

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from trunkline.async_client import AsyncClient
+import trunkline
 from trunkline.cli.parsing import names
 from trunkline.cli.rendering import formats
 from trunkline.cli.rendering.console import Output
@@ -89,7 +89,7 @@ async def _compare(
         TrunklineError: a call failed.
         typer.Abort: it must not be sent after all.
     """
-    async with AsyncClient(router) as client:
+    async with trunkline.AsyncClient(router) as client:
         asked = profiles or (await client.models()).profiles
         comparing = Comparing(client, prompts, asked, runs, await standings_of(client), lambda: None)
         with _progress(output, "routing", comparing) as shown:

@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
+import trunkline
 from trunkline.cli.flags import RequestFlags
 from trunkline.cli.rendering.as_json import answer_json
 from trunkline.cli.rendering.chat import ChatView
 from trunkline.cli.rendering.console import Output
 from trunkline.cli.session import JsonOption, RouterOption, connected, exit_code
 from trunkline.cli.spreading import spread
-from trunkline.client import Client
 from trunkline.errors import TrunklineError
 from trunkline.messages import Prompt
 from trunkline.options import CompletionOptions
@@ -37,7 +37,7 @@ def chat(
         ask(client, prompt, options, view)
 
 
-def ask(client: Client, prompt: Prompt, options: CompletionOptions, view: ChatView) -> None:
+def ask(client: "trunkline.Client", prompt: Prompt, options: CompletionOptions, view: ChatView) -> None:
     """Stream one answer to a view.
 
     Raises:

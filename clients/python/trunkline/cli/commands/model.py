@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+import trunkline
 from trunkline.cli.commands.models import models
 from trunkline.cli.rendering.console import Output
 from trunkline.cli.rendering.pulls import show_pull
 from trunkline.cli.session import JsonOption, PersistOption, RouterOption, connected
-from trunkline.client import Client
 from trunkline.errors import InvalidRequest, NotFound
 
 app = typer.Typer(help="Add, change and remove models while the router runs.", no_args_is_help=True)
@@ -125,7 +125,7 @@ def _value(name: str, text: str) -> Any:
     return value if isinstance(value, list) or name not in LISTS else text.split(",")
 
 
-def _configured(client: Client) -> frozenset[str]:
+def _configured(client: "trunkline.Client") -> frozenset[str]:
     """The models that the running configuration lists; discovered ones are not among them."""
     return frozenset(json.loads(client.admin.export_configuration("json")).get("models", {}))
 

@@ -8,13 +8,13 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
+import trunkline
 from trunkline.cli.rendering import formats
 from trunkline.cli.rendering.as_json import row_json
 from trunkline.cli.rendering.console import Output
 from trunkline.cli.rendering.drills import result_lines
 from trunkline.cli.rendering.tables import health_table
 from trunkline.cli.session import JsonOption, RouterOption, connected
-from trunkline.client import Client
 from trunkline.errors import Unavailable
 from trunkline.targets import TargetRow
 
@@ -49,7 +49,7 @@ def table(
             raise typer.Exit from None
 
 
-def _watch(client: Client, output: Output, interval: float) -> None:
+def _watch(client: "trunkline.Client", output: Output, interval: float) -> None:
     """Show the table in place; where the router goes away, say so and wait for it."""
     rows: tuple[TargetRow, ...] = client.table()  # no router at all is an error, not something to wait for
     with Live(health_table(rows), console=output.data, auto_refresh=False) as live:
@@ -62,7 +62,7 @@ def _watch(client: Client, output: Output, interval: float) -> None:
             time.sleep(_RETRY_SECONDS)
 
 
-def _append(client: Client, output: Output, interval: float) -> None:
+def _append(client: "trunkline.Client", output: Output, interval: float) -> None:
     """As `_watch` where nothing can be shown in place, such as a pipe: each table with its time after the last."""
     client.table()
     lost = ""

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection
 
-from trunkline.async_client import AsyncClient
+import trunkline
 from trunkline.errors import DeadlineExceeded, Unavailable
 
 _POLL_SECONDS = 0.03
@@ -41,7 +41,7 @@ async def wait_until_listening(address: str, timeout: float, gone: Callable[[], 
 
 
 async def wait_until_attached(
-    client: AsyncClient, backends: Collection[str], timeout: float, progress: Callable[[int], None]
+    client: "trunkline.AsyncClient", backends: Collection[str], timeout: float, progress: Callable[[int], None]
 ) -> frozenset[str]:
     """Wait until the router serves and every backend has a worker; the backends that have none in the end.
 

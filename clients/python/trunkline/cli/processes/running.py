@@ -1,6 +1,7 @@
 """One run of `trunkline up`, from the first process to the last."""
 
 import asyncio
+import importlib
 import shutil
 import signal
 import tempfile
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from trunkline.async_client import AsyncClient
+import trunkline
 from trunkline.cli.processes.addresses import AddressError
 from trunkline.cli.processes.launch import ROUTER_NAME, SIMULATED_NAME, WORKER_PREFIX, Launch, Launched
 from trunkline.cli.processes.notices import Notices
@@ -97,13 +98,16 @@ class Up:
         """Start everything, wait until it serves, and show the screen."""
         began = time.monotonic()
         with self._output.notes.status("starting") as status:
-            launched = await Launch.prepare(self._supervisor, self._directory, config).run(config, listen)
+            launching = Launch.prepare(self._supervisor, self._directory, config).run(config, listen)
+            # The client takes 0.1 s to import, which passes while the configuration is read in another process.
+            loading = asyncio.to_thread(importlib.import_module, "trunkline.async_client")
+            launched, _ = await asyncio.gather(launching, loading)
             status.update("waiting for the router")
             await wait_until_listening(
                 launched.listen, _LISTEN_SECONDS, lambda: self._supervisor.restarts(ROUTER_NAME) > 0
             )
             names = [backend.name for backend in launched.backends if backend.enabled]
-            async with AsyncClient(launched.listen, timeout=5.0) as client:
+            async with trunkline.AsyncClient(launched.listen, timeout=5.0) as client:
                 unattached = await wait_until_attached(
                     client,
                     names,
@@ -121,7 +125,7 @@ class Up:
         view = ChatView(self._output, explain=True, reasoning=False, live=True)
         try:
             async with (
-                AsyncClient(launched.listen) as client,
+                trunkline.AsyncClient(launched.listen) as client,
                 client.stream(_FIRST_PROMPT, timeout=_FIRST_PROMPT_SECONDS) as stream,
             ):
                 async for event in stream:

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import trunkline
 from trunkline.answers import Answer
-from trunkline.async_client import AsyncClient
 from trunkline.cli.strategies.prompts import BenchPrompt
 from trunkline.cli.strategies.summary import Sample, Summary, TargetStanding, expected_sample, summarise
 from trunkline.errors import InvalidRequest, NoTarget, TrunklineError, Unauthorized
@@ -25,7 +25,7 @@ class Comparing:
         progress: called after every routing.
     """
 
-    client: AsyncClient
+    client: "trunkline.AsyncClient"
     prompts: Sequence[BenchPrompt]
     profiles: Sequence[str]
     iterations: int
@@ -107,7 +107,7 @@ class Comparing:
         )
 
 
-async def standings_of(client: AsyncClient) -> dict[str, TargetStanding]:
+async def standings_of(client: "trunkline.AsyncClient") -> dict[str, TargetStanding]:
     """Quality and success rate of every target; one that was never tried counts as if it always answered.
 
     Raises:
