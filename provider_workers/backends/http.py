@@ -18,6 +18,7 @@ from yarl import URL
 from provider_workers.backends.base import ProviderFailure
 from provider_workers.backends.body import JsonBody
 from provider_workers.backends.client_span import client_span, mark_failed
+from provider_workers.backends.proxies import proxy_for
 from provider_workers.settings import BackendSettings
 from service_common.failures import FailureClass
 
@@ -55,7 +56,7 @@ class ProviderHttp:
             connector=aiohttp.TCPConnector(limit=0, ssl=verify, keepalive_timeout=KEEP_ALIVE),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout),
             headers={"User-Agent": "trunkline", **headers, **settings.headers},
-            trust_env=settings.proxied,
+            proxy=proxy_for(self._base) if settings.proxied else None,
             read_bufsize=READ_BUFFER,
             cookie_jar=aiohttp.DummyCookieJar(),
         )

@@ -18,10 +18,16 @@ _Writer = asyncio.StreamWriter
 
 @dataclass
 class Proxy:
-    """A running forward proxy: whatever is asked for lies at `destination`. `asked`: the hosts that were asked for."""
+    """A running forward proxy: whatever is asked for lies at `destination`.
+
+    Attributes:
+        asked: the hosts that were asked for.
+        credentials: the headers `Proxy-Authorization` that came.
+    """
 
     url: str
     asked: list[str] = field(default_factory=list)
+    credentials: list[str] = field(default_factory=list)
 
 
 @asynccontextmanager
@@ -31,16 +37,18 @@ async def forward_proxy(destination: Address) -> AsyncIterator[Proxy]:
 
     async def serve(reader: _Reader, writer: _Writer) -> None:
         method, target, version = (await reader.readline()).decode().split(" ")
+        head = await reader.readuntil(b"\r\n\r\n")
+        named = (line.partition(": ") for line in head.decode().splitlines())
+        proxy.credentials += [value for name, _, value in named if name.lower() == "proxy-authorization"]
         if method == "CONNECT":
             proxy.asked.append(target)
-            await reader.readuntil(b"\r\n\r\n")
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             await _joined(reader, writer, destination, b"")
             return
         asked = urlsplit(target)
         proxy.asked.append(asked.netloc)
         first = f"{method} {asked.path}?{asked.query} {version}"
-        await _joined(reader, writer, destination, first.encode())
+        await _joined(reader, writer, destination, first.encode() + head)
 
     async with _server(serve) as (host, port):
         proxy.url = f"http://{host}:{port}"

@@ -1,11 +1,15 @@
 """How a worker reaches its provider: proxies of the environment, certificate authorities of one's own."""
 
+from base64 import b64encode
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from yarl import URL
 
+from provider_workers.backends.proxies import proxy_for
 from provider_workers.simulated import ProviderSpec, SimulatedProviders
 from tests.support.ways import Address, behind_tls, certificate_for, forward_proxy
 from tests.support.worker_harness import ScriptedRouter
@@ -68,6 +72,40 @@ async def test_a_proxy_of_the_environment_is_used(sim: SimulatedProviders, provi
         async with worker_process(command, environment(HTTP_PROXY=proxy.url, http_proxy=proxy.url)):
             await answered(router, provider)
         assert set(proxy.asked) == {ELSEWHERE}
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_gets_the_credentials_of_its_address(
+    sim: SimulatedProviders, scheme: str, tmp_path: Path
+) -> None:
+    """A proxy that wants a name and a password gets those that HTTP_PROXY or HTTPS_PROXY holds."""
+    certificate, key = await certificate_for(ELSEWHERE, tmp_path)
+    async with AsyncExitStack() as started:
+        destination = address(sim, "openai")
+        if scheme == "https":
+            destination = await started.enter_async_context(behind_tls(destination, certificate, key))
+        proxy = await started.enter_async_context(forward_proxy(destination))
+        router = await started.enter_async_context(ScriptedRouter())
+        named = proxy.url.replace("http://", "http://me:secret@")
+        more = {f"{scheme}_proxy": named, f"{scheme.upper()}_PROXY": named, "REQUESTS_CA_BUNDLE": str(certificate)}
+        command = arguments("openai", at(scheme, ELSEWHERE, sim, "openai"), router.address)
+        await started.enter_async_context(worker_process(command, environment(**more)))
+        await answered(router, "openai")
+        assert set(proxy.credentials) == {f"Basic {b64encode(b'me:secret').decode()}"}
+
+
+@pytest.mark.parametrize("variable", ["no_proxy", "NO_PROXY"])
+def test_no_proxy_is_heeded(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """NO_PROXY takes hosts out, another scheme has another proxy, and one that speaks TLS itself is not used."""
+    for name, value in environment(http_proxy=DEAD, **{variable: "near.example"}).items():
+        monkeypatch.setenv(name, value)
+        if not value:
+            monkeypatch.delenv(name)
+    assert proxy_for(URL("http://near.example/v1")) is None
+    assert proxy_for(URL("http://far.example/v1")) == URL(DEAD)
+    assert proxy_for(URL("https://far.example/v1")) is None
+    monkeypatch.setenv("http_proxy", "https://127.0.0.1:9")
+    assert proxy_for(URL("http://far.example/v1")) is None
 
 
 @both
