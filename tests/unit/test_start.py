@@ -15,7 +15,7 @@ RARE = {
         "sqlalchemy",
         "trunkline.client",
     },
-    "trunkline.cli.program": {"grpc", "trunkline.client", "trunkline.async_client"},
+    "trunkline.cli.program": {"grpc", "google.protobuf", "trunkline.client", "trunkline.async_client"},
 }
 """By program: what only a migration, a collector, an open page of metrics, or a call needs."""
 

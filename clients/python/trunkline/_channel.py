@@ -1,14 +1,10 @@
-"""How the router is reached: its address and the channel's options."""
+"""How the router is reached: the channel's target and options."""
 
 import ipaddress
 import json
-from collections.abc import Mapping
 from typing import Final
 
 from trunkline._requests import refuse
-
-DEFAULT_ADDRESS: Final = "127.0.0.1:50051"
-ADDRESS_VARIABLE: Final = "TRUNKLINE_ROUTER"
 
 _LISTS: Final = ("ipv4:", "ipv6:")
 """gRPC's schemes of lists of addresses."""
@@ -24,11 +20,6 @@ _SERVICE_CONFIG = json.dumps(
         "healthCheckConfig": {"serviceName": "trunkline.router.v1.RouterService"},
     }
 )
-
-
-def router_address(given: str | None, environment: Mapping[str, str]) -> str:
-    """Where the router is: as given, else `TRUNKLINE_ROUTER`, else this host's default port."""
-    return given or environment.get(ADDRESS_VARIABLE) or DEFAULT_ADDRESS
 
 
 def channel_target(address: str) -> str:

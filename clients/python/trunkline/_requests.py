@@ -7,7 +7,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from trunkline._wire import Number, WireEnum, did_you_mean, duration_of, number_of
+from trunkline._wire import Number, WireEnum, duration_of, number_of
+from trunkline._words import did_you_mean
 from trunkline.errors import ErrorDetails, InvalidRequest, Violation
 from trunkline.messages import File, Image, JsonSchema, Message, Part, Prompt, Tool
 from trunkline.money import to_nanodollars

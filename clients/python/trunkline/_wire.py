@@ -1,13 +1,14 @@
 """Small conversions between protobuf and Python: enum words, durations, times."""
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+
+from trunkline._words import did_you_mean
 
 Number = TypeVar("Number", bound=int)
 
@@ -57,12 +58,6 @@ def number_of(enum: WireEnum[Number], word: str) -> Number:
     if number is None:
         raise ValueError(f'there is no "{word}".{did_you_mean(word, words)} Known: {", ".join(words)}')
     return number
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """` Did you mean "x"?`, or nothing where none is near."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f' Did you mean "{near[0]}"?' if near else ""
 
 
 def seconds_of(message: Message, field: str) -> float | None:

@@ -9,8 +9,9 @@ from typing import Self, TypeVar, Unpack
 import grpc
 from grpc import aio
 
+from trunkline._address import router_address
 from trunkline._calling import CallSettings, settings_of
-from trunkline._channel import channel_options, channel_target, router_address
+from trunkline._channel import channel_options, channel_target
 from trunkline._failures import error_of
 from trunkline._requests import completion_request, embed_request
 from trunkline._responses import answer_of, decision_of, embeddings_of, token_counts_of

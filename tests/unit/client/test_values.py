@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service_common import failures, vocabulary
-from trunkline._channel import channel_options, channel_target, router_address
+from trunkline._address import router_address
+from trunkline._channel import channel_options, channel_target
 from trunkline._wire import duration_of, number_of, word_of
 from trunkline.errors import InvalidRequest
 from trunkline.money import to_dollars, to_nanodollars

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from trunkline._files import read_file
-from trunkline._wire import did_you_mean
+from trunkline._words import did_you_mean
 from trunkline.messages import Tool
 from trunkline.money import to_nanodollars
 from trunkline.options import LONGEST_TIMEOUT

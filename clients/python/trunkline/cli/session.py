@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import trunkline
-from trunkline._channel import ADDRESS_VARIABLE
+from trunkline._address import ADDRESS_VARIABLE
 from trunkline.cli.rendering.as_json import error_json
 from trunkline.cli.rendering.console import Output
 from trunkline.cli.rendering.failures import show_error

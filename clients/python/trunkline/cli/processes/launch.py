@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import yaml
 from dotenv import dotenv_values
 
-from trunkline._channel import ADDRESS_VARIABLE, DEFAULT_ADDRESS
+from trunkline._address import ADDRESS_VARIABLE, DEFAULT_ADDRESS
 from trunkline.cli.modules import ROUTER, SIMULATED, WORKER, module_command
 from trunkline.cli.processes.addresses import claim
 from trunkline.cli.processes.child import ChildSpec

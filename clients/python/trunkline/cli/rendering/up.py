@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from trunkline._channel import ADDRESS_VARIABLE, DEFAULT_ADDRESS
+from trunkline._address import ADDRESS_VARIABLE, DEFAULT_ADDRESS
 from trunkline.cli.processes.launch import ROUTER_NAME, Launched
 from trunkline.cli.processes.router_log import metrics_told
 from trunkline.cli.processes.router_tools import BackendDescription

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from trunkline._files import read_text
-from trunkline._wire import did_you_mean
+from trunkline._words import did_you_mean
 from trunkline.options import CompletionOptions
 
 # the command decides these for every prompt alike
