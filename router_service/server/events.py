@@ -3,60 +3,35 @@
 from dataclasses import dataclass, field
 
 from router_service.domain import events
-from router_service.server.decisions import attempt_message, decision_message, usage_message
-from router_service.server.wire import duration
+from router_service.server.decisions import fill_attempt, fill_decision, fill_usage
+from router_service.server.wire import fill_duration
 from trunkline.router.v1 import router_service_pb2 as router_pb
 from trunkline.types.v1 import chat_pb2 as chat_pb
 
 
 def event_message(event: events.CallEvent) -> router_pb.StreamCompleteResponse:
     """One event of the stream."""
+    message = router_pb.StreamCompleteResponse()
     match event:
         case events.TextDelta(text):
-            return router_pb.StreamCompleteResponse(text_delta=text)
+            message.text_delta = text
         case events.ReasoningDelta(text):
-            return router_pb.StreamCompleteResponse(reasoning_delta=text)
+            message.reasoning_delta = text
         case events.ToolCallDelta():
-            delta = chat_pb.ToolCallDelta(
-                index=event.index, id=event.id, name=event.name, arguments_json=event.arguments_json
-            )
-            return router_pb.StreamCompleteResponse(tool_call_delta=delta)
+            _fill_tool_call(message.tool_call_delta, event)
         case events.UsageReported(usage):
-            return router_pb.StreamCompleteResponse(usage=usage_message(usage))
+            fill_usage(message.usage, usage)
         case events.DecisionMade(decision, trace_id):
-            return router_pb.StreamCompleteResponse(decision=decision_message(decision, trace_id))
+            fill_decision(message.decision, decision, trace_id)
         case events.AttemptStarted():
-            started = router_pb.AttemptStarted(
-                number=event.number,
-                target=event.target,
-                kind=event.kind.value,  # type: ignore[arg-type]
-                simulated=event.simulated,
-            )
-            return router_pb.StreamCompleteResponse(attempt_started=started)
+            _fill_started(message.attempt_started, event)
         case events.AttemptFailed(record):
-            return router_pb.StreamCompleteResponse(attempt_failed=attempt_message(record))
+            fill_attempt(message.attempt_failed, record)
         case events.StreamReset():
-            return router_pb.StreamCompleteResponse(stream_reset=_reset(event))
+            _fill_reset(message.stream_reset, event)
         case events.Completed():
-            return router_pb.StreamCompleteResponse(completed=completed_message(event))
-
-
-def completed_message(event: events.Completed) -> router_pb.Completed:
-    """How a call went."""
-    return router_pb.Completed(
-        finish_reason=event.finish_reason.value,  # type: ignore[arg-type]
-        usage=usage_message(event.usage),
-        cost_nanodollars=event.cost,
-        target=event.target,
-        attempts=[attempt_message(record) for record in event.attempts],
-        decision_id=event.decision_id,
-        trace_id=event.trace_id,
-        is_fallback=event.is_fallback,
-        simulated=event.simulated,
-        provider_model=event.provider_model,
-        provider_request_id=event.provider_request_id,
-        latency=duration(event.latency),
-    )
+            _fill_completed(message.completed, event)
+    return message
 
 
 def embedding_response(event: events.Completed) -> router_pb.EmbedResponse:
@@ -64,17 +39,50 @@ def embedding_response(event: events.Completed) -> router_pb.EmbedResponse:
     response = router_pb.EmbedResponse.FromString(event.body)
     response.ClearField("attempts")
     response.target = event.target
-    response.usage.CopyFrom(usage_message(event.usage))
+    fill_usage(response.usage, event.usage)
     response.cost_nanodollars = event.cost
-    response.attempts.extend(attempt_message(record) for record in event.attempts)
+    for record in event.attempts:
+        fill_attempt(response.attempts.add(), record)
     response.trace_id = event.trace_id
     response.simulated = event.simulated
     return response
 
 
-def _reset(event: events.StreamReset) -> router_pb.StreamReset:
-    mode = router_pb.STREAM_RESET_MODE_RESTART if event.restart else router_pb.STREAM_RESET_MODE_CONTINUE
-    return router_pb.StreamReset(mode=mode, failed_target=event.failed_target, valid_characters=event.valid_characters)
+def _fill_completed(message: router_pb.Completed, event: events.Completed) -> None:
+    """How a call went."""
+    message.finish_reason = event.finish_reason  # type: ignore[assignment]  # the numbers are the same
+    fill_usage(message.usage, event.usage)
+    message.cost_nanodollars = event.cost
+    message.target = event.target
+    for record in event.attempts:
+        fill_attempt(message.attempts.add(), record)
+    message.decision_id = event.decision_id
+    message.trace_id = event.trace_id
+    message.is_fallback = event.is_fallback
+    message.simulated = event.simulated
+    message.provider_model = event.provider_model
+    message.provider_request_id = event.provider_request_id
+    fill_duration(message.latency, event.latency)
+
+
+def _fill_started(message: router_pb.AttemptStarted, event: events.AttemptStarted) -> None:
+    message.number = event.number
+    message.target = event.target
+    message.kind = event.kind  # type: ignore[assignment]  # the numbers are the same
+    message.simulated = event.simulated
+
+
+def _fill_tool_call(message: chat_pb.ToolCallDelta, delta: events.ToolCallDelta) -> None:
+    message.index = delta.index
+    message.id = delta.id
+    message.name = delta.name
+    message.arguments_json = delta.arguments_json
+
+
+def _fill_reset(message: router_pb.StreamReset, event: events.StreamReset) -> None:
+    message.mode = router_pb.STREAM_RESET_MODE_RESTART if event.restart else router_pb.STREAM_RESET_MODE_CONTINUE
+    message.failed_target = event.failed_target
+    message.valid_characters = event.valid_characters
 
 
 @dataclass(slots=True)
@@ -111,18 +119,14 @@ class Collector:
         """The whole answer; only after `Completed` was taken."""
         assert self._decision is not None
         assert self._completed is not None
-        return router_pb.CompleteResponse(
-            text="".join(self._text),
-            reasoning="".join(self._reasoning),
-            tool_calls=[_tool_call(self._calls[index]) for index in sorted(self._calls)],
-            completed=completed_message(self._completed),
-            decision=decision_message(self._decision.decision, self._decision.trace_id),
-        )
-
-
-def _tool_call(pieces: list[events.ToolCallDelta]) -> chat_pb.ToolCall:
-    return chat_pb.ToolCall(
-        id=next((piece.id for piece in pieces if piece.id), ""),
-        name=next((piece.name for piece in pieces if piece.name), ""),
-        arguments_json="".join(piece.arguments_json for piece in pieces),
-    )
+        response = router_pb.CompleteResponse(text="".join(self._text), reasoning="".join(self._reasoning))
+        for index in sorted(self._calls):
+            pieces = self._calls[index]
+            response.tool_calls.add(
+                id=next((piece.id for piece in pieces if piece.id), ""),
+                name=next((piece.name for piece in pieces if piece.name), ""),
+                arguments_json="".join(piece.arguments_json for piece in pieces),
+            )
+        _fill_completed(response.completed, self._completed)
+        fill_decision(response.decision, self._decision.decision, self._decision.trace_id)
+        return response

@@ -10,7 +10,7 @@ from router_service.calls.completion import Calls
 from router_service.calls.idempotency import IdempotentCalls
 from router_service.domain.events import Completed
 from router_service.server.catalogue import models_response
-from router_service.server.decisions import decision_message
+from router_service.server.decisions import fill_decision
 from router_service.server.events import Collector, embedding_response, event_message
 from router_service.server.handling import CallBoundary, Context, Received, receive, serialise, time_left
 from router_service.server.requests import completion_request, embedding_fields, embedding_request
@@ -36,7 +36,9 @@ class RouterServicer:
             check_completion(received.message.completion)
             request = completion_request(received.message.completion, received.body)
             decision = self._calls.route(request, recording, time_left(context))
-            return pb.RouteResponse(decision=decision_message(decision, recording.trace_id))
+            response = pb.RouteResponse()
+            fill_decision(response.decision, decision, recording.trace_id)
+            return response
 
     async def complete(self, received: Received[pb.CompleteRequest], context: Context) -> pb.CompleteResponse:
         """The collected stream. Its caller has seen nothing, so a failed provider is always replaced."""

@@ -12,8 +12,8 @@ from grpc_status import rpc_status
 
 from router_service.domain import errors
 from router_service.domain.attempt import Failure
-from router_service.server.decisions import attempt_message
-from router_service.server.wire import duration, shortened
+from router_service.server.decisions import fill_attempt
+from router_service.server.wire import duration, fill_duration, shortened
 from service_common.failures import POLICIES, Verdict
 from trunkline.types.v1 import attempt_pb2 as attempt_pb
 
@@ -111,11 +111,11 @@ def _details(error: errors.RouterError, trace_id: str, message: str) -> list[Mes
         trace_id=trace_id,
     )
     for record in error.attempts[-MAX_ATTEMPTS:]:
-        attempt = attempt_message(record)
+        attempt = call_error.attempts.add()
+        fill_attempt(attempt, record)
         attempt.failure_message = attempt.failure_message[:MAX_FAILURE_MESSAGE]
-        call_error.attempts.append(attempt)
     if error.retry_after is not None:
-        call_error.retry_after.CopyFrom(duration(error.retry_after))
+        fill_duration(call_error.retry_after, error.retry_after)
     details.append(call_error)
     return details
 

@@ -9,10 +9,16 @@ from google.protobuf.timestamp_pb2 import Timestamp
 NANO = 1_000_000_000
 
 
-def duration(length: float) -> Duration:
+def fill_duration(message: Duration, length: float) -> None:
     """Seconds as a Duration; negative ones (a clock cannot have run backwards) as 0."""
-    whole, nanos = divmod(max(0, round(length * NANO)), NANO)
-    return Duration(seconds=whole, nanos=nanos)
+    message.seconds, message.nanos = divmod(max(0, round(length * NANO)), NANO)
+
+
+def duration(length: float) -> Duration:
+    """As `fill_duration`, in a message of its own."""
+    message = Duration()
+    fill_duration(message, length)
+    return message
 
 
 def seconds(value: Duration) -> float:
@@ -25,9 +31,17 @@ def optional_duration(length: float | None) -> Duration | None:
     return None if length is None else duration(length)
 
 
-def timestamp(moment: datetime) -> Timestamp:
+def fill_timestamp(message: Timestamp, moment: datetime) -> None:
     """A date and time with its zone as a Timestamp."""
-    return Timestamp(seconds=math.floor(moment.timestamp()), nanos=moment.microsecond * 1_000)
+    message.seconds = math.floor(moment.timestamp())
+    message.nanos = moment.microsecond * 1_000
+
+
+def timestamp(moment: datetime) -> Timestamp:
+    """As `fill_timestamp`, in a message of its own."""
+    message = Timestamp()
+    fill_timestamp(message, moment)
+    return message
 
 
 def optional_timestamp(moment: datetime | None) -> Timestamp | None:

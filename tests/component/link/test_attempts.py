@@ -11,7 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 from router_service.domain.attempt import Failure, Usage
 from router_service.domain.events import ReasoningDelta, TextDelta, ToolCallDelta
 from router_service.domain.signals import Failed, Finished, Responded
-from router_service.server.decisions import attempt_message
+from router_service.server.decisions import fill_attempt
 from router_service.server.worker_frames import LONGEST_WAIT
 from service_common.deadline import Deadline
 from service_common.failures import FailureClass
@@ -281,7 +281,9 @@ async def test_a_worker_that_exaggerates_does_no_harm(
     await worker.report(attempt.attempt_id, **last)
     await attempt.read()
     assert attempt.record is not None
-    assert attempt_message(attempt.record).ByteSize()
+    told = attempt_pb2.Attempt()
+    fill_attempt(told, attempt.record)
+    assert told.ByteSize()
     assert 0 <= attempt.record.outcome.cost < 10**15
     failure = attempt.record.outcome.failure
     assert failure is None or 0 <= (failure.retry_after or 0) <= LONGEST_WAIT
