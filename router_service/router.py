@@ -48,19 +48,15 @@ from router_service.server.admin_servicer import AdminServicer, admin_handlers
 from router_service.server.handling import CallBoundary
 from router_service.server.router_servicer import SERVICE as ROUTER_SERVICE
 from router_service.server.router_servicer import RouterServicer, router_handlers
-from router_service.server.worker_servicer import RouterIdentity, WorkerServicer
+from router_service.server.worker_servicer import SERVICE as WORKER_SERVICE
+from router_service.server.worker_servicer import RouterIdentity, WorkerServicer, worker_handlers
 from router_service.state.answers import RecentAnswers
 from router_service.state.cursors import Cursors
 from router_service.state.limits import LimitBook
 from router_service.state.table import Table
 from service_common.families import Registry
-from trunkline.worker.v1 import worker_service_pb2, worker_service_pb2_grpc
 
-SERVICES = (
-    ROUTER_SERVICE,
-    ADMIN_SERVICE,
-    worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"].full_name,
-)
+SERVICES = (ROUTER_SERVICE, ADMIN_SERVICE, WORKER_SERVICE)
 
 log = logging.getLogger("router_service")
 
@@ -205,9 +201,7 @@ class Router:
             (
                 router_handlers(RouterServicer(self.calls, self.repeats, boundary)),
                 admin_handlers(admin, ErrandServicer(drills, pulls, boundary)),
+                worker_handlers(WorkerServicer(self.link, self._clock, identity)),
             )
-        )
-        worker_service_pb2_grpc.add_WorkerServiceServicer_to_server(
-            WorkerServicer(self.link, self._clock, identity), server
         )
         return boundary

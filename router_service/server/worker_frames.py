@@ -12,7 +12,7 @@ from router_service.domain.events import ReasoningDelta, TextDelta, ToolCallDelt
 from router_service.domain.signals import AttemptSignal, Failed, Finished, PullProgressed, Responded
 from router_service.domain.target import Price
 from router_service.domain.worker import ModelReport, RateLimitStatus, WorkerHeartbeat, WorkerHello
-from router_service.server.wire import duration, seconds
+from router_service.server.wire import fill_duration, seconds
 from service_common.clock import Clock
 from service_common.failures import FailureClass
 from service_common.vocabulary import FinishReason, Locality, ModelMode, Operation, Sensitivity, WorkerState
@@ -140,27 +140,27 @@ def signal_of(event: pb.AttemptEvent) -> AttemptSignal | UploadedResult | None:
     return None if kind is None else _SIGNALS[kind](getattr(event, kind))
 
 
-def dispatch_frame(attempt_id: int, order: AttemptOrder, credit: int, clock: Clock) -> pb.RouterFrame:
-    """The frame that gives a worker an attempt, with the time that is left now."""
+def dispatch_message(attempt_id: int, order: AttemptOrder, credit: int, clock: Clock) -> pb.AttachResponse:
+    """The message that gives a worker an attempt, with the time that is left now."""
+    message = pb.AttachResponse()
+    dispatch = message.frames.add().dispatch
+    dispatch.attempt_id = attempt_id
+    dispatch.operation = order.operation  # type: ignore[assignment]  # here and below: the numbers are the same
+    dispatch.model = order.spec.model
     body = order.body if order.operation in BODY_OPERATIONS else b""
-    inline = len(body) + len(order.prefill.encode()) <= LARGEST_INLINE_BODY
-    return pb.RouterFrame(
-        dispatch=pb.Dispatch(
-            attempt_id=attempt_id,
-            operation=order.operation.value,  # type: ignore[arg-type]  # the numbers are the same
-            model=order.spec.model,
-            body=body if inline else b"",
-            body_size=0 if inline else len(body),
-            time_left=duration(order.deadline.left(clock)),
-            first_token_timeout=duration(order.first_token_timeout),
-            idle_timeout=duration(order.idle_timeout),
-            credit_bytes=credit,
-            traceparent=order.recording.traceparent,
-            tracestate=order.recording.tracestate,
-            sensitivity=order.sensitivity.value,  # type: ignore[arg-type]  # the numbers are the same
-            prefill=order.prefill,
-        )
-    )
+    if len(body) + len(order.prefill.encode()) <= LARGEST_INLINE_BODY:
+        dispatch.body = body
+    else:
+        dispatch.body_size = len(body)
+    fill_duration(dispatch.time_left, order.deadline.left(clock))
+    fill_duration(dispatch.first_token_timeout, order.first_token_timeout)
+    fill_duration(dispatch.idle_timeout, order.idle_timeout)
+    dispatch.credit_bytes = credit
+    dispatch.traceparent = order.recording.traceparent
+    dispatch.tracestate = order.recording.tracestate
+    dispatch.sensitivity = order.sensitivity  # type: ignore[assignment]
+    dispatch.prefill = order.prefill
+    return message
 
 
 def _model_of(fact: target_pb2.ModelFacts) -> ModelReport:

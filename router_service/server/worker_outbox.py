@@ -1,18 +1,28 @@
-"""The way down to one worker: frames of one turn of the event loop travel together, control before work."""
+"""The way down to one worker: frames of one turn of the event loop travel together, control before work.
+
+Each frame is encoded once, as a message of its own. Encoded messages are merged by joining their bytes, which puts the
+frames of all into one (https://protobuf.dev/programming-guides/encoding/#last-one-wins).
+"""
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from typing import NamedTuple
 
 from router_service.contracts.dispatch import AttemptOrder
 from router_service.server.wire import duration
-from router_service.server.worker_frames import dispatch_frame
+from router_service.server.worker_frames import dispatch_message
 from service_common.clock import Clock
 from trunkline.worker.v1 import worker_service_pb2 as pb
 
 LARGEST_MESSAGE = 64 * 1024
-CONTROL_FRAME_SIZE = 32
-"""About what a cancel or credit takes."""
+
+
+class _Queued(NamedTuple):
+    """The bytes of an `AttachResponse` with one frame. `attempt_id` 0: it is about none."""
+
+    data: bytes
+    attempt_id: int = 0
 
 
 class WorkerOutbox:
@@ -21,9 +31,9 @@ class WorkerOutbox:
     def __init__(self, clock: Clock) -> None:
         """Begin empty."""
         self._clock = clock
-        self._control: deque[pb.RouterFrame] = deque()
+        self._control: deque[_Queued] = deque()
         self._credits: dict[int, int] = {}
-        self._work: deque[pb.RouterFrame] = deque()
+        self._work: deque[_Queued] = deque()
         self._wake = asyncio.Event()
         self._closed: str | None = None
         self._failure: Exception | None = None
@@ -40,20 +50,21 @@ class WorkerOutbox:
 
     def send(self, frame: pb.RouterFrame) -> None:
         """Queue a control frame."""
-        self._control.append(frame)
+        self._control.append(_Queued(_encoded(frame)))
         self._wake.set()
 
     def send_dispatch(self, attempt_id: int, order: AttemptOrder, credit: int) -> None:
         """See `SessionLink.send_dispatch`."""
-        self._work.append(dispatch_frame(attempt_id, order, credit, self._clock))
+        message = dispatch_message(attempt_id, order, credit, self._clock)
+        self._work.append(_Queued(message.SerializeToString(), attempt_id))
         self._wake.set()
 
     def send_cancel(self, attempt_id: int, reason: str) -> None:
         """See `SessionLink.send_cancel`. A dispatch that was not sent yet goes first: the worker must know it."""
         self._credits.pop(attempt_id, None)
         cancel = pb.RouterFrame(cancel=pb.Cancel(attempt_id=attempt_id, reason=reason))
-        waiting = any(frame.dispatch.attempt_id == attempt_id for frame in self._work)
-        (self._work if waiting else self._control).append(cancel)
+        waiting = any(queued.attempt_id == attempt_id for queued in self._work)
+        (self._work if waiting else self._control).append(_Queued(_encoded(cancel), attempt_id))
         self._wake.set()
 
     def send_credit(self, attempt_id: int, amount: int) -> None:
@@ -77,30 +88,29 @@ class WorkerOutbox:
             self._failure = failure
         self.close(str(failure))
 
-    async def messages(self) -> AsyncIterator[pb.AttachResponse]:
-        """What is to be written, until the stream is to end."""
+    async def messages(self) -> AsyncIterator[bytes]:
+        """The bytes of each `AttachResponse` that is to be written, until the stream is to end."""
         while True:
             await self._wake.wait()
             self._wake.clear()
             while self._closed is None and (self._control or self._credits or self._work):
-                yield self._batch()
+                yield self._message()
             if self._closed is not None:
                 return
 
-    def _batch(self) -> pb.AttachResponse:
-        frames: list[pb.RouterFrame] = []
+    def _message(self) -> bytes:
+        for attempt_id, amount in self._credits.items():
+            credit = pb.RouterFrame(credit=pb.Credit(attempt_id=attempt_id, bytes=amount))
+            self._control.append(_Queued(_encoded(credit)))
+        self._credits.clear()
+        frames: list[bytes] = []
         size = 0
-        while self._control and size < LARGEST_MESSAGE - CONTROL_FRAME_SIZE:
-            frames.append(self._control.popleft())
-            size += frames[-1].ByteSize()
-        while self._credits and size < LARGEST_MESSAGE - CONTROL_FRAME_SIZE:
-            attempt_id, amount = self._credits.popitem()
-            frames.append(pb.RouterFrame(credit=pb.Credit(attempt_id=attempt_id, bytes=amount)))
-            size += CONTROL_FRAME_SIZE
-        while self._work:
-            following = self._work[0].ByteSize()
-            if frames and size + following > LARGEST_MESSAGE:
-                break
-            frames.append(self._work.popleft())
-            size += following
-        return pb.AttachResponse(frames=frames)
+        for queue in (self._control, self._work):
+            while queue and (not frames or size + len(queue[0].data) <= LARGEST_MESSAGE):
+                frames.append(queue.popleft().data)
+                size += len(frames[-1])
+        return b"".join(frames)
+
+
+def _encoded(frame: pb.RouterFrame) -> bytes:
+    return pb.AttachResponse(frames=[frame]).SerializeToString()

@@ -4,17 +4,19 @@ import asyncio
 import hmac
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
+from msgspec import Struct
+from msgspec.structs import replace
 
 from router_service.dispatch.bodies import UploadTooLarge
 from router_service.dispatch.link import UnknownBackend, WorkerLink, WrongSequence
 from router_service.dispatch.registry import UnknownAttempt
 from router_service.dispatch.sessions import StaleHello, WorkerSession
 from router_service.domain.signals import Finished
+from router_service.server.handling import serialise
 from router_service.server.wire import duration, shortened
 from router_service.server.worker_frames import (
     BadFrame,
@@ -29,10 +31,10 @@ from router_service.server.worker_frames import (
 from router_service.server.worker_outbox import WorkerOutbox
 from service_common.clock import Clock
 from trunkline.worker.v1 import worker_service_pb2 as pb
-from trunkline.worker.v1 import worker_service_pb2_grpc as pb_grpc
 
 logger = logging.getLogger(__name__)
 
+SERVICE = pb.DESCRIPTOR.services_by_name["WorkerService"].full_name
 CHUNK = 64 * 1024
 HELLO_TIMEOUT = 10.0
 """Seconds in which a worker that opened a stream must have said hello."""
@@ -52,8 +54,7 @@ STATUS: dict[type[Exception], grpc.StatusCode] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class RouterIdentity:
+class RouterIdentity(Struct, frozen=True):
     """What a worker is told of the router, and the token that workers must show."""
 
     router_id: str
@@ -61,7 +62,7 @@ class RouterIdentity:
     worker_token: str
 
 
-class WorkerServicer(pb_grpc.WorkerServiceServicer):
+class WorkerServicer:
     """Reads without ever stopping, writes what the outbox gathers, and ends each session however its stream ends."""
 
     def __init__(self, link: WorkerLink, clock: Clock, identity: RouterIdentity) -> None:
@@ -76,9 +77,7 @@ class WorkerServicer(pb_grpc.WorkerServiceServicer):
         self._clock = clock
         self._identity = identity
 
-    async def Attach(
-        self, request_iterator: AsyncIterator[pb.AttachRequest], context: Context
-    ) -> AsyncIterator[pb.AttachResponse]:
+    async def attach(self, request_iterator: AsyncIterator[pb.AttachRequest], context: Context) -> AsyncIterator[bytes]:
         """One worker's session."""
         await self._check_token(context)
         outbox = WorkerOutbox(self._clock)
@@ -93,7 +92,7 @@ class WorkerServicer(pb_grpc.WorkerServiceServicer):
             status = STATUS.get(type(outbox.failure), grpc.StatusCode.INTERNAL)
             await context.abort(status, shortened(str(outbox.failure), LONGEST_REFUSAL))
 
-    async def FetchBody(self, request: pb.FetchBodyRequest, context: Context) -> AsyncIterator[pb.FetchBodyResponse]:
+    async def fetch_body(self, request: pb.FetchBodyRequest, context: Context) -> AsyncIterator[pb.FetchBodyResponse]:
         """The body of a dispatch, in pieces."""
         await self._check_token(context)
         try:
@@ -103,7 +102,7 @@ class WorkerServicer(pb_grpc.WorkerServiceServicer):
         for start in range(0, len(body), CHUNK):
             yield pb.FetchBodyResponse(chunk=body[start : start + CHUNK])
 
-    async def UploadBody(
+    async def upload_body(
         self, request_iterator: AsyncIterator[pb.UploadBodyRequest], context: Context
     ) -> pb.UploadBodyResponse:
         """The result of an attempt, in pieces."""
@@ -207,3 +206,14 @@ class WorkerServicer(pb_grpc.WorkerServiceServicer):
             signal = signal if attempt is None else checked_result(attempt.order, signal)
         if signal is not None:
             self._link.deliver(session, event.attempt_id, signal)
+
+
+def worker_handlers(servicer: WorkerServicer) -> grpc.GenericRpcHandler:
+    """The service's procedures. Not registered as generated, since what goes down to a worker is encoded already."""
+    fetch, upload = pb.FetchBodyRequest.FromString, pb.UploadBodyRequest.FromString
+    handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+        "Attach": grpc.stream_stream_rpc_method_handler(servicer.attach, pb.AttachRequest.FromString),
+        "FetchBody": grpc.unary_stream_rpc_method_handler(servicer.fetch_body, fetch, serialise),
+        "UploadBody": grpc.stream_unary_rpc_method_handler(servicer.upload_body, upload, serialise),
+    }
+    return grpc.method_handlers_generic_handler(SERVICE, handlers)

@@ -9,14 +9,14 @@ from typing import Any
 import grpc
 
 from router_service.contracts.engine import Catalogue
-from router_service.server.worker_servicer import RouterIdentity, WorkerServicer
+from router_service.server.worker_servicer import RouterIdentity, WorkerServicer, worker_handlers
 from service_common.clock import SystemClock
 from tests.support.link_parts import Parts
 from trunkline.types.v1.attempt_pb2 import FailureClass
 from trunkline.types.v1.classification_pb2 import SENSITIVITY_CONFIDENTIAL
 from trunkline.types.v1.target_pb2 import ModelFacts
 from trunkline.worker.v1 import worker_service_pb2 as pb
-from trunkline.worker.v1.worker_service_pb2_grpc import WorkerServiceStub, add_WorkerServiceServicer_to_server
+from trunkline.worker.v1.worker_service_pb2_grpc import WorkerServiceStub
 
 TOKEN = "token-of-the-test"
 PATIENCE = 5.0
@@ -35,7 +35,7 @@ class LinkServer(Parts):
         parts = cls(catalogue, SystemClock(), heartbeat_interval)
         server = grpc.aio.server(options=[("grpc.http2.bdp_probe", 0)])
         servicer = WorkerServicer(parts.link, parts.clock, RouterIdentity("r1", "0", TOKEN))
-        add_WorkerServiceServicer_to_server(servicer, server)
+        server.add_generic_rpc_handlers((worker_handlers(servicer),))
         parts.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         await server.start()
         monitor = asyncio.create_task(parts.link.run())
