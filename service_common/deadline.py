@@ -1,13 +1,13 @@
 """One deadline from the caller's request to the provider's socket."""
 
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from service_common.clock import Clock
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(Struct, frozen=True):
     """A point on the monotonic clock.
 
     Attributes:

@@ -1,9 +1,10 @@
 """What an attempt's failure is, and what is done about each: one table, read by all who act on one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from service_common.vocabulary import Word
 
@@ -43,8 +44,7 @@ class Verdict(Enum):
     NOT_POSSIBLE = "not possible"
 
 
-@dataclass(frozen=True, slots=True)
-class FailurePolicy:
+class FailurePolicy(Struct, frozen=True):
     """What the router does about one failure class.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from random import Random
+
+from msgspec import Struct
 
 from router_service.calls.embedding import keep_one_model
 from router_service.calls.planning import plan_targets
@@ -28,8 +29,7 @@ from service_common.deadline import Deadline
 from service_common.vocabulary import Operation, StreamRecovery
 
 
-@dataclass(frozen=True, slots=True)
-class Calls:
+class Calls(Struct, frozen=True):
     """Carries out calls.
 
     Attributes:

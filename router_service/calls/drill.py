@@ -8,9 +8,11 @@ get a prompt, its embedding models a text to embed: two drills, where it has bot
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence, Set
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from router_service.calls.completion import Calls
 from router_service.calls.embedding import SAME_MODEL, keep_one_model
@@ -62,8 +64,7 @@ NOT_ASKED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class DrillStep:
+class DrillStep(Struct, frozen=True):
     """One call of a drill. Money in nano-dollars, `latency` in seconds.
 
     Attributes:
@@ -83,8 +84,7 @@ class DrillStep:
     latency: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class DrillResult:
+class DrillResult(Struct, frozen=True):
     """What the newest drill of an alias came to. `problem` empty: its chain holds."""
 
     alias: str
@@ -122,8 +122,7 @@ class FailedAttempt:
         return self._record
 
 
-@dataclass(frozen=True, slots=True)
-class FailingDispatcher:
+class FailingDispatcher(Struct, frozen=True):
     """Implements `Dispatcher`: fails the attempts on some targets and passes the others on."""
 
     dispatcher: Dispatcher

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from router_service.contracts.dispatch import AttemptOrder, Dispatcher, Refusal
 from router_service.domain.attempt import AttemptRecord, Failure
@@ -19,8 +20,7 @@ OUT_OF_TIME = Failure(FailureClass.TIMEOUT_TOTAL, "it was not done in time")
 NOT_WANTED = Failure(FailureClass.CANCELLED, "nobody waits for it any more")
 
 
-@dataclass(frozen=True, slots=True)
-class Unrecorded:
+class Unrecorded(Struct, frozen=True):
     """Implements `AttemptRecording` for attempts that belong to no call."""
 
     traceparent: str = ""
@@ -33,8 +33,7 @@ class Unrecorded:
         """Keep nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Errands:
+class Errands(Struct, frozen=True):
     """Runs errands on attached workers."""
 
     dispatcher: Dispatcher

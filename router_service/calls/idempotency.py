@@ -7,6 +7,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 
+from msgspec import Struct
+
 from router_service.calls.kept_call import BEGAN_ANEW, Deltas, KeptCall, OutlivedRecording, ended_early
 from router_service.contracts.answers import KeptAnswer, SharedAnswers
 from router_service.contracts.recording import CallRecording
@@ -23,8 +25,7 @@ RETRY_AFTER = 1.0
 Stream = Callable[[Request, CallRecording, float | None], AsyncGenerator[CallEvent, None]]
 
 
-@dataclass(frozen=True, slots=True)
-class IdempotencySettings:
+class IdempotencySettings(Struct, frozen=True):
     """Times in seconds, memory in bytes; see `IdempotencySection`."""
 
     ttl: float = 600.0
@@ -192,7 +193,9 @@ class IdempotentCalls:
         if call.whole:
             self._keep(key, call)
             if self._shared is not None and earlier is None and not _is_confidential(call):
-                await self._shared.keep(_shared_key(key), KeptAnswer(call.fingerprint, call.events), self._settings.ttl)
+                await self._shared.keep(
+                    _shared_key(key), KeptAnswer(call.fingerprint, tuple(call.events)), self._settings.ttl
+                )
 
     def _no_longer_running(self, key: tuple[str, str], call: KeptCall) -> None:
         self._end_grace(call)

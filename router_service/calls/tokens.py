@@ -1,14 +1,13 @@
 """How many tokens a request has, as its targets count them."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from router_service.contracts.engine import Engine, TokenEstimator
 from router_service.contracts.state import TableReader
 from router_service.domain.request import Request
 
 
-@dataclass(frozen=True, slots=True)
-class TokenCount:
+class TokenCount(Struct, frozen=True):
     """Tokens of one request for one target. `observations`: answers whose reported usage corrected the estimate."""
 
     target: str

@@ -1,6 +1,6 @@
 """One call's way to the workers while others wait: it takes no slot past those who are before it."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from router_service.calls.waiting import Seat, WaitingRoom
 from router_service.contracts.dispatch import AttemptOrder, Dispatcher, Refusal, RunningAttempt

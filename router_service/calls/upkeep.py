@@ -8,8 +8,10 @@ whose probes succeed again and again while its targets fall out as often is aske
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
+
+from msgspec import Struct
 
 from router_service.calls.errands import Errands
 from router_service.contracts.state import RecoverableTable
@@ -34,8 +36,7 @@ IN_SERVICE = frozenset({TargetState.READY, TargetState.SUSPECT, TargetState.HALF
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class UpkeepSettings:
+class UpkeepSettings(Struct, frozen=True):
     """How targets are kept fit. Times in seconds.
 
     Attributes:
@@ -49,7 +50,7 @@ class UpkeepSettings:
     timeout: float = 10.0
     paid: bool = False
     prompt: bytes = b""
-    warm_up: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    warm_up: Mapping[str, frozenset[str]] = {}
 
     def warms(self, view: TargetView) -> bool:
         """Whether the target's model is to be kept in memory."""

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from msgspec import Struct
+
 from router_service.calls.fair_queue import FairQueue, Rank
 from router_service.domain.attempt import AttemptRecord
 from router_service.domain.errors import DeadlinePassed, Exhausted
@@ -27,8 +29,7 @@ FreeSlots = Callable[[str], float]
 """How many attempts a target could begin now."""
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingSettings:
+class WaitingSettings(Struct, frozen=True):
     """`length`: most calls that wait. `queue_timeout`: longest wait in seconds; None: until the call's deadline."""
 
     length: int = 1000

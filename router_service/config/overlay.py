@@ -2,16 +2,17 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from router_service.domain.changes import Change, ChangeKind
 
 MODELS = "models"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelEdit:
+class ModelEdit(Struct, frozen=True):
     """What was done to one model.
 
     Attributes:
@@ -23,20 +24,18 @@ class ModelEdit:
     whole: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
+class Imported(Struct, frozen=True):
     """A whole configuration, in force for as long as the file's text has the digest `replaces`."""
 
     text: str
     replaces: str
 
 
-@dataclass(frozen=True, slots=True)
-class Overlay:
+class Overlay(Struct, frozen=True):
     """All changes, taken together."""
 
     imported: Imported | None = None
-    models: Mapping[str, ModelEdit] = field(default_factory=dict)
+    models: Mapping[str, ModelEdit] = {}
 
     def after(self, changes: Sequence[Change]) -> "Overlay":
         """With further changes. Another configuration as a whole ends what was done to single models before."""

@@ -4,10 +4,11 @@ Whatever can go wrong in a plugin's constructor goes wrong here, before anything
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
+
+from msgspec import Struct
 
 from router_service.config.catalogue import build_catalogue
 from router_service.contracts.engine import Catalogue, Engine
@@ -25,8 +26,7 @@ from service_common.facts import FactsTable
 from service_common.scrub import scrub
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Struct, frozen=True):
     """One configuration and what was made of it.
 
     Attributes:
@@ -38,8 +38,7 @@ class Running:
     engine: Engine
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Struct, frozen=True):
     """What a configuration is read from, checked against and built with."""
 
     path: Path

@@ -7,9 +7,9 @@ changes under changes that were fine before, those that do not fit any more are 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
+from msgspec.structs import replace
 from watchfiles import Change as FileChange
 from watchfiles import awatch
 

@@ -1,18 +1,17 @@
 """What calls ask of a store of whole answers that router replicas share."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from router_service.domain.events import CallEvent
 
 
-@dataclass(frozen=True, slots=True)
-class KeptAnswer:
+class KeptAnswer(Struct, frozen=True):
     """A whole answer: its events, and what its request was."""
 
     fingerprint: bytes
-    events: Sequence[CallEvent]
+    events: tuple[CallEvent, ...]
 
 
 class SharedAnswers(Protocol):

@@ -1,8 +1,9 @@
 """How the attempt loop reaches the workers, whatever carries the frames."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from router_service.contracts.recording import AttemptRecording
 from router_service.domain.attempt import AttemptRecord, Failure
@@ -15,8 +16,7 @@ LONGEST_PREFILL = 60 * 1024
 """Bytes of an answer that can still be continued: more does not fit into the message that begins an attempt."""
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptOrder:
+class AttemptOrder(Struct, frozen=True):
     """One attempt to be made.
 
     Attributes:
@@ -52,8 +52,7 @@ class AttemptOrder:
     upkeep: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """No attempt could be started on a target: nothing was sent, nothing is claimed, no attempt is spent.
 
     Attributes:

@@ -1,8 +1,9 @@
 """What a call asks of the engine."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct
 
 from router_service.domain.decision import Decision, Rejection
 from router_service.domain.policy import RoutingPolicy
@@ -11,8 +12,7 @@ from router_service.domain.request import Request
 from router_service.domain.target import BackendPolicy, TableSnapshot, TargetSpec, TargetView
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue:
+class Catalogue(Struct, frozen=True):
     """What one version of the configuration says: a call keeps the one that it began with.
 
     Attributes:
@@ -30,12 +30,11 @@ class Catalogue:
     aliases: Mapping[str, tuple[str, ...]]
     profiles: Mapping[str, Profile]
     default_profile: str
-    chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    policy: RoutingPolicy = field(default_factory=RoutingPolicy)
+    chains: Mapping[str, tuple[str, ...]] = {}
+    policy: RoutingPolicy = RoutingPolicy()
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(Struct, frozen=True):
     """What is known when the next target is about to be tried.
 
     Attributes:

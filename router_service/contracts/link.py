@@ -1,8 +1,9 @@
 """Between the link to the workers and its neighbours: the wire below it, and the health and load table beside it."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from router_service.contracts.dispatch import AttemptOrder, Refusal
 from router_service.domain.attempt import AttemptRecord
@@ -33,8 +34,7 @@ class SessionLink(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """A slot taken on a target until the attempt settles.
 
     Attributes:

@@ -1,7 +1,8 @@
 """The one interface through which decisions and settled attempts are recorded, whoever keeps them."""
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from router_service.domain.attempt import AttemptRecord, Failure
 from router_service.domain.decision import Decision
@@ -11,8 +12,7 @@ from router_service.domain.target import TargetSpec
 from service_common.vocabulary import AttemptKind
 
 
-@dataclass(frozen=True, slots=True)
-class CallOrigin:
+class CallOrigin(Struct, frozen=True):
     """Where a call came from.
 
     Attributes:

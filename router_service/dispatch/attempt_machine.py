@@ -6,8 +6,10 @@ Events go in with the time at which they happened (monotonic seconds), instructi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
+
+from msgspec.structs import replace
 
 from router_service.dispatch.attempt_plan import (
     Cancel,

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from msgspec import Struct
+
 from router_service.domain.attempt import Failure
 from service_common.vocabulary import AttemptKind
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedTarget:
+class PlannedTarget(Struct, frozen=True):
     """One target of the plan.
 
     Attributes:
@@ -47,8 +48,7 @@ class TargetProgress:
     available_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """Try a target; the shell answers with `started` or `refused`. `replaced`: why the previous attempt failed."""
 
     number: int
@@ -58,24 +58,21 @@ class Start:
     prefill: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(Struct, frozen=True):
     """Stop an attempt; it settles with this failure."""
 
     number: int
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Reset:
+class Reset(Struct, frozen=True):
     """What was shown came from a target that failed. `restart`: it is void; else it is continued."""
 
     failed_target: str
     restart: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(Struct, frozen=True):
     """This attempt gave the whole answer."""
 
     number: int
@@ -89,8 +86,7 @@ class FailReason(Enum):
     DEADLINE = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class FailCall:
+class FailCall(Struct, frozen=True):
     """No answer can be given. `failure`: the one to name; `available_at`: when a target may be tried again."""
 
     reason: FailReason

@@ -6,7 +6,8 @@ import logging
 import secrets
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from router_service.contracts.link import SessionLink, SessionObserver
 from router_service.dispatch.registry import AttemptRegistry
@@ -31,8 +32,7 @@ class WrongSequence(Exception):
     """A heartbeat is not the next one; the message has both numbers."""
 
 
-@dataclass(frozen=True, slots=True)
-class LinkSettings:
+class LinkSettings(Struct, frozen=True):
     """Times in seconds.
 
     Attributes:

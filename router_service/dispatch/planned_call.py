@@ -1,7 +1,8 @@
 """A call as it comes out of planning: everything that carrying it out takes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from router_service.contracts.engine import Hop
 from router_service.contracts.recording import CallRecording
@@ -15,8 +16,7 @@ from service_common.deadline import Deadline
 from service_common.vocabulary import StreamRecovery
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedCall:
+class PlannedCall(Struct, frozen=True):
     """A decided call that is to be dispatched.
 
     Attributes:

@@ -3,7 +3,9 @@
 import itertools
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from router_service.contracts.dispatch import AttemptOrder, Refusal
 from router_service.contracts.link import AttemptGate
@@ -22,8 +24,7 @@ logger = logging.getLogger(__name__)
 NOT_SENT = Failure(FailureClass.REFUSED_BY_WORKER, "the request could not be put into a message to the worker")
 
 
-@dataclass(frozen=True, slots=True)
-class RegistrySettings:
+class RegistrySettings(Struct, frozen=True):
     """Times in seconds.
 
     Attributes:

@@ -1,14 +1,14 @@
 """Attempts: one target tried once, and what it came to. A failure is a value here, never an exception."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from service_common.failures import FailureClass
 from service_common.vocabulary import AttemptKind, FinishReason, Operation
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Tokens of one answer. `estimated`: the provider reported none, or the attempt was cut short."""
 
     input_tokens: int = 0
@@ -18,8 +18,7 @@ class Usage:
     estimated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """Why an attempt failed.
 
     Attributes:
@@ -42,8 +41,7 @@ class Failure:
         return self.failure_class.told(self.http_status)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """How a whole answer ended."""
 
     finish_reason: FinishReason
@@ -51,8 +49,7 @@ class Answer:
     provider_request_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptOutcome:
+class AttemptOutcome(Struct, frozen=True):
     """What an attempt came to: exactly one of `answer` and `failure` is set.
 
     Attributes:
@@ -79,8 +76,7 @@ class AttemptOutcome:
         return self.failure is not None and self.failure.failure_class is FailureClass.CANCELLED
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
+class AttemptRecord(Struct, frozen=True):
     """One settled attempt, as it is recorded everywhere: table, circuit, ledger, metrics, span, attempt log.
 
     Attributes:

@@ -1,9 +1,10 @@
 """What operators change while the router runs, as values that can be kept and told to other routers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 from router_service.domain.switches import Switch
 from service_common.vocabulary import TargetState
@@ -17,8 +18,7 @@ class ChangeKind(StrEnum):
     CONFIGURATION = "configuration"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One change. A later one of the same kind and name replaces it.
 
     Attributes:

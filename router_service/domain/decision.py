@@ -4,11 +4,12 @@ Values that each decision makes are named tuples: frozen too, and two to five ti
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from router_service.domain.target import TargetView
 from service_common.vocabulary import Complexity, Sensitivity, Task
@@ -75,8 +76,7 @@ class Waiver(NamedTuple):
     order: float
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(Struct, frozen=True):
     """A candidate put aside.
 
     Attributes:
@@ -107,8 +107,7 @@ class ScorerValue(NamedTuple):
     raw: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreSheet:
+class ScoreSheet(Struct, frozen=True):
     """What the candidates of one decision have in common: the scorers, and their weights normalised to sum 1."""
 
     scorers: tuple[str, ...] = ()
@@ -145,8 +144,7 @@ class Candidate(NamedTuple):
         return self.view.name
 
 
-@dataclass(frozen=True, slots=True)
-class Vote:
+class Vote(Struct, frozen=True):
     """The vote of one profile in an ensemble."""
 
     profile: str

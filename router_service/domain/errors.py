@@ -12,15 +12,15 @@ RouterError
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from difflib import get_close_matches
+
+from msgspec import Struct
 
 from router_service.domain.attempt import AttemptRecord
 from router_service.domain.decision import Decision
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(Struct, frozen=True):
     """One mistake in a request: the field's path (empty: the whole), and what is wrong and what would be right."""
 
     field: str

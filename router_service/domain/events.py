@@ -1,22 +1,23 @@
-"""What a call tells its caller, in order: a decision, attempts, deltas, and exactly one `Completed` or error."""
+"""What a call tells its caller, in order: a decision, attempts, deltas, and exactly one `Completed` or error.
 
-from dataclasses import dataclass
+Each is tagged with its name, by which a kept answer is read back.
+"""
+
+from msgspec import Struct
 
 from router_service.domain.attempt import AttemptRecord, Usage
 from router_service.domain.decision import Decision
 from service_common.vocabulary import AttemptKind, FinishReason
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionMade:
+class DecisionMade(Struct, frozen=True, tag=True):
     """The decision; always first."""
 
     decision: Decision
     trace_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptStarted:
+class AttemptStarted(Struct, frozen=True, tag=True):
     """A target is tried."""
 
     number: int
@@ -25,22 +26,19 @@ class AttemptStarted:
     simulated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TextDelta:
+class TextDelta(Struct, frozen=True, tag=True):
     """More text."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReasoningDelta:
+class ReasoningDelta(Struct, frozen=True, tag=True):
     """More of what the model thinks."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCallDelta:
+class ToolCallDelta(Struct, frozen=True, tag=True):
     """More of a tool call; pieces of one index are to be joined."""
 
     index: int
@@ -49,22 +47,19 @@ class ToolCallDelta:
     arguments_json: str
 
 
-@dataclass(frozen=True, slots=True)
-class UsageReported:
+class UsageReported(Struct, frozen=True, tag=True):
     """Tokens so far."""
 
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptFailed:
+class AttemptFailed(Struct, frozen=True, tag=True):
     """A target failed; another may follow."""
 
     record: AttemptRecord
 
 
-@dataclass(frozen=True, slots=True)
-class StreamReset:
+class StreamReset(Struct, frozen=True, tag=True):
     """A provider failed after text was shown. `restart`: all text so far is void; else it is continued from here."""
 
     restart: bool
@@ -72,8 +67,7 @@ class StreamReset:
     valid_characters: int
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(Struct, frozen=True, tag=True):
     """The answer is whole; always last. Times in seconds, cost (of all attempts) in nano-dollars.
 
     `body` is an embedding's serialised result; empty for text.

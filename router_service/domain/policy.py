@@ -1,17 +1,17 @@
 """What the configuration says about kinds of requests: rules, domains, lengths, tasks, tiers and ensembles."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
+
+from msgspec import Struct
 
 from service_common.vocabulary import Complexity, Sensitivity, Task
 
 NO_WORDS: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Preference:
+class Preference(Struct, frozen=True):
     """Whom a kind of request is meant for.
 
     Attributes:
@@ -25,8 +25,7 @@ class Preference:
     profile: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Domain:
+class Domain(Struct, frozen=True):
     """A subject (medical, legal, ...) and whom it is meant for.
 
     Attributes:
@@ -39,11 +38,10 @@ class Domain:
     use: Preference
     keywords: tuple[str, ...] = ()
     min_keywords: int = 1
-    labels: Mapping[str, str] = field(default_factory=lambda: NO_WORDS)
+    labels: Mapping[str, str] = NO_WORDS
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """When a rule applies: everything that is said must hold; what is empty or None is not asked.
 
     Attributes:
@@ -64,15 +62,14 @@ class Condition:
     input_tokens_below: int | None = None
     output_tokens_above: int | None = None
     min_context_above: int | None = None
-    labels: Mapping[str, str] = field(default_factory=lambda: NO_WORDS)
+    labels: Mapping[str, str] = NO_WORDS
     tenants: frozenset[str] = frozenset()
     regions: frozenset[str] = frozenset()
     hours: tuple[int, int] | None = None
     weekdays: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One of the ordered rules; the first whose condition holds steers the request."""
 
     name: str
@@ -80,16 +77,14 @@ class Rule:
     use: Preference
 
 
-@dataclass(frozen=True, slots=True)
-class CacheLimits:
+class CacheLimits(Struct, frozen=True):
     """How long (seconds) and how many classifications are kept; 0 entries: none."""
 
     ttl: float = 300.0
     entries: int = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class RoutingPolicy:
+class RoutingPolicy(Struct, frozen=True):
     """The sections of the configuration that steer requests. Where several fit, the first in this order does.
 
     Attributes:
@@ -104,8 +99,8 @@ class RoutingPolicy:
     rules: tuple[Rule, ...] = ()
     domains: tuple[Domain, ...] = ()
     lengths: tuple[Rule, ...] = ()
-    tasks: Mapping[Task, Preference] = field(default_factory=lambda: MappingProxyType({}))
-    tiers: Mapping[Complexity, Preference] = field(default_factory=lambda: MappingProxyType({}))
-    ensembles: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: MappingProxyType({}))
-    classifiers: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    cache: CacheLimits = field(default_factory=CacheLimits)
+    tasks: Mapping[Task, Preference] = MappingProxyType({})
+    tiers: Mapping[Complexity, Preference] = MappingProxyType({})
+    ensembles: Mapping[str, Mapping[str, float]] = MappingProxyType({})
+    classifiers: Mapping[str, Any] = MappingProxyType({})
+    cache: CacheLimits = CacheLimits()

@@ -1,13 +1,13 @@
 """A profile: a named routing policy, as the engine and the dispatch read it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class AttemptLimits:
+
+class AttemptLimits(Struct, frozen=True):
     """How often and how long targets are tried. Times in seconds.
 
     Attributes:
@@ -38,8 +38,7 @@ class AttemptLimits:
     hedge_budget: float = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """A named routing policy.
 
     Attributes:
@@ -55,8 +54,8 @@ class Profile:
     name: str
     scorers: Mapping[str, float]
     picker: str = "best"
-    attempts: AttemptLimits = field(default_factory=AttemptLimits)
-    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    attempts: AttemptLimits = AttemptLimits()
+    settings: Mapping[str, Any] = MappingProxyType({})
     filters: tuple[str, ...] = ()
     last_resort: str = ""
     follows: tuple[str, ...] = ("rules", "domains", "lengths", "tasks", "tiers")

@@ -1,16 +1,16 @@
 """What a caller asks for, as the stages of the router see it: frozen, and free of any wire format."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from service_common.vocabulary import Complexity, Operation, Sensitivity, StreamRecovery, Task
 
 NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class CapabilityRequirement:
+class CapabilityRequirement(Struct, frozen=True):
     """A capability that a target must have or that counts in its favour.
 
     Attributes:
@@ -22,8 +22,7 @@ class CapabilityRequirement:
     min_rating: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RoutingOptions:
+class RoutingOptions(Struct, frozen=True):
     """What the caller wants of the routing. None or empty: nothing said.
 
     Attributes:
@@ -61,8 +60,7 @@ class RoutingOptions:
     priority: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class PromptMessage:
+class PromptMessage(Struct, frozen=True):
     """One message as the classifiers read it.
 
     Attributes:
@@ -74,8 +72,7 @@ class PromptMessage:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One request of any operation.
 
     Attributes:
@@ -109,8 +106,8 @@ class Request:
     reasoning: bool = False
     max_output_tokens: int | None = None
     seeded: bool = False
-    options: RoutingOptions = field(default_factory=RoutingOptions)
-    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
+    options: RoutingOptions = RoutingOptions()
+    labels: Mapping[str, str] = NO_LABELS
     request_id: str = ""
     idempotency_key: str = ""
     fingerprint: bytes = b""

@@ -1,20 +1,18 @@
 """What a worker says of one attempt, as the attempt loop reads it."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from router_service.domain.attempt import Answer, Failure, Usage
 from router_service.domain.events import Delta
 
 
-@dataclass(frozen=True, slots=True)
-class Responded:
+class Responded(Struct, frozen=True):
     """The provider accepted the request and began to answer."""
 
     http_status: int
 
 
-@dataclass(frozen=True, slots=True)
-class PullProgressed:
+class PullProgressed(Struct, frozen=True):
     """How far a model pull has come; bytes, 0 where not known."""
 
     status: str
@@ -22,8 +20,7 @@ class PullProgressed:
     total_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """The answer is whole. `usage` None: the provider reported none. `body`: an embedding's serialised result."""
 
     answer: Answer
@@ -31,8 +28,7 @@ class Finished:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """The attempt failed. `usage` None: not known."""
 
     failure: Failure

@@ -1,13 +1,13 @@
 """What was counted and measured of a target, for people who look at it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from service_common.failures import FailureClass
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """A window of times in seconds; None where it is empty."""
 
     samples: int = 0
@@ -16,8 +16,7 @@ class Summary:
     p95: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Windows:
+class Windows(Struct, frozen=True):
     """The newest measurements of a target: whole answers, first tokens, nano-dollars an answer; None: there is none."""
 
     latency: Summary
@@ -27,8 +26,7 @@ class Windows:
     reported_quality: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class TargetStatistics:
+class TargetStatistics(Struct, frozen=True):
     """One target.
 
     Attributes:

@@ -1,16 +1,16 @@
 """What operators switched off: targets and whole backends, by name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from service_common.vocabulary import TargetState
 
 POSITIONS = frozenset({TargetState.READY, TargetState.DISABLED, TargetState.DRAINING})
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
+class Switch(Struct, frozen=True):
     """On (`READY`), off (`DISABLED`), or finishing what it has (`DRAINING`), and why.
 
     Raises:

@@ -1,9 +1,11 @@
 """Targets: what is known about each, and how it fares at one moment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from service_common.vocabulary import Locality, ModelMode, Sensitivity, TargetState
 
@@ -12,8 +14,7 @@ ENOUGH_REPORTS = 20
 """Callers' reports of one task from which their average counts instead of the target's quality in general."""
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(Struct, frozen=True):
     """Nano-dollars per 1,000,000 tokens."""
 
     input: int
@@ -33,8 +34,7 @@ class Price:
 FREE = Price(0, 0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Priors:
+class Priors(Struct, frozen=True):
     """What is assumed of a target that was never tried.
 
     Attributes:
@@ -48,8 +48,7 @@ class Priors:
     success_rate: float = 0.98
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What a target or backend is given at most; None: no limit.
 
     Attributes:
@@ -65,8 +64,7 @@ class Limits:
 UNLIMITED = Limits()
 
 
-@dataclass(frozen=True, slots=True)
-class BackendPolicy:
+class BackendPolicy(Struct, frozen=True):
     """What the configuration allows a backend, whatever its workers say.
 
     Attributes:
@@ -90,13 +88,12 @@ class BackendPolicy:
     simulated: bool = False
     max_concurrency: int | None = None
     limits: Limits = UNLIMITED
-    priors: Priors = field(default_factory=Priors)
+    priors: Priors = Priors()
     offline: bool = False
     warm_up: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class TargetSpec:
+class TargetSpec(Struct, frozen=True):
     """What is known about a target: configuration over worker's report over the table of facts.
 
     Attributes:
@@ -122,7 +119,7 @@ class TargetSpec:
     context_window: int | None = None
     max_output: int | None = None
     quality: float = 0.5
-    capabilities: Mapping[str, int] = field(default_factory=lambda: NO_RATINGS)
+    capabilities: Mapping[str, int] = NO_RATINGS
     tags: frozenset[str] = frozenset()
     abilities: frozenset[str] = frozenset()
     clearance: Sensitivity = Sensitivity.INTERNAL
@@ -136,7 +133,7 @@ class TargetSpec:
     embedding_dimensions: int | None = None
     retires_on: date | None = None
     successor: str = ""
-    priors: Priors = field(default_factory=Priors)
+    priors: Priors = Priors()
     limits: Limits = UNLIMITED
     configured: frozenset[str] = frozenset()
 
@@ -145,8 +142,7 @@ AVAILABILITY_HALF_LIFE = 10.0
 """Seconds in which a target's availability comes half the way back to 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class TargetMetrics:
+class TargetMetrics(Struct, frozen=True):
     """Rolling figures of a target. Times in seconds; None before the first sample (scorers then use the priors).
 
     Attributes:
@@ -171,11 +167,10 @@ class TargetMetrics:
     health: float = 1.0
     assumed_share: float = 1.0
     reported_quality: float | None = None
-    quality_by_task: Mapping[str, tuple[float, int]] = field(default_factory=lambda: MappingProxyType({}))
+    quality_by_task: Mapping[str, tuple[float, int]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class TargetView:
+class TargetView(Struct, frozen=True):
     """One row of the table at one moment: what filters and scorers read.
 
     Attributes:
@@ -198,23 +193,23 @@ class TargetView:
     capacity: int = 1
     resident: bool = False
     rate_limit_left: float | None = None
-    metrics: TargetMetrics = field(default_factory=TargetMetrics)
+    metrics: TargetMetrics = TargetMetrics()
     last_error: str = ""
     last_error_at: float | None = None
     last_error_wall: datetime | None = None
     last_heartbeat_wall: datetime | None = None
     attempts: int = 0
     spent: int = 0
-    success_rate: float = field(init=False, repr=False, compare=False)
-    first_token: float = field(init=False, repr=False, compare=False)
-    tokens_per_second: float = field(init=False, repr=False, compare=False)
-    load: float = field(init=False, repr=False, compare=False)
+    success_rate: float = 0.0
+    first_token: float = 0.0
+    tokens_per_second: float = 0.0
+    load: float = 0.0
 
     def __post_init__(self) -> None:
         """Derive what every decision reads of every row: a row is made when something changes, and read far oftener."""
         metrics, priors = self.metrics, self.spec.priors
         busy = self.in_flight if self.in_flight > self.reported_in_flight else self.reported_in_flight
-        keep = object.__setattr__  # the row is frozen
+        keep = force_setattr  # the row is frozen
         keep(self, "success_rate", priors.success_rate if metrics.success_rate is None else metrics.success_rate)
         keep(self, "first_token", priors.first_token if metrics.first_token is None else metrics.first_token)
         keep(self, "tokens_per_second", metrics.tokens_per_second or priors.tokens_per_second)
@@ -242,8 +237,7 @@ class TargetView:
         return trust * metrics.reported_quality + (1 - trust) * self.spec.quality
 
 
-@dataclass(frozen=True, slots=True)
-class TableSnapshot:
+class TableSnapshot(Struct, frozen=True):
     """The table at one moment.
 
     Attributes:

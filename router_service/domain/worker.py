@@ -1,14 +1,14 @@
 """What a worker says of itself, as values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from router_service.domain.target import Price
 from service_common.vocabulary import Locality, ModelMode, Sensitivity, WorkerState
 
 
-@dataclass(frozen=True, slots=True)
-class ModelReport:
+class ModelReport(Struct, frozen=True):
     """What a worker reports of one model. None: not known.
 
     Attributes:
@@ -29,8 +29,7 @@ class ModelReport:
     doubt: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerHello:
+class WorkerHello(Struct, frozen=True):
     """Who a worker is and what it serves.
 
     Attributes:
@@ -50,7 +49,7 @@ class WorkerHello:
     locality: Locality = Locality.REMOTE
     clearance: Sensitivity = Sensitivity.INTERNAL
     region: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = {}
     version: str = ""
     simulated: bool = False
     state: WorkerState = WorkerState.READY
@@ -58,8 +57,7 @@ class WorkerHello:
     takes_any_model: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RateLimitStatus:
+class RateLimitStatus(Struct, frozen=True):
     """What is left of the provider's rate limit; None: not known. Times in seconds until the window renews."""
 
     remaining_requests: int | None = None
@@ -77,8 +75,7 @@ class RateLimitStatus:
         return min(shares) if shares else None
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerHeartbeat:
+class WorkerHeartbeat(Struct, frozen=True):
     """How a worker fares.
 
     Attributes:

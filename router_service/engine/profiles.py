@@ -1,8 +1,10 @@
 """Profiles made ready: the plugins that a profile names, built once per configuration."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from router_service.contracts.engine import Catalogue
 from router_service.contracts.plugins import Classifier, Filter, Picker, PluginKind, PluginSource, Scorer
@@ -34,8 +36,7 @@ class PluginFailed(Exception):
         self.cause = cause
 
 
-@dataclass(frozen=True, slots=True)
-class ReadyProfile:
+class ReadyProfile(Struct, frozen=True):
     """A profile with its plugins.
 
     Attributes:
@@ -52,8 +53,7 @@ class ReadyProfile:
     sheet: ScoreSheet
 
 
-@dataclass(frozen=True, slots=True)
-class Panel:
+class Panel(Struct, frozen=True):
     """Who decides: one profile, or the members of an ensemble with their weights (normalised to sum 1).
 
     Attributes:

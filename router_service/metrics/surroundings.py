@@ -2,8 +2,9 @@
 
 import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from router_service.config.store import ConfigurationStore
 from router_service.dispatch.link import WorkerLink
@@ -27,8 +28,7 @@ class Shared(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerCollector:
+class WorkerCollector(Struct, frozen=True):
     """Reads who is attached."""
 
     link: WorkerLink
@@ -51,8 +51,7 @@ class WorkerCollector:
         yield counter("worker_losses", "Times that a worker left or was lost", backend, losses)
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseCollector:
+class DatabaseCollector(Struct, frozen=True):
     """Reads how the database fares."""
 
     database: Database
@@ -67,8 +66,7 @@ class DatabaseCollector:
         yield counter("measurements_unsaved", "Savings of measurements that failed", (), [((), unsaved)])
 
 
-@dataclass(frozen=True, slots=True)
-class RedisCollector:
+class RedisCollector(Struct, frozen=True):
     """Reads how each use of Redis fares."""
 
     limits: Shared
@@ -83,8 +81,7 @@ class RedisCollector:
         yield counter("redis_failures", "Exchanges with Redis that failed", ("use",), failures)
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessCollector:
+class ProcessCollector(Struct, frozen=True):
     """Reads what is in force in this process. `version`: of the program."""
 
     version: str

@@ -1,7 +1,9 @@
 """How calls fare, and what the router does beside them: waiting, hedging, repeats, probes, drills."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+
+from msgspec import Struct
 
 from router_service.calls.drill import Drills
 from router_service.calls.idempotency import IdempotentCalls
@@ -13,8 +15,7 @@ from service_common.families import Family, Row, counter, gauge, histogram
 from service_common.vocabulary import AttemptKind, Operation
 
 
-@dataclass(frozen=True, slots=True)
-class CallCollector:
+class CallCollector(Struct, frozen=True):
     """Reads what the servicers' boundary counts."""
 
     boundary: CallBoundary
@@ -29,8 +30,7 @@ class CallCollector:
         yield gauge("calls_in_flight", "Calls in progress", (), [((), self.boundary.active)])
 
 
-@dataclass(frozen=True, slots=True)
-class DispatchCollector:
+class DispatchCollector(Struct, frozen=True):
     """Reads what is counted on a call's way to the workers."""
 
     tally: AttemptTally
@@ -75,8 +75,7 @@ class DispatchCollector:
         yield counter("waiting_timed_out", "Calls that waited in vain", (), [((), counts.timed_out)])
 
 
-@dataclass(frozen=True, slots=True)
-class DrillCollector:
+class DrillCollector(Struct, frozen=True):
     """Reads what the newest drill of each alias came to."""
 
     drills: Drills

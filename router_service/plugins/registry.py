@@ -1,17 +1,16 @@
 """The plugins that a router knows, by kind and name. Nothing registers itself: `built_in_plugins` lists them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, cast
 
+from msgspec import Struct
 from pydantic import BaseModel
 
 from router_service.contracts.plugins import Classifier, Filter, Picker, PluginKind, Scorer
 
 
-@dataclass(frozen=True, slots=True)
-class PluginEntry:
+class PluginEntry(Struct, frozen=True):
     """One registered plugin.
 
     Attributes:

@@ -4,9 +4,9 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Connection, delete, insert, select
 
 from router_service.contracts.keeping import Measured
@@ -23,8 +23,7 @@ FORMAT = 1
 """Grows when what is saved changes its shape; what has another is not restored."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(Struct, frozen=True):
     kind: str
     name: str
     measured_at: float

@@ -8,10 +8,10 @@ OpenTelemetry's limit of 128 attributes, however many targets there are.
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
+from msgspec import Struct
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import TracerProvider
@@ -156,8 +156,7 @@ class CallSpans:
         self._span.end()
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptSpan:
+class AttemptSpan(Struct, frozen=True):
     """The client span of one attempt; `call` is the server span above it."""
 
     span: Span

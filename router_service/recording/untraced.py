@@ -1,6 +1,6 @@
 """The recorder of a router that exports no traces: it keeps nothing and passes the caller's trace context on."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from router_service.contracts.recording import AttemptRecording, CallOrigin, CallRecording
 from router_service.domain.attempt import AttemptRecord, Failure
@@ -19,8 +19,7 @@ class UntracedRecorder:
         return UntracedCall(origin.traceparent, origin.tracestate)
 
 
-@dataclass(frozen=True, slots=True)
-class UntracedCall:
+class UntracedCall(Struct, frozen=True):
     """A call, and its attempts, of which nothing is kept."""
 
     traceparent: str

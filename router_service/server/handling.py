@@ -4,11 +4,11 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 import grpc
 from google.protobuf.message import DecodeError, Message
+from msgspec import Struct
 
 from router_service.contracts.recording import CallOrigin, CallRecording, Recorder
 from router_service.domain.errors import InvalidRequest, RouterError, Violation
@@ -26,8 +26,7 @@ LONGEST_DEADLINE_MARGIN = 0.05
 CALLER_LEFT = "the caller went away"
 
 
-@dataclass(frozen=True, slots=True)
-class Received(Generic[MessageT]):
+class Received(Struct, Generic[MessageT], frozen=True):
     """The bytes of a message, which are passed on untouched, and what they say (None: they cannot be read)."""
 
     body: bytes
@@ -121,8 +120,7 @@ class CallBoundary:
                 self._idle.set()
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+class _Call(Struct, frozen=True):
     """A call until it ends. `began`: see `CallTally.began`."""
 
     method: str

@@ -1,10 +1,10 @@
 """`trunkline.router.v1.RouterService`: what applications call. Validates, converts, and leaves the rest to `calls`."""
 
 from contextlib import aclosing
-from dataclasses import asdict
 from typing import Any
 
 import grpc
+from msgspec.structs import asdict
 
 from router_service.calls.completion import Calls
 from router_service.calls.idempotency import IdempotentCalls

@@ -1,12 +1,12 @@
 """A circuit breaker without a clock of its own: outcomes and times in, a state out."""
 
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum, auto
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class CircuitSettings:
+
+class CircuitSettings(Struct, frozen=True):
     """When a circuit opens and for how long. Times in seconds.
 
     Attributes:

@@ -1,10 +1,9 @@
 """Who is to be left alone until when, because a provider asked for it."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Cooldown:
+class Cooldown(Struct, frozen=True):
     """`until` in monotonic seconds."""
 
     until: float

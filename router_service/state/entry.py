@@ -1,8 +1,9 @@
 """One target's row while it lives: counts, circuit, figures, and the view that is made of them."""
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from router_service.domain.attempt import AttemptRecord, Failure
 from router_service.domain.statistics import TargetStatistics
@@ -21,8 +22,7 @@ MEASURED = frozenset({Operation.COMPLETE, Operation.EMBED})
 OFFLINE = "offline: true, and it is neither on its worker's host nor in a private network"
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """Whether a target can be used. `available_at`: monotonic seconds when that may change; None: not by time."""
 
     state: TargetState

@@ -7,8 +7,9 @@ and goes by the wall clock, so that a clock set back an hour would refuse every 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from router_service.contracts.dispatch import Refusal
 from router_service.domain.target import Limits
@@ -80,8 +81,7 @@ class Limited(NamedTuple):
     limits: Limits
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(Struct, frozen=True):
     """One count that is shared with other replicas: `key` is stable, `index` numbers the minute."""
 
     key: str

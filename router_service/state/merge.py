@@ -1,8 +1,9 @@
 """What is known about a target: configuration over the workers' reports over the table of facts."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from router_service.domain.model_facts import abilities_in, mode_in, price_in
 from router_service.domain.target import FREE, BackendPolicy, TargetSpec

@@ -9,10 +9,11 @@ A measurement stands for a minute after the last sample; then its distance from 
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import ceil
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 from router_service.domain.statistics import Summary, Windows
 from router_service.domain.target import AVAILABILITY_HALF_LIFE, Priors, TargetMetrics
@@ -32,8 +33,7 @@ ORDINARY_ANSWER_TOKENS = 200
 """Length of answer from which the prior of the whole latency follows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """One settled attempt that says something about its target. Times in seconds, cost in nano-dollars."""
 
     succeeded: bool

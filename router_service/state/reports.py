@@ -1,8 +1,9 @@
 """What the attached workers of a backend say, taken together per model."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from router_service.domain.worker import ModelReport, WorkerHeartbeat, WorkerHello
 from service_common.vocabulary import TargetState, WorkerState
@@ -81,8 +82,7 @@ BEST_FIRST = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Together:
+class Together(Struct, frozen=True):
     """What all workers of a backend say of one model. `workers`: those attached to the backend."""
 
     state: TargetState

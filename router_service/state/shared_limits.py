@@ -5,8 +5,9 @@ replicas claim within one `refresh`; while Redis cannot be reached each goes by 
 """
 
 import asyncio
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from router_service.state.limits import WINDOW, Count, LimitBook
 from router_service.state.reach import Reach
@@ -27,8 +28,7 @@ class Counters(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class SharingSettings:
+class SharingSettings(Struct, frozen=True):
     """Times in seconds. `refresh`: between two exchanges; `timeout`: of one; `prefix`: of every key."""
 
     refresh: float = 0.5

@@ -6,9 +6,10 @@ targets there are, `rows` how each fares at this moment, `gate` lets attempts th
 
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
+
+from msgspec import Struct
 
 from router_service.contracts.dispatch import AttemptOrder, Refusal
 from router_service.contracts.engine import Catalogue
@@ -28,8 +29,7 @@ from router_service.state.watching import Watcher
 from service_common.clock import Clock
 
 
-@dataclass(frozen=True, slots=True)
-class TableSettings:
+class TableSettings(Struct, frozen=True):
     """Times in seconds.
 
     Attributes:
@@ -37,7 +37,7 @@ class TableSettings:
         refresh: how old figures that change with time alone may get in a snapshot.
     """
 
-    circuit: CircuitSettings = field(default_factory=CircuitSettings)
+    circuit: CircuitSettings = CircuitSettings()
     default_cooldown: float = 5.0
     refresh: float = 5.0
 

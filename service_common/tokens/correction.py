@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from service_common.tokens.family import Family
 
@@ -14,8 +15,7 @@ SMALLEST = 20
 """Tokens below which a report says more about the chat template than about the text."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Learned:
+class _Learned(Struct, frozen=True):
     """`factor`: e to the `log_factor`, kept because it is asked for far more often than it changes."""
 
     log_factor: float = 0.0

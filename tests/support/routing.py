@@ -1,10 +1,11 @@
 """Small worlds for tests of the engine and its plugins: targets, a table, a clock that stands still."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
+
+from msgspec.structs import replace
 
 from router_service.contracts.engine import Catalogue
 from router_service.contracts.plugins import Classifier, Filter, Picker, PluginKind, PluginSource, Scorer

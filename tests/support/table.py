@@ -1,6 +1,6 @@
 """A health and load table with workers attached, and what happens to its rows."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from router_service.contracts.dispatch import Refusal
 from router_service.dispatch.attempt import Attempt
@@ -39,7 +39,7 @@ def end(parts: Parts, attempt: Attempt, last: Finished | Failed = DONE) -> None:
 def failing(parts: Parts, failure_class: FailureClass, times: int = 1, **more: object) -> None:
     """So many attempts on `a/m` that fail."""
     for _ in range(times):
-        failure = replace(Failure(failure_class, "went wrong"), **more)  # type: ignore[arg-type]
+        failure = replace(Failure(failure_class, "went wrong"), **more)
         end(parts, parts.start("a/m"), Failed(failure, None))
 
 

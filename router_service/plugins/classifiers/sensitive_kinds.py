@@ -1,9 +1,9 @@
 """What counts as sensitive: patterns of each kind, and how a match is confirmed. Data; read by `sensitivity.py`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import phonenumbers
+from msgspec import Struct
 from stdnum import iban, luhn
 from stdnum.br import cpf
 from stdnum.de import idnr
@@ -24,8 +24,7 @@ PHONE_REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "SE", "AU", "IN", "BR
 """Countries whose national way of writing phone numbers is recognised; others need a leading `+`."""
 
 
-@dataclass(frozen=True, slots=True)
-class SensitivePattern:
+class SensitivePattern(Struct, frozen=True):
     """One pattern of one kind.
 
     Attributes:

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from router_service.calls.completion import Calls
 from router_service.calls.drill import OTHER_USES, PROMPT_FILTERS, Drills, DrillStep, ProblemKind
@@ -47,19 +48,17 @@ class Ends:
     def call_started(self, origin: CallOrigin) -> "KeptCall":
         """One more call."""
         self.opened += 1
-        return KeptCall(self)
+        return KeptCall("", "", self)
 
 
-class KeptCall(UntracedCall):
+class KeptCall(UntracedCall, frozen=True):
     """A call that tells its end."""
 
-    def __init__(self, ends: Ends) -> None:
-        super().__init__("", "")
-        object.__setattr__(self, "ends", ends)
+    ends: Ends
 
     def ended(self, status: str, error: str = "") -> None:
         """See `CallRecording.ended`."""
-        self.ends.ended.append(status)  # type: ignore[attr-defined]
+        self.ends.ended.append(status)
 
 
 class World:

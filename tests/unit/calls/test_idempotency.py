@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from router_service.calls.idempotency import IdempotencySettings, IdempotentCalls
 from router_service.contracts.answers import KeptAnswer

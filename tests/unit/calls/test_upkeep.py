@@ -1,10 +1,10 @@
 """What targets that are out, and models that are to be in memory, are asked: when, how often, and what comes of it."""
 
 import asyncio
-from dataclasses import replace
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from router_service.calls.errands import Errands
 from router_service.calls.upkeep import SLOWEST, Upkeep, UpkeepSettings
@@ -36,7 +36,7 @@ class Ward:
         self.attach("a", "m", "n", "e")
         self.attach("b", "m")
         errands = Errands(self.parts.registry, self.parts.clock)
-        self.settings = replace(UpkeepSettings(interval=INTERVAL), **settings)  # type: ignore[arg-type]
+        self.settings = replace(UpkeepSettings(interval=INTERVAL), **settings)
         self.upkeep = Upkeep(errands, self.parts.table, self.parts.clock, Random(1), self.settings)
 
     def attach(self, backend: str, *models: str) -> None:

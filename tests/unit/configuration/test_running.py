@@ -3,11 +3,11 @@
 import asyncio
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from router_service.config.check import run_check

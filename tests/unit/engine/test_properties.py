@@ -1,11 +1,11 @@
 """What holds for every decision, whatever the targets, the table and the request."""
 
-from dataclasses import replace
 from random import Random
 from typing import Any, TypeVar
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from router_service.contracts.engine import Hop
 from router_service.domain.decision import Decision

@@ -1,9 +1,9 @@
 """What is known of a target: configuration over workers over facts, and the clearance that both sides allow."""
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
+from msgspec.structs import replace
 
 from router_service.domain.target import FREE, BackendPolicy, Price
 from router_service.domain.worker import ModelReport, WorkerHello

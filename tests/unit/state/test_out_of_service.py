@@ -1,8 +1,7 @@
 """Targets that are left alone for a time, or are out until something changes."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from router_service.contracts.dispatch import Refusal
 from router_service.dispatch.attempt import Attempt

@@ -6,11 +6,25 @@ import logging
 import pytest
 
 from router_service.contracts.answers import KeptAnswer
-from router_service.domain.events import TextDelta
+from router_service.domain.attempt import AttemptOutcome, AttemptRecord, Failure, Usage
+from router_service.domain.events import (
+    AttemptFailed,
+    AttemptStarted,
+    Completed,
+    DecisionMade,
+    ReasoningDelta,
+    StreamReset,
+    TextDelta,
+    ToolCallDelta,
+    UsageReported,
+)
 from router_service.domain.target import Limits
 from router_service.state.limits import LimitBook, Limited
-from router_service.state.shared_answers import RedisAnswers
+from router_service.state.shared_answers import AnswerCodec, RedisAnswers
 from router_service.state.shared_limits import LimitSharing, SharingSettings
+from service_common.failures import FailureClass
+from service_common.vocabulary import AttemptKind, FinishReason
+from tests.support.routing import WALL, ask, engine_for, snapshot, view
 
 ANSWER = KeptAnswer(b"f", (TextDelta("secret words"),))
 FAST = SharingSettings(refresh=0.001)
@@ -66,10 +80,10 @@ class Counts:
     [
         "no JSON: secret words",
         "[]",
-        '{"fingerprint": "66"}',
-        '{"fingerprint": "66", "events": [["SomethingNew", {}]]}',
-        '{"fingerprint": "66", "events": [["TextDelta", {"words": "secret words"}]]}',
-        '{"fingerprint": "66", "events": ["TextDelta"]}',
+        '{"fingerprint": "Zg=="}',
+        '{"fingerprint": "Zg==", "events": [{"type": "SomethingNew"}]}',
+        '{"fingerprint": "Zg==", "events": [{"type": "TextDelta", "words": "secret words"}]}',
+        '{"fingerprint": "Zg==", "events": ["TextDelta"]}',
     ],
 )
 async def test_an_answer_of_another_version_is_none(text: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -84,6 +98,33 @@ async def test_an_answer_of_another_version_is_none(text: str, caplog: pytest.Lo
     assert "cannot be read" in caplog.text
     assert "out of reach" not in caplog.text
     assert "secret words" not in caplog.text
+
+
+def test_a_whole_answer_is_read_back_as_it_was() -> None:
+    """With its decision, candidates and rejections, a failed attempt, and each kind of event."""
+    views = [view("a/m", {"samples": 3, "quality_by_task": {"creative": (0.5, 2)}}), view("b/m"), view("c/m")]
+    decision = engine_for(views).decide(ask("Write a poem", exclude=("c/m",)), snapshot(*views), 60.0)
+    assert decision.rejections
+    assert len(decision.candidates) == 2
+    usage = Usage(3, 4, 1, 2, estimated=True)
+    failure = Failure(FailureClass.OVERLOADED, 'busy: "x" \u20ac', 503, 1.5, backend_wide=True)
+    failed = AttemptRecord(
+        "d", 1, "a/m", AttemptKind.FIRST, WALL, AttemptOutcome(None, failure, usage, 0.1, None, 7), "w", simulated=True
+    )
+    events = (
+        DecisionMade(decision, "t"),
+        AttemptStarted(1, "a/m", AttemptKind.FIRST, simulated=True),
+        AttemptFailed(failed),
+        StreamReset(restart=False, failed_target="a/m", valid_characters=3),
+        TextDelta("text \u20ac"),
+        ReasoningDelta("thought"),
+        ToolCallDelta(0, "id", "name", "{}"),
+        UsageReported(usage),
+        Completed(FinishReason.STOP, usage, 7, "b/m", (failed,), "d", "t", True, False, "m", "r", 0.25, b"\x00\xff"),
+    )
+    codec = AnswerCodec()
+    answer = KeptAnswer(b"\xff\x00", events)
+    assert codec.decode(codec.encode(answer)) == answer
 
 
 @pytest.mark.parametrize("error", [LibraryError("connection refused"), OSError("connection refused"), TimeoutError()])
