@@ -20,10 +20,10 @@ from router_service.dispatch.hedging import HedgeBudgets
 from router_service.dispatch.planned_call import PlannedCall
 from router_service.domain.decision import Decision, Rejection
 from router_service.domain.errors import Exhausted, NoTarget, RouterError
-from router_service.domain.events import CallEvent, Completed, DecisionMade, TextDelta
+from router_service.domain.events import CallEvent, DecisionMade
 from router_service.domain.profile import Profile
 from router_service.domain.request import Request
-from router_service.domain.target import TargetSpec, TargetView
+from router_service.domain.target import TargetSpec
 from service_common.clock import Clock
 from service_common.deadline import Deadline
 from service_common.vocabulary import Operation, StreamRecovery
@@ -106,9 +106,13 @@ class Calls(Struct, frozen=True):
                     raise nobody
                 turn = Turn(self.dispatcher, self.room, seat)
                 call = self._planned(engine, request, decision, deadline, recording, began_at)
+                announced = False
                 try:
-                    async with aclosing(self._events(call, turn, made)) as events:
+                    async with aclosing(AttemptLoop(call, turn, self.clock, self.random).events()) as events:
                         async for event in events:
+                            if not announced:
+                                announced = True
+                                yield made
                             yield event
                     return
                 except RouterError as error:
@@ -147,25 +151,6 @@ class Calls(Struct, frozen=True):
             message = f"{error.message}: {refused.message}"
             raise type(error)(message, decision=refused.decision, retry_after=error.retry_after) from None
 
-    async def _events(
-        self, call: PlannedCall, dispatcher: Dispatcher, made: DecisionMade
-    ) -> AsyncGenerator[CallEvent, None]:
-        """The attempts' events, after the decision; nothing where no attempt could be started."""
-        recording = call.recording
-        announced = False
-        text: list[str] = []
-        loop = AttemptLoop(call, dispatcher, self.clock, self.random)
-        async with aclosing(loop.events()) as events:
-            async for event in events:
-                if not announced:
-                    announced = True
-                    yield made
-                if recording.wants_content and isinstance(event, TextDelta):
-                    text.append(event.text)
-                if isinstance(event, Completed):
-                    recording.completed(event, "".join(text))
-                yield event
-
     def _planned(
         self,
         engine: Engine,
@@ -176,29 +161,29 @@ class Calls(Struct, frozen=True):
         began_at: float,
     ) -> PlannedCall:
         profile = engine.catalogue.profiles[decision.profile]
+        decided_on = {candidate.target: candidate.view for candidate in decision.candidates}
 
-        def spec_of(target: str) -> TargetSpec | None:
-            view = self.table.snapshot().targets.get(target)
-            return None if view is None else view.spec
-
-        def check(target: str, hop: Hop) -> Rejection | None:
+        def admit(target: str, hop: Hop) -> TargetSpec | Rejection:
             # The rules are those of this moment: what was disabled or lost clearance meanwhile is dropped.
             rules, snapshot = self.engine(), self.table.snapshot()
+            view = snapshot.targets.get(target)
             first = not (hop.tried or hop.spent or decision.votes)
-            if first and rules is engine and _decided_on(decision, target) is snapshot.targets.get(target):
-                return None  # nothing has changed since the filters let it pass
-            return rules.recheck(request, decision, target, snapshot, hop)
+            if first and view is decided_on[target] and rules is engine:
+                return view.spec  # nothing has changed since the filters let it pass
+            rejection = rules.recheck(request, decision, target, snapshot, hop)
+            if rejection is not None:
+                return rejection
+            return Rejection(target, "attached", "the target is not there any more") if view is None else view.spec
 
         return PlannedCall(
             request=request,
             decision=decision,
             profile=profile,
-            plan=plan_targets(decision, self.table.snapshot(), profile),
+            plan=plan_targets(decision.plan, decided_on, profile),
             deadline=deadline,
             recovery=_recovery(request),
             recording=recording,
-            spec_of=spec_of,
-            check=check,
+            admit=admit,
             hedges=self.hedges.of(profile),
             began_at=began_at,
         )
@@ -208,11 +193,6 @@ class Calls(Struct, frozen=True):
         catalogue = engine.catalogue
         name = request.options.profile or catalogue.default_profile
         return catalogue.profiles.get(name) or catalogue.profiles[catalogue.default_profile]
-
-
-def _decided_on(decision: Decision, target: str) -> TargetView | None:
-    """The target as it was when it was decided on."""
-    return next((candidate.view for candidate in decision.candidates if candidate.target == target), None)
 
 
 def _recovery(request: Request) -> StreamRecovery:

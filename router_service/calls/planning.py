@@ -1,9 +1,10 @@
 """From the decision's plan to what the attempt machine needs of each target."""
 
+from collections.abc import Mapping, Sequence
+
 from router_service.dispatch.attempt_plan import PlannedTarget
-from router_service.domain.decision import Decision
 from router_service.domain.profile import AttemptLimits, Profile
-from router_service.domain.target import TableSnapshot, TargetView
+from router_service.domain.target import TargetView
 
 SILENT_AFTER = 30.0
 SILENCE_FACTOR = 3.0
@@ -11,11 +12,11 @@ SHORTEST_SILENCE = 2.0
 ENOUGH_SAMPLES = 20
 
 
-def plan_targets(decision: Decision, snapshot: TableSnapshot, profile: Profile) -> tuple[PlannedTarget, ...]:
-    """The decision's targets, in its order, with their windows, limits and abilities."""
+def plan_targets(plan: Sequence[str], views: Mapping[str, TargetView], profile: Profile) -> tuple[PlannedTarget, ...]:
+    """The targets of a decision's plan, in its order, with their windows, limits and abilities."""
     planned = []
-    for name in decision.plan:
-        view = snapshot.targets[name]
+    for name in plan:
+        view = views[name]
         planned.append(
             PlannedTarget(
                 name=name,

@@ -27,6 +27,7 @@ from router_service.domain.events import (
     AttemptFailed,
     AttemptStarted,
     CallEvent,
+    Delta,
     ReasoningDelta,
     StreamReset,
     TextDelta,
@@ -60,6 +61,7 @@ class AttemptLoop:
     _at_capacity: bool = field(init=False, default=False)
     _answer: tuple[AttemptRecord, Finished] | None = field(init=False, default=None)
     _usage_told: Usage | None = field(init=False, default=None)
+    _keeps_text: bool = field(init=False)
     _shown: list[str] = field(init=False, default_factory=list)
     _shown_bytes: int = field(init=False, default=0)
     _seam: SeamCleaner | None = field(init=False, default=None)
@@ -70,6 +72,7 @@ class AttemptLoop:
         call = self.call
         limits = call.profile.attempts
         self._machine = AttemptMachine(call.plan, limits, call.deadline.at, call.recovery, self.random)
+        self._keeps_text = call.recovery in CONTINUING or call.recording.wants_content
 
     async def events(self) -> AsyncGenerator[CallEvent, None]:
         """The call's events after the decision; the last is `Completed`.
@@ -78,17 +81,19 @@ class AttemptLoop:
             RouterError: no answer can be given; it carries the log of every attempt.
         """
         try:
-            for event in self._carry_out(self._machine.begin(self.clock.now())):
-                yield event
+            for told in self._carry_out(self._machine.begin(self.clock.now())):
+                yield told
             while self._answer is None and self._error is None:
                 number, signals = await self._wait()
-                for event in self._take(number, signals):
-                    yield event
+                for told in self._take(number, signals, self.clock.now()):
+                    yield told
                 self._machine.resumed(self.clock.now())
             if self._error is not None:
                 raise self._error
             assert self._answer is not None
-            yield completed(self.call, *self._answer, self._records, self.clock.now())
+            event = completed(self.call, *self._answer, self._records, self.clock.now())
+            self.call.recording.completed(event, "".join(self._shown) if self.call.recording.wants_content else "")
+            yield event
         finally:
             for _ in self._carry_out(self._machine.abandoned()):
                 pass  # nobody listens any more; the attempts are cancelled and settle by themselves
@@ -127,16 +132,15 @@ class AttemptLoop:
 
     # ------------------------------------------------------------------------------------------ signals in
 
-    def _take(self, number: int, signals: Sequence[AttemptSignal]) -> Iterator[CallEvent]:
+    def _take(self, number: int, signals: Sequence[AttemptSignal], now: float) -> Iterator[CallEvent]:
         if number == 0:
-            yield from self._carry_out(self._machine.tick(self.clock.now()))
+            yield from self._carry_out(self._machine.tick(now))
         for signal in signals:
             if number not in self._running:
                 return
-            yield from self._take_one(number, signal)
+            yield from self._take_one(number, signal, now)
 
-    def _take_one(self, number: int, signal: AttemptSignal) -> Iterator[CallEvent]:
-        now = self.clock.now()
+    def _take_one(self, number: int, signal: AttemptSignal, now: float) -> Iterator[CallEvent]:
         match signal:
             case TextDelta() | ReasoningDelta() | ToolCallDelta():
                 instructions = self._machine.progressed(number, now, tool_call=type(signal) is ToolCallDelta)
@@ -149,7 +153,7 @@ class AttemptLoop:
             case Finished():
                 attempt = self._running.pop(number)
                 if self._seam is not None:
-                    yield from self._seam.rest()
+                    yield from self._pass_on(self._seam.rest())
                 if signal.usage is not None and signal.usage != self._usage_told:
                     yield UsageReported(signal.usage)
                 self._answer = (self._settled(attempt), signal)
@@ -160,18 +164,21 @@ class AttemptLoop:
                 yield AttemptFailed(self._settled(attempt))
                 yield from self._carry_out(self._machine.failed(number, signal.failure, now))
 
-    def _show(self, delta: TextDelta | ReasoningDelta | ToolCallDelta) -> Iterator[CallEvent]:
-        """Pass a piece of the answer on; keep the text where it may have to be continued."""
-        pieces: Iterable[TextDelta | ReasoningDelta | ToolCallDelta] = (delta,)
+    def _show(self, delta: Delta) -> Iterator[CallEvent]:
+        """Pass a piece of the answer on, without what a continuation repeats."""
         if self._seam is not None and isinstance(delta, TextDelta):
-            pieces = self._seam.clean(delta)
+            return self._pass_on(self._seam.clean(delta))
+        return self._pass_on((delta,))
+
+    def _pass_on(self, pieces: Iterable[Delta]) -> Iterator[CallEvent]:
+        """Keep the text where it may have to be continued, or is wanted by the recording."""
         for piece in pieces:
-            if self.call.recovery in CONTINUING and isinstance(piece, TextDelta):
+            if self._keeps_text and isinstance(piece, TextDelta):
                 self._keep(piece.text)
             yield piece
 
     def _keep(self, text: str) -> None:
-        """Keep what was shown until it is too long to be continued."""
+        """Keep what was shown; what is too long cannot be continued."""
         self._shown.append(text)
         self._shown_bytes += len(text.encode("utf-8", "replace"))
         if self._shown_bytes > LONGEST_PREFILL:
@@ -218,13 +225,11 @@ class AttemptLoop:
         call = self.call
         tried = frozenset(record.target for record in self._records)
         hop = Hop(call.deadline.left(self.clock), spent(self._records) + self._at_stake, tried)
-        rejection = call.check(start.target, hop)
-        if rejection is None and start.kind is AttemptKind.HEDGE and not call.hedges.allows():
-            rejection = Rejection(start.target, "hedge_budget", "the hedges that the profile allows are used up")
-        spec = call.spec_of(start.target)
-        if rejection is not None or spec is None:
-            gone = Rejection(start.target, "attached", "the target is not there any more")
-            self._skipped.append(rejection or gone)
+        spec = call.admit(start.target, hop)
+        if start.kind is AttemptKind.HEDGE and not call.hedges.allows():
+            spec = Rejection(start.target, "hedge_budget", "the hedges that the profile allows are used up")
+        if isinstance(spec, Rejection):
+            self._skipped.append(spec)
             return None
         number = len(self._records) + len(self._running) + 1
         recording = call.recording.attempt_started(call.decision, number, spec, start.kind, start.replaced)

@@ -21,8 +21,8 @@ class PlannedCall(Struct, frozen=True):
 
     Attributes:
         plan: the decision's plan with what the machine needs of each target.
-        spec_of: the target as the configuration and its workers describe it now; None: it is gone.
-        check: the hard filters on the state of this moment; None: the target may be tried.
+        admit: the target as configuration and workers describe it now; a rejection where by the hard filters, on the
+            state of this moment, it may not be tried (any more).
         hedges: how many second attempts there may be.
         began_at: monotonic seconds of the call's arrival.
     """
@@ -34,7 +34,6 @@ class PlannedCall(Struct, frozen=True):
     deadline: Deadline
     recovery: StreamRecovery
     recording: CallRecording
-    spec_of: Callable[[str], TargetSpec | None]
-    check: Callable[[str, Hop], Rejection | None]
+    admit: Callable[[str, Hop], TargetSpec | Rejection]
     hedges: HedgeBudget
     began_at: float

@@ -1,6 +1,7 @@
 """Which tokenizer a model's name points to."""
 
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Family(StrEnum):
@@ -41,6 +42,7 @@ _MARKS: tuple[tuple[str, Family], ...] = (
 _OPENAI_REASONING = ("o1", "o3", "o4")
 
 
+@lru_cache(maxsize=1024)
 def family_of(model: str) -> Family:
     """The family of `model`, by its name (`llama3.1:8b`, `openai/gpt-oss-20b`); `DEFAULT` where none is recognised."""
     name = model.lower()
