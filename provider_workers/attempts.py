@@ -4,7 +4,8 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from provider_workers.attempt import RunningAttempt
 from provider_workers.backends.base import BackendAdapter, Finish

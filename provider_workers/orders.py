@@ -1,8 +1,8 @@
 """What the router orders of a worker and what the worker says back, as values. The link turns them into frames."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
 from opentelemetry.context import Context
 
 from provider_workers.backends.base import Finish, Pulling, Reasoning, Responded, Text, TokenUsage, ToolDelta
@@ -10,8 +10,7 @@ from service_common.failures import FailureClass
 from service_common.vocabulary import Operation, Sensitivity
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """One attempt to make. Times are seconds.
 
     Attributes:
@@ -35,8 +34,7 @@ class Order:
     trace: Context | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """The answer is whole. Times are seconds since the order came."""
 
     finish: Finish
@@ -47,8 +45,7 @@ class Answered:
     body_uploaded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """The attempt failed. `message` holds no secrets; `duration` is seconds since the order came."""
 
     failure_class: FailureClass

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
 from opentelemetry.context import Context
 
 from service_common.failures import FailureClass
@@ -45,29 +46,25 @@ class ProviderFailure(Exception):
         self.backend_wide = backend_wide
 
 
-@dataclass(frozen=True, slots=True)
-class Responded:
+class Responded(Struct, frozen=True):
     """The provider accepted the request and began to answer."""
 
     http_status: int
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """More of the answer's text."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reasoning:
+class Reasoning(Struct, frozen=True):
     """More of what the model thinks."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ToolDelta:
+class ToolDelta(Struct, frozen=True):
     """More of a tool call. `index` counts the answer's calls from 0; `id` and `name` come with its first piece."""
 
     index: int
@@ -76,8 +73,7 @@ class ToolDelta:
     arguments_json: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenUsage:
+class TokenUsage(Struct, frozen=True):
     """Tokens so far, as the provider counts: cached ones are part of the input, reasoning part of the output."""
 
     input_tokens: int = 0
@@ -86,8 +82,7 @@ class TokenUsage:
     reasoning_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Pulling:
+class Pulling(Struct, frozen=True):
     """How far a model pull has come, in bytes; 0 where not known."""
 
     status: str
@@ -95,8 +90,7 @@ class Pulling:
     total_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(Struct, frozen=True):
     """The answer is whole. Always the last piece; whatever the adapter does after it is tidying."""
 
     reason: FinishReason
@@ -107,8 +101,7 @@ class Finish:
 Piece = Responded | Text | Reasoning | ToolDelta | TokenUsage | Pulling | Finish
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True):
     """One chat answer to get. `prefill`: text of the answer so far, which the model is to continue."""
 
     model: str
@@ -117,8 +110,7 @@ class Work:
     trace: Context | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EmbedWork:
+class EmbedWork(Struct, frozen=True):
     """Vectors to get."""
 
     model: str
@@ -126,8 +118,7 @@ class EmbedWork:
     trace: Context | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Vectors:
+class Vectors(Struct, frozen=True):
     """One vector per input, in order. `usage` None: the provider reported none."""
 
     values: Sequence[Sequence[float]]

@@ -36,13 +36,14 @@ class SseParser:
         if lines and not self._started:
             self._started = True
             lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
+        data = self._data
         for line in lines:
-            if line.startswith(b"data:"):
-                self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
-            elif not line:
-                if self._data:
-                    events.append(b"\n".join(self._data))
-                    self._data.clear()
+            if not line:
+                if data:
+                    events.append(b"\n".join(data))
+                    data.clear()
+            elif line.startswith(b"data:"):
+                data.append(line[6:] if line.startswith(b"data: ") else line[5:])
             elif not self.foreign and not line.startswith((b":", b"event", b"id", b"retry", b"data")):
                 self.foreign = line
         return events

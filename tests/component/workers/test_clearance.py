@@ -1,9 +1,9 @@
 """Confidential stays local: the worker's own refusal, whatever a router asks of it."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from provider_workers.backends.locality import locality_of
 from provider_workers.orders import Answered, Failed, Order, Report
