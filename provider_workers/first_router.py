@@ -14,7 +14,7 @@ async def a_router_listens(addresses: Sequence[str], patience: float = PATIENCE)
     """Wait until one of the routers accepts connections, `patience` seconds at most; whether one does.
 
     A worker that is started together with its router is ready before that, and the link's tries come farther and
-    farther apart: it would attach up to a second after the router serves. Asking here costs 0.1 ms each time.
+    farther apart: it would attach up to a second after the router serves. Asking costs 0.02 to 0.06 ms.
     """
     asking = [asyncio.create_task(_listens(*split_address(address))) for address in addresses]
     if not asking:

@@ -29,7 +29,7 @@ def installed_plugins() -> PluginRegistry:
         PluginLoadError: a plugin cannot be imported, is none, or has a name that is taken.
     """
     registry = built_in_plugins()
-    installed = entry_points()  # once: it reads a file of every installed package, 6 ms for 130
+    installed = entry_points()  # once: it reads a file of every installed package, 4 to 5 ms for 130
     for group, kind in GROUPS.items():
         for entry in sorted(installed.select(group=group), key=lambda one: one.name):
             _add(registry, kind, entry)
