@@ -19,12 +19,21 @@ class BackendKind:
         runs_models: its models run on the backend's own host. They cost nothing, and where that host is near they may
             see confidential prompts unless the configuration says otherwise.
         cloud_tag: end of the names of models that run in the maker's cloud all the same; empty: there are none.
+        default_tag: the tag of a name that has none; empty: names have no tags.
     """
 
     settings: frozenset[str] = frozenset()
     announces_all_models: bool = False
     runs_models: bool = False
     cloud_tag: str = ""
+    default_tag: str = ""
+
+    def other_name(self, model: str) -> str:
+        """The other name of a model that goes by two: `llama3.1` and `llama3.1:latest`; empty: it has but one."""
+        if not self.default_tag:
+            return ""
+        base, _, tag = model.partition(":")
+        return base if tag == self.default_tag else "" if tag else f"{model}:{self.default_tag}"
 
     def runs_in_cloud(self, model: str) -> bool:
         """Whether a model of a local server runs in its maker's cloud: Ollama's tags `cloud` and `...-cloud`."""
@@ -40,6 +49,7 @@ BACKEND_KINDS: Mapping[str, BackendKind] = MappingProxyType(
             announces_all_models=True,
             runs_models=True,
             cloud_tag="cloud",
+            default_tag="latest",
         ),
         "litellm": BackendKind(),
     }

@@ -7,6 +7,7 @@ from router_service.contracts.engine import Catalogue
 from router_service.domain.errors import InvalidRequest, Violation
 from router_service.domain.request import CapabilityRequirement, Request
 from router_service.domain.target import TableSnapshot, TargetSpec
+from service_common.backend_kinds import BACKEND_KINDS
 
 STANDARD_CAPABILITIES = frozenset(
     (
@@ -44,7 +45,7 @@ class NameCheck:
         wrong: list[Violation] = []
         if options.profile and options.profile not in self._profiles:
             wrong.append(_unknown("profile", "profile", options.profile, self._profiles))
-        if options.model and not self._is_target_or_alias(options.model, snapshot):
+        if options.model and not self._is_model(options.model, snapshot):
             wrong.append(_unknown("model", "target or alias", options.model, self._models(snapshot)))
         if options.domain and options.domain not in self._domains:
             wrong.append(_unknown("domain", "domain", options.domain, self._domains))
@@ -62,6 +63,9 @@ class NameCheck:
             return True
         view = snapshot.targets.get(name)
         return (view is not None and is_allowed(view.spec, catalogue)) or bool(same_model(name, snapshot, catalogue))
+
+    def _is_model(self, name: str, snapshot: TableSnapshot) -> bool:
+        return self._is_target_or_alias(name, snapshot) or bool(other_name(name, snapshot, self._catalogue))
 
     def _models(self, snapshot: TableSnapshot) -> Sequence[str]:
         catalogue = self._catalogue
@@ -103,6 +107,21 @@ def same_model(model: str, snapshot: TableSnapshot, catalogue: Catalogue) -> tup
         if view.spec.model == model and is_allowed(view.spec, catalogue)
     }
     return tuple(sorted(known))
+
+
+def other_name(target: str, snapshot: TableSnapshot, catalogue: Catalogue) -> str:
+    """The target that goes by two names, where it is known by the other: `ollama/phi4` for `ollama/phi4:latest`.
+
+    Empty: there is none.
+    """
+    backend, _, model = target.partition("/")
+    policy = catalogue.backends.get(backend)
+    other = BACKEND_KINDS[policy.kind].other_name(model) if policy is not None and model else ""
+    name = f"{backend}/{other}"
+    if not other:
+        return ""
+    view = snapshot.targets.get(name)
+    return name if name in catalogue.targets or (view is not None and is_allowed(view.spec, catalogue)) else ""
 
 
 def _capabilities(specs: Iterable[TargetSpec]) -> frozenset[str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from router_service.contracts.engine import Catalogue
 from router_service.domain.request import Request
 from router_service.domain.target import TableSnapshot, TargetView
-from router_service.engine.names import is_allowed, same_model
+from router_service.engine.names import is_allowed, other_name, same_model
 from service_common.vocabulary import ModelMode, Operation, TargetState
 
 
@@ -65,7 +65,8 @@ class Selector:
         base = catalogue.aliases.get(model)
         if base is None:
             is_target = model in catalogue.targets or model in snapshot.targets
-            base = (model,) if is_target else same_model(model, snapshot, catalogue)
+            target = model if is_target else other_name(model, snapshot, catalogue)
+            base = (target,) if target else same_model(model, snapshot, catalogue)
         names = tuple(dict.fromkeys((*base, *chain)))
         if chain and model not in catalogue.aliases and model in names:
             return names, (model, *(name for name in chain if name != model))

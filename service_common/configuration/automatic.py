@@ -46,7 +46,7 @@ def automatic_configuration(
         targets += [_target(data, name, model) for model in provider["models"]]
     if ollama_models is not None:
         backends[OLLAMA] = {"kind": OLLAMA, "base_url": data["providers"][OLLAMA]["base_url"], "discover": True}
-        targets += [_target(data, OLLAMA, model) for model in ollama_models]
+        targets += [_target(data, OLLAMA, model) for model in ollama_models if len(model.split()) == 1]
     for name, base_url in simulated.items():
         if name not in backends:
             backends[name] = _simulated_backend(name, data, base_url)

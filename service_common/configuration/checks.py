@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from service_common.backend_kinds import BACKEND_KINDS
 from service_common.configuration.cycles import cycles
 from service_common.configuration.defaults import built_in_profiles
 from service_common.configuration.mistakes import Finding, Path, suggest
@@ -107,7 +108,8 @@ def check_models(
             continue
         yield from _check_successor(configuration.models, target, known, today)
         backend = configuration.backends.get(backend_name)
-        if facts is not None and backend is not None:
+        # Where workers say all that is there, as an Ollama's do, a model needs no facts: what is not known stays so.
+        if facts is not None and backend is not None and not BACKEND_KINDS[backend.kind].announces_all_models:
             yield from _check_facts(path, model, facts, backend.provider or backend_name, model_name)
 
 

@@ -96,16 +96,21 @@ class FactsTable:
         return self._find(name, bare)
 
     def _local(self, provider: str, model: str) -> ModelFacts | None:
-        found = self._find(provider, model)
+        found = self._find_local(provider, model)
         base, _, tag = model.partition(":")
         if tag.endswith("cloud") or model.endswith("-cloud"):
             return found  # runs at Ollama's, not here: nothing is free unless the table says so
         if found is None and tag:
-            untagged = self._find(provider, base)
+            untagged = self._find_local(provider, base)
             found = replace(untagged, exact=tag == "latest") if untagged else None
         if found is None:
             return ModelFacts(provider, model, input_price=0, output_price=0, exact=False)
         return replace(found, input_price=0, output_price=0)
+
+    def _find_local(self, provider: str, model: str) -> ModelFacts | None:
+        """As `_find`. Ollama's chat endpoint serves all but embedding models: the table's mode is litellm's route."""
+        found = self._find(provider, model)
+        return found if found is None or found.mode is Mode.EMBEDDING else replace(found, mode=Mode.CHAT)
 
     def _resold(self, model: str) -> ModelFacts | None:
         vendor, _, rest = model.partition("/")

@@ -130,3 +130,13 @@ def test_offline_keys_are_left_aside(facts: FactsTable) -> None:
     configuration = loaded(automatic_configuration({**EVERYTHING, "TRUNKLINE_OFFLINE": "1"}, ["llama3.1"], {}), facts)
     assert configuration.offline
     assert set(configuration.backends) == {"ollama"}
+
+
+@pytest.mark.parametrize(
+    "model", ["mistral", "mistral:7b", "codellama", "llama2-uncensored", "nobody-knows-me:cloud", "a b"]
+)
+def test_no_model_of_an_ollama_keeps_the_others_from_starting(model: str, facts: FactsTable) -> None:
+    """Ollama's chat endpoint serves all of them; what cannot be a target's name is left out."""
+    configuration = loaded(automatic_configuration({}, [model, "llama3.1"], {}), facts)
+    assert "ollama/llama3.1" in configuration.models
+    assert configuration.backends["ollama"].discover

@@ -257,3 +257,16 @@ def test_a_change_of_a_figure_is_nearer_than_taking_a_choice_back() -> None:
     decision = engine.decide(ask(max_cost=3_000_000, exclude=("b",)), snapshot(*views), 60.0)
     assert decision.plan == ()
     assert engine.explain(decision).endswith("would admit a/dear")
+
+
+def test_a_name_without_tag_and_the_tag_latest_are_one_model_of_an_ollama() -> None:
+    """Ollama reads `tiny` as `tiny:latest`; other kinds know no tags, and another tag is another model."""
+    views = (view("ollama/tiny"), view("ollama/phi4:latest"), view("openai/tiny"))
+    kinds = {"ollama": "ollama", "openai": "openai_wire"}
+    backends = {name: BackendPolicy(name, kind, name) for name, kind in kinds.items()}
+    engine = engine_for(views, backends=backends)
+    assert engine.decide(ask(model="ollama/tiny:latest"), snapshot(*views), 60.0).plan == ("ollama/tiny",)
+    assert engine.decide(ask(model="ollama/phi4"), snapshot(*views), 60.0).plan == ("ollama/phi4:latest",)
+    for wrong in ("ollama/tiny:7b", "openai/tiny:latest", "ollama/", "nobody/tiny:latest"):
+        with pytest.raises(InvalidRequest, match="no target or alias"):
+            engine.decide(ask(model=wrong), snapshot(*views), 60.0)

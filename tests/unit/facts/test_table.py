@@ -106,6 +106,16 @@ def test_local_models_cost_nothing(table: FactsTable) -> None:
     assert tagged.context_window == 8192
 
 
+def test_a_chat_endpoint_serves_every_model_of_ollama(table: FactsTable) -> None:
+    """The mode that the table has of them is litellm's route; embedding models stay embedding models."""
+    modes = {model: facts.mode for model in table.models("ollama") if (facts := table.lookup("ollama", model))}
+    assert modes["codellama"] is modes["mistral"] is Mode.CHAT
+    assert set(modes.values()) <= {Mode.CHAT, Mode.EMBEDDING}
+    tagged = table.lookup("ollama", "mistral:7b")
+    assert tagged is not None
+    assert tagged.mode is Mode.CHAT
+
+
 def test_a_cloud_model_of_ollama_is_not_free_by_default(table: FactsTable) -> None:
     """What runs at Ollama's is only known where the table knows it."""
     assert table.lookup("ollama", "nobody-knows-me:1t-cloud") is None
