@@ -1,9 +1,7 @@
 """A provider that cannot serve is named when its worker starts, in the table, and by the error of a call."""
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from provider_workers.simulated import Behaviour, Fault, ProviderSpec, Simulated
 from tests.support.caller import Caller, failure_of, routed
 from tests.support.configurations import write_configuration
 from tests.support.router_process import attached, deployment
+from tests.support.web_server import nothing_but_404
 from trunkline.types.v1 import target_pb2 as target
 
 pytestmark = pytest.mark.timeout(240)
@@ -103,19 +102,6 @@ async def test_a_bad_provider_is_named(kind: str, wire: str, model: str, ways: S
             await attached(caller, len(ways))
             for bad in ways:
                 await _named(caller, bad, f"{bad.name}/{bad.model or model}")
-
-
-@asynccontextmanager
-async def nothing_but_404() -> AsyncIterator[str]:
-    """The base URL of a web server that knows nothing."""
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 9\r\n\r\n<p>no</p>")
-        writer.close()
-
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
 
 
 async def _named(caller: Caller, bad: Bad, name: str) -> None:

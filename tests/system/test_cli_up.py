@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from tests.support.command_line import COMMAND, clean_environment, trunkline
+from tests.support.web_server import nothing_but_404
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -192,6 +193,14 @@ async def test_a_missing_key_is_shown_as_not_configured(tmp_path: Path) -> None:
         assert re.search(r"openai +not configured +.*MISSING_API_KEY", up.text)
         rows = (await trunkline("table", "--json", "--router", up.address)).json
         assert [row["state"] for row in rows] == ["not_configured"]
+
+
+async def test_a_provider_that_is_none_is_doubted_on_the_screen(tmp_path: Path) -> None:
+    """A base URL that leads to a plain web server: ready, as nobody refused anything, with the doubt below."""
+    async with nothing_but_404() as nowhere:
+        more = {"OPENAI_API_KEY": "sk-123456789", "OPENAI_BASE_URL": nowhere, "OLLAMA_BASE_URL": "http://127.0.0.1:9"}
+        async with running_up(folder=tmp_path, more=more) as up:
+            assert re.search(r"openai +ready +gpt-[^\n]*\n +the provider lists no models", up.text), up.text
 
 
 async def test_a_configuration_with_mistakes_starts_nothing(tmp_path: Path) -> None:

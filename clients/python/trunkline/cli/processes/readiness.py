@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 import trunkline
 from trunkline.errors import DeadlineExceeded, Unavailable
@@ -40,19 +41,38 @@ async def wait_until_listening(address: str, timeout: float, gone: Callable[[], 
             return
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long workers are waited for, in seconds.
+
+    Attributes:
+        all: at most, from the beginning.
+        slow: for workers that load long, once every other one is attached, so that calls can be answered already.
+    """
+
+    all: float = 10.0
+    slow: float = 3.0
+
+
 async def wait_until_attached(
-    client: "trunkline.AsyncClient", backends: Collection[str], timeout: float, progress: Callable[[int], None]
+    client: "trunkline.AsyncClient",
+    backends: Collection[str],
+    slow: Collection[str],
+    progress: Callable[[frozenset[str]], None],
+    patience: Patience | None = None,
 ) -> frozenset[str]:
     """Wait until the router serves and every backend has a worker; the backends that have none in the end.
 
     Args:
-        timeout: seconds.
-        progress: told how many have one.
+        slow: those of them whose workers load long.
+        progress: told which have none yet.
 
     Raises:
         NotReady: the router does not serve.
     """
-    end = time.monotonic() + timeout
+    patience = patience or Patience()
+    end = time.monotonic() + patience.all
+    quick = frozenset(backends).difference(slow)
     attached: frozenset[str] = frozenset()
     serving = False
     while True:
@@ -63,7 +83,9 @@ async def wait_until_attached(
             if not serving and time.monotonic() >= end:
                 raise NotReady(f"the router listens but does not serve: {error}") from error
         missing = frozenset(backends) - attached
-        progress(len(backends) - len(missing))
+        progress(missing)
         if (serving and not missing) or time.monotonic() >= end:
             return missing
+        if quick and not quick & missing:
+            end, quick = min(end, time.monotonic() + patience.slow), frozenset()
         await asyncio.sleep(_POLL_SECONDS)

@@ -6,12 +6,14 @@ import shutil
 import signal
 import tempfile
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import typer
 
 import trunkline
 from trunkline.cli.processes.addresses import AddressError
+from trunkline.cli.processes.latecomers import tell_latecomers
 from trunkline.cli.processes.launch import ROUTER_NAME, SIMULATED_NAME, WORKER_PREFIX, Launch, Launched
 from trunkline.cli.processes.notices import Notices
 from trunkline.cli.processes.readiness import NotReady, wait_until_attached, wait_until_listening
@@ -24,7 +26,9 @@ from trunkline.cli.session import EXIT_FAILED
 from trunkline.errors import TrunklineError
 
 _LISTEN_SECONDS = 15.0
-_ATTACH_SECONDS = 10.0
+_SLOW_KINDS = frozenset({"litellm"})
+"""Kinds whose workers load a library for seconds; a line below the screen tells when such a one is attached."""
+
 _STOP_ORDER = (ROUTER_NAME, WORKER_PREFIX, SIMULATED_NAME)
 _FIRST_PROMPT_SECONDS = 60.0
 _FIRST_PROMPT = "Why do stars twinkle? Answer in one sentence."
@@ -61,6 +65,7 @@ class Up:
         self._notices = Notices(self._show)
         self._supervisor = Supervisor(self._notices.take)
         self._stop = asyncio.Event()
+        self._telling: asyncio.Task[None] | None = None
 
     async def run(self, config: Path | None, listen: str | None, first_prompt: bool) -> bool:
         """Run until Ctrl-C; whether no process ended by itself.
@@ -106,17 +111,17 @@ class Up:
             await wait_until_listening(
                 launched.listen, _LISTEN_SECONDS, lambda: self._supervisor.restarts(ROUTER_NAME) > 0
             )
-            names = [backend.name for backend in launched.backends if backend.enabled]
+            enabled = {backend.name: backend for backend in launched.backends if backend.enabled}
+            slow = [name for name, backend in enabled.items() if backend.kind in _SLOW_KINDS]
             async with trunkline.AsyncClient(launched.listen, timeout=5.0) as client:
                 unattached = await wait_until_attached(
-                    client,
-                    names,
-                    _ATTACH_SECONDS,
-                    lambda count: status.update(f"waiting for workers: {count} of {len(names)}"),
+                    client, enabled, slow, lambda missing: status.update(_waiting_for(missing, len(enabled)))
                 )
                 rows = await client.table()
         seconds = time.monotonic() - began
         self._output.data.print(up_screen(launched, rows, unattached, logs=self._directory, seconds=seconds))
+        late = [enabled[name] for name in sorted(unattached)]
+        self._telling = asyncio.create_task(tell_latecomers(launched.listen, late, self._show))
         return launched
 
     async def _first_prompt(self, launched: Launched) -> None:
@@ -139,6 +144,9 @@ class Up:
         if self._stop.is_set():
             self._output.notes.print("\nending: calls that run may finish (Ctrl-C again: at once)", style="dim")
         self._notices.flush()
+        if self._telling is not None:
+            self._telling.cancel()
+            await asyncio.gather(self._telling, return_exceptions=True)
         await self._supervisor.stop_all(_STOP_ORDER)
 
     def _asked_to_stop(self) -> None:
@@ -150,3 +158,8 @@ class Up:
     def _show(self, notice: Notice) -> None:
         """Show something that happened."""
         self._output.notes.print(notice_line(notice))
+
+
+def _waiting_for(missing: Collection[str], enabled: int) -> str:
+    """How far the start has come, and whom it waits for."""
+    return f"waiting for workers: {enabled - len(missing)} of {enabled}; not yet {', '.join(sorted(missing))}"

@@ -13,12 +13,10 @@ from rich.text import Text
 from trunkline._address import ADDRESS_VARIABLE, DEFAULT_ADDRESS
 from trunkline.cli.processes.launch import ROUTER_NAME, Launched
 from trunkline.cli.processes.router_log import metrics_told
-from trunkline.cli.processes.router_tools import BackendDescription
 from trunkline.cli.processes.supervisor import Notice
 from trunkline.cli.rendering import formats
+from trunkline.cli.rendering.backends import standing
 from trunkline.targets import TargetRow
-
-_MOST_MODELS = 4
 
 
 def up_screen(
@@ -48,28 +46,9 @@ def _backends(launched: Launched, rows: Sequence[TargetRow], unattached: Collect
     grid.add_column()
     for backend in launched.backends:
         own = [row for row in rows if row.backend == backend.name]
-        state, detail = _backend_state(backend, own, backend.name in unattached)
-        grid.add_row(f"  {backend.name}", state, detail)
+        stands = standing(backend, own, unattached=backend.name in unattached)
+        grid.add_row(f"  {backend.name}", stands.state, stands.beside())
     return grid
-
-
-def _backend_state(backend: BackendDescription, rows: Sequence[TargetRow], unattached: bool) -> tuple[Text, Text]:
-    """A backend's state and what to say beside it."""
-    if not backend.enabled:
-        return Text("disabled", "dim"), Text("by the configuration", "dim")
-    lacking = next((row.state_reason for row in rows if row.state == "not_configured"), None)
-    if lacking is not None:
-        return Text("not configured", "yellow"), Text(lacking, "yellow")
-    if unattached:
-        return Text("starting", "yellow"), Text("its worker is not attached yet", "dim")
-    ready = [row.target.partition("/")[2] for row in rows if row.state == "ready"]
-    if not ready:
-        reason = next((row.state_reason for row in rows if row.state_reason), "it reports no model")
-        return Text(rows[0].state if rows else "no models", "yellow"), Text(reason, "dim")
-    shown = ", ".join(ready[:_MOST_MODELS])
-    more = f" and {len(ready) - _MOST_MODELS} more" if len(ready) > _MOST_MODELS else ""
-    state = Text("simulated", "yellow") if backend.simulated else Text("ready", "green")
-    return state, Text(f"{shown}{more}", "dim")
 
 
 def _simulated_note(launched: Launched) -> Text:
