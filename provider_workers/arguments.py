@@ -27,6 +27,10 @@ ROUTER_VARIABLE = "TRUNKLINE_ROUTER"
 KEY_VARIABLE = "TRUNKLINE_BACKEND_API_KEY"
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 DEFAULT_ROUTER = "127.0.0.1:50051"
+NEAR = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
+"""What leads to a router that listens at every address of this host."""
+
+GRPC_LISTS = ("ipv4:", "ipv6:")
 
 
 class UsageError(Exception):
@@ -61,7 +65,8 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> ProcessSe
     if flags.config:
         return _from_file(flags, environment)
     backend = _backend_from_flags(flags, environment)
-    return _process(flags, environment, backend, _clearance(flags.clearance))
+    routers = _routers(flags, environment) or (DEFAULT_ROUTER,)
+    return _process(flags, environment, backend, routers)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,7 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--config", type=Path, help="configuration file; its section backends.NAME is used")
     parser.add_argument("--backend", required=True, metavar="NAME", help="the backend to serve")
-    parser.add_argument("--router", metavar="HOST:PORT[,...]", help=f"routers to attach to; else {ROUTER_VARIABLE}")
+    parser.add_argument(
+        "--router",
+        metavar="HOST:PORT[,...]",
+        help=f"routers to attach to; else {ROUTER_VARIABLE}, the file's router.listen, {DEFAULT_ROUTER}",
+    )
     parser.add_argument("--worker-id", help="identifies the worker across reconnects; else made of host and process")
     parser.add_argument(
         "--drain-grace", type=float, default=30.0, metavar="SECONDS", help="for running attempts at the end"
@@ -103,7 +112,8 @@ def _from_file(flags: argparse.Namespace, environment: Mapping[str, str]) -> Pro
         known = ", ".join(configuration.backends) or "none"
         raise UsageError(f'{flags.config} has no backend "{flags.backend}". It has: {known}')
     backend = _backend_from_section(flags, section, configuration, environment)
-    process = _process(flags, environment, backend, section.clearance, section)
+    routers = _routers(flags, environment) or (_near(configuration.router.listen, flags.config),)
+    process = _process(flags, environment, backend, routers, section)
     try:
         token = configuration.router.token(flags.config, environment)
     except ValueError as error:
@@ -187,17 +197,16 @@ def _process(
     flags: argparse.Namespace,
     environment: Mapping[str, str],
     backend: BackendSettings,
-    clearance: Sensitivity | None,
+    routers: tuple[str, ...],
     section: BackendSection | None = None,
 ) -> ProcessSettings:
-    routers = flags.router or environment.get(ROUTER_VARIABLE) or DEFAULT_ROUTER
     worker = WorkerSettings(
         backend=backend,
-        routers=tuple(address.strip() for address in routers.split(",") if address.strip()),
+        routers=routers,
         worker_id=flags.worker_id or f"{backend.name}@{platform.node() or 'host'}:{os.getpid()}",
         epoch=time.time_ns(),
         token=environment.get(TOKEN_VARIABLE, ""),
-        clearance=clearance,
+        clearance=_clearance(flags.clearance) if section is None else section.clearance,
         capacity=flags.capacity if section is None else section.capacity,
         region="" if section is None else section.region,
         labels={} if section is None else section.labels,
@@ -205,6 +214,22 @@ def _process(
         drain_grace=flags.drain_grace,
     )
     return ProcessSettings(worker, flags.exit_with_parent, flags.log_level, metrics=_metrics(flags, section))
+
+
+def _routers(flags: argparse.Namespace, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The routers that are said, also as gRPC writes lists of them (`ipv4:10.0.0.1:50051,10.0.0.2:50051`)."""
+    said = flags.router or environment.get(ROUTER_VARIABLE, "")
+    for prefix in GRPC_LISTS:
+        said = said.strip().removeprefix(prefix)
+    return tuple(address.strip() for address in said.split(",") if address.strip())
+
+
+def _near(listen: str, file: Path) -> str:
+    """The router of the same configuration, taken to be on this host."""
+    host, _, port = listen.rpartition(":")
+    if int(port) == 0:
+        raise UsageError(f"router.listen of {file} leaves the port open: say which with --router or {ROUTER_VARIABLE}")
+    return f"{NEAR.get(host, host)}:{port}"
 
 
 def _metrics(flags: argparse.Namespace, section: BackendSection | None) -> str:

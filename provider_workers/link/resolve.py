@@ -18,7 +18,7 @@ def split_address(address: str) -> tuple[str, int]:
         AddressError: it is neither.
     """
     host, colon, port = address.strip().rpartition(":")
-    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
+    if not colon or not host or "/" in host or not port.isdigit() or not 0 < int(port) < 65536:
         raise AddressError(f'"{address}" is not host:port, such as 127.0.0.1:50051')
     return host.removeprefix("[").removesuffix("]"), int(port)
 

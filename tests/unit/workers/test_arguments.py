@@ -1,0 +1,59 @@
+"""Which routers a worker attaches to."""
+
+from pathlib import Path
+
+import pytest
+
+from provider_workers.arguments import ROUTER_VARIABLE, UsageError, parse
+from provider_workers.link.resolve import AddressError, split_address
+
+ALONE = ["--backend", "a", "--kind", "ollama", "--base-url", "http://127.0.0.1:9"]
+
+
+def _routers(folder: Path, listen: str, *arguments: str, **environment: str) -> tuple[str, ...]:
+    """Of a worker whose configuration has the router listen there."""
+    file = folder / "trunkline.yaml"
+    file.write_text(f'router: {{listen: "{listen}"}}\nbackends:\n  a: {{kind: ollama}}\n')
+    return parse(["--config", str(file), "--backend", "a", *arguments], environment).worker.routers
+
+
+@pytest.mark.parametrize(
+    ("listen", "router"),
+    [
+        ("127.0.0.1:7000", "127.0.0.1:7000"),
+        ("0.0.0.0:7000", "127.0.0.1:7000"),
+        ("[::]:7000", "[::1]:7000"),
+        ("router.example:7000", "router.example:7000"),
+    ],
+)
+def test_the_file_says_where_its_router_is(listen: str, router: str, tmp_path: Path) -> None:
+    """Router and worker read the same file: the worker dials where the router listens, on this host if anywhere."""
+    assert _routers(tmp_path, listen) == (router,)
+
+
+def test_what_is_said_goes_before_the_file(tmp_path: Path) -> None:
+    """The flag, then the variable, then the file."""
+    named = {ROUTER_VARIABLE: "two:2"}
+    assert _routers(tmp_path, "127.0.0.1:7000", "--router", "one:1", **named) == ("one:1",)
+    assert _routers(tmp_path, "127.0.0.1:0", **named) == ("two:2",)
+
+
+def test_an_open_port_must_be_said(tmp_path: Path) -> None:
+    """A router on a port of its own choice cannot be found by the file."""
+    with pytest.raises(UsageError, match="leaves the port open: say which with --router or TRUNKLINE_ROUTER"):
+        _routers(tmp_path, "127.0.0.1:0")
+
+
+def test_lists_as_grpc_writes_them_are_taken() -> None:
+    """What the Python client takes in the same variable; without a file and a word, the default."""
+    said = {ROUTER_VARIABLE: "ipv4:10.0.0.1:1, 10.0.0.2:2"}
+    assert parse(ALONE, said).worker.routers == ("10.0.0.1:1", "10.0.0.2:2")
+    assert parse([*ALONE, "--router", "ipv6:[::1]:1"], said).worker.routers == ("[::1]:1",)
+    assert parse(ALONE, {}).worker.routers == ("127.0.0.1:50051",)
+
+
+@pytest.mark.parametrize("address", ["dns:///router:50051", "http://127.0.0.1:50051", "127.0.0.1"])
+def test_what_is_no_address_is_refused_at_start(address: str) -> None:
+    """A URL would be looked up as a name for ever."""
+    with pytest.raises(AddressError, match="is not host:port"):
+        split_address(address)
