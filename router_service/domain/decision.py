@@ -45,6 +45,7 @@ class Expectation(NamedTuple):
         latency: seconds to the whole answer.
         first_token: seconds.
         input_tokens, output_tokens: as this target counts them.
+        window_tokens: what its context window must hold: of an embedding the longest text, else the whole prompt.
     """
 
     cost: int | None
@@ -52,6 +53,7 @@ class Expectation(NamedTuple):
     first_token: float
     input_tokens: int
     output_tokens: int
+    window_tokens: int
 
 
 NO_EXPECTATIONS: Mapping[str, Expectation] = MappingProxyType({})

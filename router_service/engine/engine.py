@@ -114,6 +114,7 @@ class RoutingEngine:
         found = decision.classification
         known = decision.expectations.get(target)
         tokens = found.input_tokens if known is None else known.input_tokens
+        window = tokens if known is None else known.window_tokens
         context = RoutingContext(
             request=request,
             classification=found,
@@ -121,7 +122,7 @@ class RoutingEngine:
             now=self._clock.now(),
             wall=self._clock.wall(),
             time_left=hop.time_left,
-            expectations={target: expectation(view, tokens, found.expected_output_tokens)},
+            expectations={target: expectation(view, tokens, found.expected_output_tokens, window)},
             aliases=self._catalogue.aliases,
             random=self._unused,
             spent=hop.spent,

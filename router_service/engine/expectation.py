@@ -1,12 +1,16 @@
 """What a request should take on each target: tokens, money, time."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
 
 from router_service.contracts.engine import TokenEstimator
 from router_service.domain.decision import Classification, Expectation
 from router_service.domain.request import Request
 from router_service.domain.target import TargetView
+from service_common.vocabulary import Operation
 
+_EMBED = Operation.EMBED
 _new = tuple.__new__
 """Makes a named tuple without the call in Python that its constructor costs: one is made for each target."""
 
@@ -33,11 +37,21 @@ class Expecting:
             tokens = counted.get(family)
             if tokens is None:
                 tokens = counted[family] = self._estimator.estimate(request, family)
-            expected[spec.name] = expectation(view, tokens, output)
+            expected[spec.name] = expectation(view, tokens, output, tokens)
+        if request.operation is _EMBED and len(request.messages) > 1:
+            return self._by_text(request, expected)
         return expected
 
+    def _by_text(self, request: Request, expected: Mapping[str, Expectation]) -> dict[str, Expectation]:
+        """An embedding model reads each text by itself: its window need not hold all of them at once."""
+        longest = max(request.messages, key=lambda message: len(message.text.encode("utf-8", "replace")))
+        alone = replace(request, messages=(longest,))
+        families = {name: self._families[name] for name in expected}
+        tokens = {family: self._estimator.estimate(alone, family) for family in set(families.values())}
+        return {name: known._replace(window_tokens=tokens[families[name]]) for name, known in expected.items()}
 
-def expectation(view: TargetView, input_tokens: int, output_tokens: int) -> Expectation:
+
+def expectation(view: TargetView, input_tokens: int, output_tokens: int, window_tokens: int) -> Expectation:
     """What so many tokens should take on a target.
 
     The time is that to the first token plus the expected answer at the target's token rate: measured figures, else
@@ -47,4 +61,4 @@ def expectation(view: TargetView, input_tokens: int, output_tokens: int) -> Expe
     cost = None if price is None else price.cost(input_tokens, output_tokens)
     first_token = view.first_token
     latency = first_token + output_tokens / view.tokens_per_second
-    return _new(Expectation, (cost, latency, first_token, input_tokens, output_tokens))
+    return _new(Expectation, (cost, latency, first_token, input_tokens, output_tokens, window_tokens))

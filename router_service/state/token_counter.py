@@ -8,6 +8,7 @@ from router_service.domain.request import Request
 from service_common.tokens.correction import TokenCorrection
 from service_common.tokens.estimate import estimate_image, estimate_message_overhead, measure_text, weigh
 from service_common.tokens.family import Family, family_of
+from service_common.vocabulary import Operation
 
 _FAMILIES: Mapping[str, Family] = {family.value: family for family in Family}
 """A tenth of what asking the enum costs, for each family of each request."""
@@ -33,7 +34,8 @@ class TokenCounter:
         # The same request comes once per family, one call after the other.
         features = measured[1] if measured is not None and measured[0] is request else self._measure(request)
         tokens = weigh(features, kind)
-        tokens += estimate_message_overhead(kind, len(request.messages), request.tools)
+        if request.operation is not Operation.EMBED:  # whose texts stand in no chat template
+            tokens += estimate_message_overhead(kind, len(request.messages), request.tools)
         if request.images:
             tokens += request.images * estimate_image(kind)
         if request.tools_characters:

@@ -145,13 +145,14 @@ class ContextWindow:
         """Reject those too small; a window that is not known passes."""
         expected = context.expectations
         answer = context.request.max_output_tokens or 0
+        what = "the longest text" if context.request.operation is _EMBED else "the prompt"
         out = []
         for view in candidates:
             spec = view.spec
             window = spec.context_window
-            if window is not None and expected[spec.name].input_tokens > window:
-                tokens = expected[spec.name].input_tokens
-                out.append(Rejection(spec.name, self.name, f"window {window:,} tokens, the prompt is about {tokens:,}"))
+            if window is not None and expected[spec.name].window_tokens > window:
+                tokens = expected[spec.name].window_tokens
+                out.append(Rejection(spec.name, self.name, f"window {window:,} tokens, {what} is about {tokens:,}"))
             elif spec.max_output is not None and answer > spec.max_output:
                 out.append(
                     Rejection(

@@ -7,7 +7,7 @@ import pytest
 from router_service.contracts.engine import Engine, Hop
 from router_service.domain.errors import InvalidRequest
 from router_service.domain.profile import AttemptLimits
-from router_service.domain.request import CapabilityRequirement
+from router_service.domain.request import CapabilityRequirement, PromptMessage
 from router_service.domain.target import BackendPolicy, TargetView
 from service_common.vocabulary import ModelMode, Operation, Sensitivity, TargetState
 from tests.support.routing import DOLLAR, ask, engine_for, price, snapshot, spec, view, with_profile
@@ -112,6 +112,22 @@ def test_embeddings_and_chat_do_not_mix() -> None:
     assert engine.decide(ask(), snapshot(*views), 60.0).plan == ("openai/chat",)
     wrong = engine.decide(ask(model="openai/embed"), snapshot(*views), 60.0)
     assert (wrong.plan, wrong.rejections[0].filter) == ((), "use")
+
+
+def test_an_embedding_models_window_holds_each_text_by_itself() -> None:
+    """Many short texts fit a small window, one long text does not; cost and limits count all of them together."""
+    views = (view(spec("openai/embed", mode=ModelMode.EMBEDDING, context_window=100)),)
+    engine = engine_for(views)
+    short = PromptMessage("user", "A short text of a few words about trunk lines.")
+    many = ask(request={"operation": Operation.EMBED, "messages": (short,) * 250})
+    decision = engine.decide(many, snapshot(*views), 60.0)
+    expected = decision.expectations["openai/embed"]
+    assert decision.plan == ("openai/embed",)
+    assert expected.window_tokens < 20 < 2000 < expected.input_tokens < 250 * 20
+    assert engine.recheck(many, decision, "openai/embed", snapshot(*views), Hop(60.0, 0, frozenset())) is None
+    long = ask(request={"operation": Operation.EMBED, "messages": (short, PromptMessage("user", "word " * 300))})
+    [rejection] = engine.decide(long, snapshot(*views), 60.0).rejections
+    assert rejection.reason.startswith("window 100 tokens, the longest text is about 3")
 
 
 @pytest.mark.parametrize(

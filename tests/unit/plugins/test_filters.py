@@ -180,7 +180,7 @@ def test_a_retired_model_is_out_from_the_day_after_and_names_its_successor() -> 
 def test_the_deadline_holds_measured_targets_to_the_whole_answer_and_others_to_the_first_token() -> None:
     """A guess about a never-tried target's speed does not keep it out; a measured one that is too slow is out."""
     rows = [view("a/slow", {"samples": 5}), view("a/untried")]
-    expectations = {row.name: Expectation(1, 12.0, 0.5, 10, 10) for row in rows}
+    expectations = {row.name: Expectation(1, 12.0, 0.5, 10, 10, 10) for row in rows}
     assert list(rejected("deadline", context(expectations=expectations, time_left=10.0), rows)) == ["a/slow"]
     assert set(rejected("deadline", context(expectations=expectations, time_left=0.4), rows)) == {"a/slow", "a/untried"}
 

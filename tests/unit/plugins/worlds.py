@@ -38,7 +38,7 @@ def context(
 def expected(view: TargetView, latency: float = 2.0) -> Expectation:
     """1,000 tokens in and out."""
     price = view.spec.price
-    return Expectation(None if price is None else price.cost(1000, 1000), latency, 0.5, 1000, 1000)
+    return Expectation(None if price is None else price.cost(1000, 1000), latency, 0.5, 1000, 1000, 1000)
 
 
 def rejected(name: str, ctx: RoutingContext, views: Sequence[TargetView], **settings: Any) -> dict[str, str]:
