@@ -23,6 +23,10 @@ DEFAULT_HEARTBEAT = 1.0
 CHUNK = 64 * 1024 - 64
 """Bytes of one piece of a body, so that its message stays within 64 KiB."""
 
+UNTOLD = "Internal error from Core"
+"""What gRPC says of a stream whose hello could not be sent since the router had refused it already: the failed write
+takes the place of the router's own status (github.com/grpc/grpc/issues/36066)."""
+
 SETTLE_TIMEOUT = 1.0
 """Seconds in which cancelled attempts must have settled before a drained session leaves."""
 
@@ -84,6 +88,8 @@ class Session:
                 ended = await self._serve(call)
                 for helper in self._helpers:
                     helper.cancel()
+            if ended.code is grpc.StatusCode.INTERNAL and ended.details == UNTOLD and self._welcome is None:
+                ended = await self._asked_why(ended)
         except Exception:
             _LOG.exception("the stream to a router broke down")
             return Ended(grpc.StatusCode.INTERNAL, "the worker broke down over it; its log tells more", self._router_id)
@@ -220,6 +226,16 @@ class Session:
         """The router ended the stream: ask its status."""
         code = await call.code()
         return Ended(None if code is grpc.StatusCode.OK else code, await call.details() or "", self._router_id)
+
+    async def _asked_why(self, ended: Ended) -> Ended:
+        """Why the router refuses this worker: another call of the same service, whose request goes with its start."""
+        try:
+            call = self._stub.FetchBody(wire.FetchBodyRequest(), metadata=self._metadata, timeout=WELCOME_TIMEOUT)
+            await call.read()
+        except AioRpcError as error:
+            if error.code() is not grpc.StatusCode.NOT_FOUND:  # that there is no such attempt, we know
+                return self._broken(error)
+        return ended
 
     def _broken(self, error: AioRpcError) -> Ended:
         return Ended(error.code(), error.details() or "", self._router_id)
