@@ -29,12 +29,20 @@ from provider_workers.backends.client_span import client_span, mark_failed
 from provider_workers.backends.content import may_be_empty, unsupported
 from provider_workers.backends.litellm.errors import failure
 from provider_workers.backends.litellm.listing import is_listed, model_list
+from provider_workers.backends.litellm.providers import unknown_provider
 from provider_workers.backends.litellm.request import completion_arguments, embedding_arguments
-from provider_workers.backends.litellm.stream import FinishWatch, PieceReader, token_usage, until_finished
+from provider_workers.backends.litellm.stream import (
+    COUNTED_BY_LITELLM,
+    FinishWatch,
+    PieceReader,
+    token_usage,
+    until_finished,
+)
 from provider_workers.backends.openai_wire.models import NOT_LISTED, configured, doubts, failing
 from provider_workers.backends.shapes import broken, in_order, list_of, vectors_of, word_of
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
+from service_common.vocabulary import WorkerState
 
 CLOSE_TIMEOUT = 1.0
 _OK = 200
@@ -54,6 +62,7 @@ class LiteLLMBackend:
         self._settings = settings
         self._clock = clock
         self._list = model_list(settings, clock)
+        self._where = (URL(settings.base_url).authority if settings.base_url else "") or settings.provider
         litellm.telemetry = False
         litellm.suppress_debug_info = True
         litellm.turn_off_message_logging = True
@@ -71,7 +80,9 @@ class LiteLLMBackend:
         return None
 
     async def describe(self) -> BackendDescription:
-        """As the configuration has it, held against the provider's list of models where it has one."""
+        """As the configuration has it, held against what litellm knows and, if there is one, the provider's list."""
+        if wrong := unknown_provider(self._settings.provider):
+            return BackendDescription(configured(self._settings), WorkerState.NOT_CONFIGURED, wrong)
         if self._list is None:
             return BackendDescription(configured(self._settings))
         try:
@@ -87,7 +98,7 @@ class LiteLLMBackend:
     async def complete(self, work: Work) -> AsyncIterator[Sequence[Piece]]:
         """Stream one answer; see `BackendAdapter.complete`."""
         arguments = completion_arguments(work, self._settings)
-        reader = PieceReader(may_be_empty=may_be_empty(work))
+        reader = PieceReader(self._where, may_be_empty=may_be_empty(work))
         span = self._span(work.trace)
         wrapper: Any = None
         answering = False
@@ -99,7 +110,7 @@ class LiteLLMBackend:
             yield (Responded(_OK),)
             async with aclosing(until_finished(wrapper, watch)) as chunks:
                 async for chunk in chunks:
-                    pieces = reader.read(chunk)
+                    pieces = reader.read(chunk, wrapper.chunks)
                     if pieces:
                         answering = True
                         yield pieces
@@ -136,7 +147,8 @@ class LiteLLMBackend:
         except (AttributeError, LookupError, TypeError) as error:
             raise broken("an embedding has an unknown shape") from error
         values = vectors_of(entries, len(work.request.inputs))
-        return Vectors(values, token_usage(answer.usage), word_of(answer.model))
+        counted = None if self._settings.provider in COUNTED_BY_LITELLM else token_usage(answer.usage)
+        return Vectors(values, counted, word_of(answer.model))
 
     async def probe(self) -> None:
         """Ask for the list of models where the provider has one; else refuse: nothing else costs nothing."""
@@ -158,7 +170,7 @@ class LiteLLMBackend:
         await close_litellm_async_clients()  # type: ignore[no-untyped-call]
 
     def _mapped(self, error: Exception, span: Span, *, answering: bool) -> ProviderFailure:
-        found = failure(error, self._clock.wall(), answering=answering)
+        found = failure(error, self._clock.wall(), self._where, answering=answering)
         if found.http_status:
             span.set_attribute("http.response.status_code", found.http_status)
         mark_failed(span, str(found.http_status or found.failure_class.label))

@@ -1,6 +1,5 @@
 """litellm's exceptions, mapped once to failure classes: by type, then by status and words where a type means many."""
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,6 +10,7 @@ from litellm import exceptions
 
 from provider_workers.backends.base import ProviderFailure
 from provider_workers.backends.headers import retry_after
+from provider_workers.backends.litellm.wording import of_connection, plain
 from provider_workers.backends.meaning import WHOLE_BACKEND, failure_class_of
 from service_common.failures import FailureClass
 
@@ -34,17 +34,17 @@ _OVERLOADED = re.compile(r"(?i)overloaded|\b529\b")  # not the digits of a port
 _PER_MOMENT = re.compile(r"PerMinute|PerSecond|per minute")
 _PER_ACCOUNT = re.compile(r"PerDay|per day|insufficient_quota")
 _RETRY_INFO = re.compile(r'\\?"retryDelay\\?":\s*\\?"(\d+(?:\.\d+)?)s')
-_TLS_DETAILS = re.compile(r" ssl:(?:<[^>]*>|\w+)")
+_NOT_MAPPED = re.compile(r"Unmapped LLM provider|LLM Provider NOT provided")
 _MOST_CAUSES = 20
-_PREFIX = re.compile(r"^(?:litellm\.)?[A-Za-z]+(?:Error|Exception)\b\s*[:-]*\s*")
 
 
-def failure(error: Exception, now: datetime, *, answering: bool) -> ProviderFailure:
+def failure(error: Exception, now: datetime, where: str, *, answering: bool) -> ProviderFailure:
     """The failure that an exception of litellm is.
 
     Args:
         error: as litellm raised it, or one of its providers' own that it let through.
         now: the date and time in UTC, for dates in headers.
+        where: the provider's host and port, or its name.
         answering: whether the answer had begun, so that a lost connection broke it.
     """
     inner = error
@@ -53,15 +53,18 @@ def failure(error: Exception, now: datetime, *, answering: bool) -> ProviderFail
     lost = _lost_connection(inner)
     if lost is not None:
         failure_class = FailureClass.STREAM_BROKEN if answering else FailureClass.UNAVAILABLE
-        return ProviderFailure(failure_class, _TLS_DETAILS.sub("", str(lost)) or type(lost).__name__)
+        return ProviderFailure(failure_class, of_connection(lost, where, answering=answering))
     said = str(getattr(inner, "message", "") or inner)
+    if _NOT_MAPPED.search(said):  # by litellm itself: nobody was asked, so that another target may well answer
+        said = "litellm has no call of this kind for the provider, or does not know the provider's name"
+        return ProviderFailure(FailureClass.UNSUPPORTED, said)
     status = _status(inner)
     failure_class = _classify(inner, status, said)
     if answering and isinstance(inner, exceptions.APIConnectionError):
         failure_class = FailureClass.STREAM_BROKEN
     return ProviderFailure(
         failure_class,
-        _plain(said),
+        plain(said, status),
         http_status=0 if isinstance(inner, exceptions.APIConnectionError | exceptions.Timeout) else status,
         retry_after=_wait(inner, said, now),
         backend_wide=failure_class in WHOLE_BACKEND,
@@ -113,28 +116,3 @@ def _wait(error: Exception, said: str, now: datetime) -> float | None:
 def _lowered(headers: Any) -> dict[str, str]:
     """Headers of httpx, of a dict, or of nothing, by lower-case name."""
     return {str(name).lower(): str(value) for name, value in headers.items()} if isinstance(headers, Mapping) else {}
-
-
-def _plain(said: str) -> str:
-    """The provider's own message out of litellm's wrapping; all of it where there is no JSON inside."""
-    start, end = said.find("{"), said.rfind("}")
-    if 0 <= start < end:
-        text = said[start : end + 1]
-        for candidate in (text, text.replace("\\'", "'"), text.replace("\\n", " ").replace('\\"', '"')):
-            message = _message(candidate)
-            if message:
-                return message
-    plain = said
-    while (shorter := _PREFIX.sub("", plain)) != plain:
-        plain = shorter
-    return plain
-
-
-def _message(text: str) -> str:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return ""
-    error = value.get("error", value) if isinstance(value, dict) else {}
-    message = error.get("message") if isinstance(error, dict) else error
-    return message if isinstance(message, str) else ""

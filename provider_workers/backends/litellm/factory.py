@@ -18,7 +18,7 @@ _QUIET = {
 
 
 def create(settings: BackendSettings, clock: Clock) -> BackendAdapter:
-    """The adapter; see `LiteLLMBackend`.
+    """The adapter; see `LiteLLMBackend`. Takes seconds, as importing litellm does.
 
     Raises:
         ValueError: litellm is not installed.
@@ -32,5 +32,7 @@ def create(settings: BackendSettings, clock: Clock) -> BackendAdapter:
         if error.name != "litellm":
             raise
         raise ValueError("litellm is not installed: pip install 'trunkline[litellm]'") from error
+    if not settings.missing:
+        import_module("provider_workers.backends.litellm.warming").warm()
     backend: BackendAdapter = adapter.LiteLLMBackend(settings, clock)
     return backend

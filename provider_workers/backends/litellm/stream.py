@@ -23,6 +23,9 @@ _REASONS: Mapping[str, FinishReason] = {
 _TAIL = 0.25
 """Seconds that a provider which has said why it finished may take for what else it has to say."""
 
+COUNTED_BY_LITELLM = frozenset({"gemini", "huggingface", "triton"})
+"""Providers whose embeddings come without a count of tokens: litellm puts its own estimate there."""
+
 _GEMINI = frozenset({"gemini", "vertex_ai", "vertex_ai_beta"})
 
 
@@ -77,8 +80,9 @@ async def until_finished(wrapper: Any, watch: FinishWatch) -> AsyncGenerator[Any
 class PieceReader:
     """Turns litellm's chunks into pieces."""
 
-    def __init__(self, *, may_be_empty: bool = False) -> None:
-        """Nothing came yet; `may_be_empty`: an answer without any text may be meant so."""
+    def __init__(self, where: str, *, may_be_empty: bool = False) -> None:
+        """Nothing came yet of `where`; `may_be_empty`: an answer without any text may be meant so."""
+        self._where = where
         self._may_be_empty = may_be_empty
         self._model = ""
         self._id = ""
@@ -86,8 +90,13 @@ class PieceReader:
         self._said = False
         self._counted = False
 
-    def read(self, chunk: Any) -> list[Piece]:
+    def read(self, chunk: Any, received: Sequence[Any]) -> list[Piece]:
         """The pieces of one chunk.
+
+        Args:
+            chunk: as litellm hands it out.
+            received: the provider's own chunks so far. Where none of them counts tokens, what litellm tells at the end
+                is its own estimate; the router has a better one.
 
         Raises:
             ProviderFailure: `STREAM_BROKEN`, it holds what no answer can hold.
@@ -104,7 +113,7 @@ class PieceReader:
             pieces.extend(self._tool(call) for call in list_of(getattr(delta, "tool_calls", None), "calls"))
         self._said = self._said or bool(pieces)
         used = token_usage(getattr(chunk, "usage", None))
-        if used is not None:
+        if used is not None and _counts(received):
             self._counted = True
             pieces.append(used)
         return pieces
@@ -113,8 +122,7 @@ class PieceReader:
         """The usage in the provider's own chunks, where litellm kept it back for an end that did not come."""
         if self._counted:
             return []
-        counted = [used for chunk in received if (used := token_usage(getattr(chunk, "usage", None))) is not None]
-        return [*counted[-1:]]
+        return [*_counts(received)[-1:]]
 
     def finish(self, reason: str) -> Finish:
         """The closing piece.
@@ -123,7 +131,7 @@ class PieceReader:
             ProviderFailure: `STREAM_BROKEN`, the provider sent no finish reason; `CONTENT_FILTERED`, it withheld all.
         """
         if not reason:
-            said = "the stream ended without a finish reason" if self._said else "the answer is empty"
+            said = "the stream ended without a finish reason" if self._said else self._empty()
             raise ProviderFailure(FailureClass.STREAM_BROKEN, said)
         found = _REASONS.get(reason, FinishReason.STOP)
         if found is FinishReason.CONTENT_FILTER and not self._said:
@@ -131,8 +139,14 @@ class PieceReader:
         if self._calls and found is FinishReason.STOP:
             found = FinishReason.TOOL_CALLS
         if found is FinishReason.STOP and not self._said and not self._may_be_empty:
-            raise ProviderFailure(FailureClass.STREAM_BROKEN, "the answer is empty")
+            raise ProviderFailure(FailureClass.STREAM_BROKEN, self._empty())
         return Finish(found, self._model, self._id)
+
+    def _empty(self) -> str:
+        """litellm passes over what it cannot read: a page, or another provider's wire, is no answer at all to it."""
+        if self._counted:
+            return "the answer is empty"
+        return f"the answer is empty, or nothing in it could be read: is {self._where} the address of this provider?"
 
     def _tool(self, call: Any) -> ToolDelta:
         number, function = getattr(call, "index", None), getattr(call, "function", None)
@@ -143,6 +157,11 @@ class PieceReader:
         name = text_of(getattr(function, "name", None), "a function's name") if first else ""
         arguments = arguments_of(getattr(function, "arguments", None))
         return ToolDelta(index, (own or f"call_{index}") if first else "", name, arguments)
+
+
+def _counts(received: Sequence[Any]) -> list[TokenUsage]:
+    """The usage in the provider's own chunks."""
+    return [used for chunk in received if (used := token_usage(getattr(chunk, "usage", None))) is not None]
 
 
 def token_usage(usage: Any) -> TokenUsage | None:

@@ -1,17 +1,21 @@
 """What litellm's exceptions come to, of providers that the conformance suite does not start."""
 
+import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import pytest_asyncio
 
-from provider_workers.backends.base import Finish, Piece, ProviderFailure, Text, Work
+from provider_workers.backends.base import EmbedWork, Finish, Piece, ProviderFailure, Text, TokenUsage, Work
 from provider_workers.backends.litellm.adapter import LiteLLMBackend
 from provider_workers.settings import BackendSettings
-from provider_workers.simulated import Behaviour, ProviderSpec, SimulatedProviders
+from provider_workers.simulated import Behaviour, Fault, ProviderSpec, SimulatedProviders
 from service_common.clock import SystemClock
 from service_common.failures import FailureClass
+from service_common.vocabulary import WorkerState
 from tests.support.worker_processes import question
+from trunkline.router.v1.router_service_pb2 import EmbedRequest
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")  # litellm's own
 
@@ -22,6 +26,8 @@ MODELS = {
     "anthropic": "claude-haiku-4-5",
     "cohere": "command-a-03-2025",
 }
+WIRES = {"anthropic": MODELS["anthropic"], "gemini": "gemini-2.5-flash"}
+PAGE = b"<!DOCTYPE HTML>\n<html><body>Unsupported method ('POST').</body></html>\n"
 
 
 @pytest.fixture(autouse=True)
@@ -45,12 +51,27 @@ def nobody() -> Iterator[str]:
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 
+@pytest_asyncio.fixture
+async def web_server() -> AsyncIterator[str]:
+    """The address of a server that answers every request with a page and status 501."""
+    head = f"HTTP/1.1 501 Unsupported\r\nContent-Type: text/html\r\nContent-Length: {len(PAGE)}\r\n\r\n".encode()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head + PAGE)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
 async def pieces(provider: str, base_url: str, key: str) -> list[Piece]:
     """What one provider answers."""
     settings = BackendSettings(provider, "litellm", provider, base_url, api_key=key)
     backend = LiteLLMBackend(settings, SystemClock())
     try:
-        work = Work(MODELS[provider], question("Hi"))
+        work = Work({**WIRES, **MODELS}.get(provider, "some-model"), question("Hi"))
         return [piece async for batch in backend.complete(work) for piece in batch]
     finally:
         await backend.close()
@@ -78,3 +99,80 @@ async def test_azure_is_asked_with_its_key() -> None:
         with pytest.raises(ProviderFailure) as caught:
             await pieces("azure", base_url, "another-key-1234567890")
         assert (caught.value.failure_class, caught.value.http_status) == (FailureClass.AUTH, 401)
+
+
+async def test_a_misspelt_provider_is_a_state_and_no_end_of_the_chain(nobody: str) -> None:
+    """The worker says it at its start, with the nearest name; a call that is made all the same may fall back."""
+    backend = LiteLLMBackend(BackendSettings("n", "litellm", "antropic", nobody, api_key=KEY), SystemClock())
+    found = await backend.describe()
+    assert found.state is WorkerState.NOT_CONFIGURED
+    assert '"antropic"' in found.state_reason
+    assert 'Did you mean "anthropic"?' in found.state_reason
+    with pytest.raises(ProviderFailure) as caught:
+        await pieces("antropic", nobody, KEY)
+    assert caught.value.failure_class is FailureClass.UNSUPPORTED
+    assert "docs.litellm.ai" not in caught.value.message
+    await backend.close()
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "gemini", "azure_ai", "llamagate", "custom_openai"])
+async def test_a_provider_that_litellm_knows_is_no_mistake(provider: str) -> None:
+    """Whether it stands in litellm's own list or in its list of compatible ones."""
+    backend = LiteLLMBackend(BackendSettings("n", "litellm", provider, "http://127.0.0.1:1"), SystemClock())
+    assert (await backend.describe()).state is not WorkerState.NOT_CONFIGURED
+    await backend.close()
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "gemini", "cohere"])
+async def test_a_page_instead_of_an_error_is_told_as_one(provider: str, web_server: str) -> None:
+    """Not the page itself, let alone as Python writes bytes, but what it means."""
+    with pytest.raises(ProviderFailure) as caught:
+        await pieces(provider, web_server, KEY)
+    assert (caught.value.failure_class, caught.value.http_status) == (FailureClass.UNAVAILABLE, 501)
+    assert "is base_url the provider's address?" in caught.value.message
+    assert "<html" not in caught.value.message
+
+
+@pytest.mark.parametrize("provider", WIRES)
+@pytest.mark.parametrize("fault", ["html_200", "wrong_wire", "other_shape"])
+async def test_an_answer_that_is_none_raises_the_doubt_of_the_address(provider: str, fault: str) -> None:
+    """litellm passes over what it cannot read; the failure names where it came from."""
+    async with SimulatedProviders([ProviderSpec(provider, behaviour=Behaviour(faults=(Fault(fault),)))]) as sim:
+        base_url = sim.base_url(provider)
+        with pytest.raises(ProviderFailure) as caught:
+            await pieces(provider, base_url, KEY)
+    assert caught.value.failure_class is FailureClass.STREAM_BROKEN
+    assert base_url.split("/")[2] in caught.value.message
+    assert "the address of this provider?" in caught.value.message
+
+
+@pytest.mark.parametrize("provider", WIRES)
+async def test_an_error_inside_an_answer_is_in_the_providers_words(provider: str) -> None:
+    """Nothing of litellm's classes and of what its caller's code should do."""
+    failing = Behaviour(faults=(Fault("error_in_stream", after_tokens=2),))
+    async with SimulatedProviders([ProviderSpec(provider, behaviour=failing)]) as sim:
+        with pytest.raises(ProviderFailure) as caught:
+            await pieces(provider, sim.base_url(provider), KEY)
+    assert caught.value.message.lower().replace("an ", "").startswith("internal ")
+    assert "litellm" not in caught.value.message
+
+
+@pytest.mark.parametrize("provider", WIRES)
+async def test_usage_that_the_provider_did_not_report_is_none(provider: str) -> None:
+    """litellm fills it in with its own count, which is no report: the router's estimate would learn from it."""
+    silent = Behaviour(faults=(Fault("no_usage"),))
+    async with SimulatedProviders([ProviderSpec(provider, behaviour=silent)]) as sim:
+        answer = await pieces(provider, sim.base_url(provider), KEY)
+    assert isinstance(answer[-1], Finish)
+    assert not [piece for piece in answer if isinstance(piece, TokenUsage)]
+
+
+async def test_a_count_of_geminis_embeddings_is_litellms_own() -> None:
+    """Gemini tells none for embeddings, so that none is passed on."""
+    async with SimulatedProviders([ProviderSpec("gemini")]) as sim:
+        settings = BackendSettings("gemini", "litellm", "gemini", sim.base_url("gemini"), api_key=KEY)
+        backend = LiteLLMBackend(settings, SystemClock())
+        vectors = await backend.embed(EmbedWork("gemini-embedding-001", EmbedRequest(inputs=["a text"])))
+        await backend.close()
+    assert vectors.values
+    assert vectors.usage is None

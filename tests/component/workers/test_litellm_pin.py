@@ -49,3 +49,20 @@ def test_other_workers_never_import_litellm(kind: str) -> None:
     """A worker of another kind does not pay the seconds and megabytes of litellm."""
     factory = f"provider_workers.backends.{kind}.factory"
     assert run("-c", f"import sys, provider_workers.app, {factory}; print('litellm' in sys.modules)").strip() == "False"
+
+
+def test_a_worker_has_paid_for_its_first_call_before_it_attaches() -> None:
+    """What the first answer would load, holding up heartbeats, is there once the backend is made."""
+    made = "create(BackendSettings('a', 'litellm', 'anthropic', 'http://127.0.0.1:1'), SystemClock())"
+    program = f"""
+import asyncio, sys
+from provider_workers.backends.litellm.factory import create
+from provider_workers.settings import BackendSettings
+from service_common.clock import SystemClock
+async def main():
+    backend = {made}
+    print('litellm.litellm_core_utils.default_encoding' in sys.modules)
+    await backend.close()
+asyncio.run(main())
+"""
+    assert run("-W", "ignore", "-c", program).strip() == "True"

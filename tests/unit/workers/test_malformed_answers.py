@@ -110,8 +110,8 @@ def ollama_answer(last: Any) -> list[Piece] | ProviderFailure:
 
 def litellm_answer(chunk: Any) -> list[Piece] | ProviderFailure:
     """What becomes of an answer of one chunk."""
-    reader = PieceReader()
-    return outcome(lambda: [*reader.read(spaced(chunk)), reader.finish("stop")])
+    reader, read = PieceReader("127.0.0.1:1"), spaced(chunk)
+    return outcome(lambda: [*reader.read(read, [read]), reader.finish("stop")])
 
 
 def spaced(value: Any) -> Any:
