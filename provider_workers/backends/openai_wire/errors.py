@@ -143,8 +143,14 @@ def _unknown_body(status: int, headers: Mapping[str, str], body: bytes, now: dat
     failure_class = by_status(status)
     return ProviderFailure(
         failure_class,
-        f"HTTP {status} ({kind}, {len(body)} bytes)",
+        f"HTTP {status} ({kind}, {len(body)} bytes){_doubt(status, kind)}",
         http_status=status,
         retry_after=retry_after(headers, now),
         backend_wide=failure_class in WHOLE_BACKEND,
     )
+
+
+def _doubt(status: int, kind: str) -> str:
+    """What a page says where no gateway stands before the provider: the address is another server's."""
+    is_gateway = status in (502, 503, 504)
+    return ": is base_url the provider's address?" if kind.startswith("text/html") and not is_gateway else ""
