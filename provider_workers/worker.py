@@ -132,9 +132,10 @@ class Worker:
             _LOG.debug("%s could not be described", self.settings.backend.name, exc_info=True)
         if found.state is not WorkerState.READY and not found.models:
             found = replace(found, models=before.models)
-        self._description = replace(found, state_reason=scrub(found.state_reason, self.settings.backend.secrets))
+        found = replace(found, state_reason=scrub(found.state_reason, self.settings.backend.secrets))
+        self._description = found
         self._remote_models = frozenset(model.model for model in found.models if model.remote)
-        if (found.state, found.state_reason) != (before.state, before.state_reason):
+        if _kind_of(found) != _kind_of(before):
             level = logging.WARNING if found.state_reason else logging.INFO
             _LOG.log(level, "%s is %s. %s", self.settings.backend.name, found.state.label, found.state_reason)
         if found.models != before.models:
@@ -185,6 +186,11 @@ class Worker:
         seconds = pause(left, usage.input_tokens + usage.output_tokens if usage is not None else 0)
         if seconds > 0:
             self.announce(CoolDown(model, seconds, "the provider's rate limit is used up, by its own headers"))
+
+
+def _kind_of(description: BackendDescription) -> tuple[WorkerState, str]:
+    """What is worth a line of the log: not each new request's number in the same refusal of a provider."""
+    return description.state, description.state_reason.partition(":")[0]
 
 
 def _nobody_listens(_: Announcement) -> None:

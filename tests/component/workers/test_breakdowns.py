@@ -76,6 +76,37 @@ async def test_a_description_that_cannot_be_read_is_a_state_and_is_asked_for_aga
     await served.close()
 
 
+class WrongKey(TwoModels):
+    """Refuses a key, with its own mask of it and a number of the request, until it takes it."""
+
+    times = 0
+    refuses = True
+
+    async def describe(self) -> BackendDescription:
+        """The refusal, while it refuses."""
+        if not self.refuses:
+            return await super().describe()
+        self.times += 1
+        said = f"auth: Incorrect API key provided: sk-sim********wrong (request {self.times})"
+        return BackendDescription((), WorkerState.UNHEALTHY, said)
+
+
+async def test_what_ails_a_backend_is_logged_once_without_its_key(caplog: pytest.LogCaptureFixture) -> None:
+    """One line when it falls ill and one when it is well again, however often it is asked, scrubbed like the table."""
+    caplog.set_level("INFO", "provider_workers")
+    backend = WrongKey()
+    served = worker(backend)
+    for _ in range(3):
+        await served.refresh()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    backend.refuses = False
+    await served.refresh()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert "[secret]" in caplog.text
+    assert "wrong" not in caplog.text
+    await served.close()
+
+
 class OnceBroken(Random):
     """Breaks down the first time that it is asked for a delay."""
 
