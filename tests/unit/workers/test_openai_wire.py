@@ -232,6 +232,14 @@ def test_an_error_in_no_known_shape_is_told_by_its_status(answer: bytes) -> None
     assert "504" in failure.message
 
 
+@pytest.mark.parametrize(("status", "kind", "doubted"), [(501, "text/html", True), (500, "text/plain", False)])
+def test_a_web_servers_page_raises_the_doubt_of_the_address(status: int, kind: str, doubted: bool) -> None:
+    """Providers send pages through gateways alone, whose statuses are others: 502, 503 and 504."""
+    failure = response_failure(status, {"content-type": f"{kind};charset=utf-8"}, b"<html></html>", NOW)
+    assert ("is base_url the provider's address?" in failure.message) is doubted
+    assert "base_url" not in response_failure(502, {"content-type": kind}, b"<html></html>", NOW).message
+
+
 def test_errors_inside_a_stream_go_by_their_code() -> None:
     """OpenRouter's numeric codes count; an error without one means that the provider broke down."""
     assert stream_failure({"message": "slow", "code": 429}).failure_class is FailureClass.RATE_LIMITED
