@@ -10,7 +10,8 @@ def explain_empty(decision: Decision) -> str:
     if not decision.rejections:
         asked = f' of "{decision.requested_model}"' if decision.requested_model else ""
         return f"no target{asked} can serve this request: none is configured for this use"
-    lines = [f"none of {len(decision.rejections)} targets fits"]
+    count = len(decision.rejections)
+    lines = ["the only target does not fit" if count == 1 else f"none of {count} targets fits"]
     lines += [f"{one.target}: {one.filter}: {one.reason}" for one in decision.rejections]
     return "; ".join([*lines, *nearest_relaxation(decision.rejections)])
 

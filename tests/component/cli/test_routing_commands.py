@@ -143,6 +143,16 @@ async def test_bench_ends_where_the_router_is_gone(tmp_path: Path) -> None:
     assert (ran.code, "cannot be read" in " ".join(ran.err.replace("│", " ").split())) == (2, True)
 
 
+async def test_bench_names_the_line_of_a_bad_option(router: ScriptedRouter, tmp_path: Path) -> None:
+    """A value that the client or the router refuses: the mistake stands with the file and the line."""
+    file = tmp_path / "prompts.jsonl"
+    file.write_text('{"prompt": "one"}\n{"prompt": "two", "options": {"max_cost": "dear"}}\n')
+    ran = await trunkline("bench", "strategies", str(file), "-n", "2", "--json", "--router", router.address)
+    assert ran.code == 2
+    [violation] = ran.json["error"]["violations"]
+    assert violation["field"] == f"{file}:2: max_cost"
+
+
 async def test_count(router: ScriptedRouter) -> None:
     """Per target with what corrected it, per family where no target is named."""
     counts = router_pb2.CountTokensResponse()

@@ -24,6 +24,7 @@ def file(folder: Path, text: str) -> Path:
 def test_plain_lines(tmp_path: Path) -> None:
     """A prompt a line; empty lines do not count."""
     assert read_prompts(file(tmp_path, "one\n\n  two {x}  \r\n")) == (BenchPrompt("one"), BenchPrompt("two {x}"))
+    assert [prompt.text for prompt in read_prompts(file(tmp_path, "[INST] one\n[2] two"))] == ["[INST] one", "[2] two"]
 
 
 def test_json_lines(tmp_path: Path) -> None:
@@ -40,6 +41,7 @@ def test_json_lines(tmp_path: Path) -> None:
         ("", "holds no prompt"),
         ('{"prompt": "ok"}\n{"prompt": }', ":2: not JSON, from column 12 on; where the first line begins with {"),
         ('{"prompt": "ok"}\n' + "[" * 100_000, ":2: not JSON"),
+        ('[{"prompt": "a"},\n {"prompt": "b"}]', "holds one JSON array: write its entries one a line"),
         ('{"text": "ok"}', ':1: not an object with a text "prompt"'),
         ('{"prompt": "ok"}\nplain', ":2: not JSON"),
         ('{"prompt": "ok", "options": 3}', '"options" is not an object'),

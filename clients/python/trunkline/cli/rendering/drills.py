@@ -37,7 +37,8 @@ VERDICT_STYLES = {
 def step_line(step: DrillStep) -> Text:
     """Who was made to fail, and who answered."""
     failed = f"without {', '.join(step.failed_targets)}" if step.failed_targets else "with every target"
-    line = Text(f"  {failed}: ")
+    # a problem without a call tells of a target that no call is sent to
+    line = Text("  " if step.problem and not step.failed_targets and not step.latency else f"  {failed}: ")
     if step.answered_by:
         took = f"{formats.duration(step.latency)}, {formats.money(step.cost_nanodollars)}"
         line.append(f"{step.answered_by} answered").append(f"   {took}", "dim")

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import trunkline
 from trunkline.answers import Answer
@@ -76,14 +77,16 @@ class Comparing:
         """Decide only."""
         options = prompt.options.copy()
         options["profile"] = profile
-        return expected_sample(await self.client.route(prompt.text, **options), self.standings, turn)
+        with _naming(prompt.place):
+            return expected_sample(await self.client.route(prompt.text, **options), self.standings, turn)
 
     async def _complete(self, prompt: BenchPrompt, profile: str, turn: int) -> Sample:
         """Send it; a call that failed is a result as well."""
         options = prompt.options.copy()
         options["profile"] = profile
         try:
-            return self._measured(await self.client.complete(prompt.text, **options))
+            with _naming(prompt.place):
+                return self._measured(await self.client.complete(prompt.text, **options))
         except (InvalidRequest, Unauthorized):
             raise
         except NoTarget:
@@ -105,6 +108,23 @@ class Comparing:
             latency=answer.latency,
             quality=None if standing is None else standing.quality,
         )
+
+
+@contextmanager
+def _naming(place: str) -> Iterator[None]:
+    """Put the prompt's place before each mistake in its options; the profile stands on the command line.
+
+    Raises:
+        InvalidRequest: as it was, with the places.
+    """
+    try:
+        yield
+    except InvalidRequest as error:
+        violations = tuple(
+            one if one.field.endswith("profile") else replace(one, field=f"{place}: {one.field}")
+            for one in error.violations
+        )
+        raise InvalidRequest(error.message, replace(error.details, violations=violations)) from error
 
 
 async def standings_of(client: "trunkline.AsyncClient") -> dict[str, TargetStanding]:

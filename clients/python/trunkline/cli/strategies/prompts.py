@@ -21,10 +21,15 @@ class PromptsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class BenchPrompt:
-    """A prompt, and the options of the call that it comes with."""
+    """A prompt, and the options of the call that it comes with.
+
+    Attributes:
+        place: its file and line, for mistakes that only the router finds.
+    """
 
     text: str
     options: CompletionOptions = field(default_factory=CompletionOptions)
+    place: str = field(default="", compare=False)
 
 
 def read_prompts(path: Path) -> tuple[BenchPrompt, ...]:
@@ -44,9 +49,21 @@ def read_prompts(path: Path) -> tuple[BenchPrompt, ...]:
     lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines:
         raise PromptsError(f'{path} holds no prompt: one a line, plain or as {{"prompt": ...}}')
+    if _is_array(text):
+        raise PromptsError(f'{path} holds one JSON array: write its entries one a line, each as {{"prompt": "..."}}')
     if not lines[0][1].startswith("{"):
-        return tuple(BenchPrompt(line) for _, line in lines)
+        return tuple(BenchPrompt(line, place=f"{path}:{number}") for number, line in lines)
     return tuple(_parsed(line, f"{path}:{number}") for number, line in lines)
+
+
+def _is_array(text: str) -> bool:
+    """Whether a whole file is one JSON array; a plain prompt may begin with a bracket, too."""
+    if not text.lstrip().startswith("["):
+        return False
+    try:
+        return isinstance(json.loads(text), list)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _parsed(line: str, place: str) -> BenchPrompt:
@@ -63,7 +80,7 @@ def _parsed(line: str, place: str) -> BenchPrompt:
     options = entry.get("options") or {}
     if not isinstance(options, dict):
         raise PromptsError(f'{place}: "options" is not an object')
-    return BenchPrompt(text, _options(options, place))
+    return BenchPrompt(text, _options(options, place), place)
 
 
 def _options(given: Mapping[str, Any], place: str) -> CompletionOptions:
