@@ -132,12 +132,13 @@ class ModelDescription:
     """What the provider itself says of a model; 0, None and empty where it says nothing.
 
     Attributes:
+        mode: what it is for; None: the router goes by what it knows.
         remote: runs in the provider's cloud although the backend is a local server.
         doubt: what speaks against it although it may be tried, for a person.
     """
 
     model: str
-    mode: ModelMode = ModelMode.CHAT
+    mode: ModelMode | None = None
     context_window: int = 0
     max_output: int = 0
     abilities: frozenset[str] = frozenset()

@@ -203,7 +203,7 @@ def _sendable(text: str) -> str:
 def _facts(model: ModelDescription) -> ModelFacts:
     return ModelFacts(
         model=_sendable(model.model),
-        mode=model.mode.value,  # type: ignore[arg-type]
+        mode=0 if model.mode is None else model.mode.value,  # type: ignore[arg-type]
         context_window_tokens=model.context_window,
         max_output_tokens=model.max_output,
         abilities=sorted(model.abilities),

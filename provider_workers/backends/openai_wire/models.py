@@ -45,9 +45,9 @@ def configured(settings: BackendSettings) -> tuple[ModelDescription, ...]:
     return tuple(ModelDescription(name, mode_of(name)) for name in settings.models)
 
 
-def mode_of(model: str) -> ModelMode:
-    """What a model is for, by its name; where the facts table knows better, the router goes by that."""
-    return ModelMode.EMBEDDING if "embed" in model.lower() else ModelMode.CHAT
+def mode_of(model: str) -> ModelMode | None:
+    """What a model is for, where its name says that; None: the router goes by what it knows."""
+    return ModelMode.EMBEDDING if "embed" in model.lower() else None
 
 
 def doubts(models: Iterable[ModelDescription]) -> str:
