@@ -15,6 +15,8 @@ class BackendKind:
 
     Attributes:
         settings: of a backend's section in the file, which no other kind has.
+        needs_address: whether somebody must say where the provider is: the library behind it does not know.
+        through_litellm: whether litellm speaks to the provider, by the name that litellm has for it.
         announces_all_models: its workers always ask what the provider has, and hand no other model's name on.
         runs_models: its models run on the backend's own host. They cost nothing, and where that host is near they may
             see confidential prompts unless the configuration says otherwise.
@@ -23,6 +25,8 @@ class BackendKind:
     """
 
     settings: frozenset[str] = frozenset()
+    needs_address: bool = True
+    through_litellm: bool = False
     announces_all_models: bool = False
     runs_models: bool = False
     cloud_tag: str = ""
@@ -51,6 +55,6 @@ BACKEND_KINDS: Mapping[str, BackendKind] = MappingProxyType(
             cloud_tag="cloud",
             default_tag="latest",
         ),
-        "litellm": BackendKind(),
+        "litellm": BackendKind(needs_address=False, through_litellm=True),
     }
 )

@@ -10,6 +10,7 @@ Where litellm is not installed there is nothing to compare with: `--check` says 
 """
 
 import argparse
+import ast
 import json
 import sys
 from decimal import ROUND_CEILING, Decimal
@@ -132,7 +133,26 @@ def row_of(raw: Entry) -> list[Any]:
     return row
 
 
-def build(model_map: dict[str, Entry], version: str) -> str:
+def provider_names(package: Path) -> list[str]:
+    """Every provider that litellm takes as such, sorted: its enumeration, a list, and a data file."""
+    enumerated = {
+        ast.literal_eval(line.value)
+        for node in ast.parse((package / "types/utils.py").read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and node.name == "LlmProviders"
+        for line in node.body
+        if isinstance(line, ast.Assign)
+    }
+    listed = {
+        name
+        for node in ast.parse((package / "constants.py").read_text(encoding="utf-8")).body
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "openai_compatible_providers" and node.value
+        for name in ast.literal_eval(node.value)
+    }
+    described = json.loads((package / "llms/openai_like/providers.json").read_text(encoding="utf-8"))
+    return sorted(enumerated | listed | set(described))
+
+
+def build(model_map: dict[str, Entry], version: str, names: list[str]) -> str:
     """The table's text: JSON with one model per line, so that a change reads as a change."""
     providers: dict[str, dict[str, list[Any]]] = {}
     for key, entry in model_map.items():
@@ -142,7 +162,7 @@ def build(model_map: dict[str, Entry], version: str) -> str:
         prefix = PREFIXES.get(provider, provider) + "/"
         providers.setdefault(provider, {})[key.removeprefix(prefix)] = row_of(entry)
     head = {"source": "litellm", "version": version, "licence": LICENCE, "columns": COLUMNS}
-    lines = ["{", f'"meta":{json.dumps(head)},', '"providers":{']
+    lines = ["{", f'"meta":{json.dumps(head)},', f'"litellm_providers":{json.dumps(names)},', '"providers":{']
     blocks = []
     for provider, models in sorted(providers.items()):
         rows = [f"{json.dumps(name)}:{json.dumps(row, separators=(',', ':'))}" for name, row in sorted(models.items())]
@@ -156,8 +176,9 @@ def fresh_table() -> str | None:
         distribution = metadata.distribution("litellm")
     except metadata.PackageNotFoundError:
         return None
-    text = Path(str(distribution.locate_file(MAP_FILE))).read_text(encoding="utf-8")
-    return build(json.loads(text), distribution.version)
+    map_file = Path(str(distribution.locate_file(MAP_FILE)))
+    text = map_file.read_text(encoding="utf-8")
+    return build(json.loads(text), distribution.version, provider_names(map_file.parent))
 
 
 def main() -> int:

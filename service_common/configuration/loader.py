@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path as FilePath
 from typing import Any
 
+from service_common.configuration.backend_checks import check_backends
 from service_common.configuration.backends import CONNECTION_SETTINGS
 from service_common.configuration.checks import Known, check_models, check_names
 from service_common.configuration.defaults import with_defaults
@@ -162,6 +163,8 @@ def _check(document: Document, knowledge: Knowledge) -> Configuration | None:
     unread = [finding.path for finding in document.findings if not finding.line]
     if configuration is not None:
         known = Known.of(filled)
+        told = {finding.path[:2] for finding in findings}  # what is wrong with a backend was taken out of it
+        findings += (found for found in check_backends(configuration, knowledge.facts) if found.path[:2] not in told)
         findings += islice(check_names(configuration, known), MOST_MISTAKES + 1)
         findings += islice(check_models(configuration, known, knowledge.facts, knowledge.today), MOST_MISTAKES + 1)
         if knowledge.plugins is not None:

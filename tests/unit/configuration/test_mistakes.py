@@ -132,6 +132,25 @@ def test_a_wrong_model_is_named(model: str, path: str, words: list[str], facts: 
         assert word in str(mistake)
 
 
+@pytest.mark.parametrize(
+    ("backend", "path", "words"),
+    [
+        ("d: {kind: openai_wire, api_key: '${K}'}", "backends.d", ['"d" is not known', "Say its base_url."]),
+        ("gorq: {kind: openai_wire}", "backends.gorq", ["no base_url", 'Did you mean "groq"?']),
+        ("local: {kind: ollama, provider: lama}", "backends.local", ['"lama" is not known']),
+        ("o: {kind: openai_wire, base_url: here}", "backends.o.base_url", ["http://"]),
+        ("n: {kind: litellm, provider: antropic}", "backends.n.provider", ['no provider "antropic"', '"anthropic"?']),
+        ("house: {kind: litellm}", "backends.house.provider", ['no provider "house"', "Say its provider"]),
+    ],
+)
+def test_a_backend_that_leads_nowhere_is_named(backend: str, path: str, words: list[str], facts: FactsTable) -> None:
+    """Where it is must be said where that is not known, and a provider by litellm's name for it."""
+    mistake = only_mistake(f"backends:\n  {backend}\n", Knowledge(facts=facts))
+    assert (mistake.line, mistake.path) == (2, path)
+    for word in words:
+        assert word in str(mistake)
+
+
 def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file() -> None:
     """Mistakes of form, of names and of values do not hide one another."""
     found = mistakes_in(
