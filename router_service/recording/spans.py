@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.semconv._incubating.attributes import error_attributes as error
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes as gen_ai
 from opentelemetry.semconv._incubating.attributes import rpc_attributes as rpc
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
@@ -28,6 +28,7 @@ from router_service.domain.decision import Decision
 from router_service.domain.events import Completed
 from router_service.domain.request import Request
 from router_service.domain.target import TargetSpec
+from router_service.recording.untraced import UntracedCall
 from service_common.vocabulary import AttemptKind, Operation
 
 NANO = 1_000_000_000
@@ -46,7 +47,7 @@ class TraceRecorder:
         self._content = content
 
     def call_started(self, origin: CallOrigin) -> CallRecording:
-        """Open the server span as a child of the caller's, where it sent one."""
+        """Open the server span as a child of the caller's, where it sent one; none for a call that is not sampled."""
         span = self._tracer.start_span(
             origin.method,
             context=self._context_of(origin),
@@ -57,7 +58,11 @@ class TraceRecorder:
                 **_peer_attributes(origin.peer),
             },
         )
-        return CallSpans(self._tracer, span, self._content)
+        if not span.is_recording():
+            context = span.get_span_context()
+            tracestate = context.trace_state.to_header()
+            return UntracedCall(_traceparent(context), tracestate, trace.format_trace_id(context.trace_id))
+        return CallSpans(self._tracer, span, content=self._content)
 
     def _context_of(self, origin: CallOrigin) -> Context:
         if not origin.traceparent:
@@ -66,14 +71,14 @@ class TraceRecorder:
 
 
 class CallSpans:
-    """The spans of one call."""
+    """The spans of one call that is recorded."""
 
-    def __init__(self, tracer: trace.Tracer, span: Span, content: bool) -> None:
+    def __init__(self, tracer: trace.Tracer, span: Span, *, content: bool) -> None:
         """Record below `span`."""
         self._tracer = tracer
         self._span = span
         self._context = trace.set_span_in_context(span)
-        self._content = content and span.is_recording()
+        self._content = content
         self._began = time.time_ns()
         self._operation = "chat"
 
@@ -90,8 +95,6 @@ class CallSpans:
     def decision_made(self, request: Request, decision: Decision) -> None:
         """Record the whole decision as an internal span that ends now."""
         self._operation = OPERATION_NAMES[request.operation]
-        if not self._span.is_recording():
-            return
         self._span.set_attributes(_request_attributes(request))
         if self._content:
             messages = [{"role": m.role, "parts": [{"type": "text", "content": m.text}]} for m in request.messages]
@@ -106,9 +109,7 @@ class CallSpans:
     def attempt_started(
         self, decision: Decision, number: int, spec: TargetSpec, kind: AttemptKind, replaced: Failure | None
     ) -> AttemptRecording:
-        """Open the client span of one attempt; below a call that is not recorded there is none."""
-        if not self._span.is_recording():
-            return AttemptSpan(self._span, self._span)
+        """Open the client span of one attempt."""
         attributes: dict[str, AttributeValue] = {
             gen_ai.GEN_AI_OPERATION_NAME: self._operation,
             gen_ai.GEN_AI_PROVIDER_NAME: spec.provider,
@@ -128,8 +129,6 @@ class CallSpans:
 
     def completed(self, event: Completed, text: str) -> None:
         """Note on the server span who answered and what it cost."""
-        if not self._span.is_recording():
-            return
         self._span.set_attributes(
             {
                 gen_ai.GEN_AI_USAGE_INPUT_TOKENS: event.usage.input_tokens,
@@ -165,8 +164,7 @@ class AttemptSpan(Struct, frozen=True):
     @property
     def traceparent(self) -> str:
         """W3C trace context of this span."""
-        context = self.span.get_span_context()
-        return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
+        return _traceparent(self.span.get_span_context())
 
     @property
     def tracestate(self) -> str:
@@ -176,8 +174,7 @@ class AttemptSpan(Struct, frozen=True):
     def settled(self, record: AttemptRecord) -> None:
         """End the span with what the attempt came to."""
         outcome = record.outcome
-        if self.span.is_recording():
-            self.span.set_attributes(_outcome_attributes(record))
+        self.span.set_attributes(_outcome_attributes(record))
         if outcome.failure is not None:
             self.span.set_attribute(error.ERROR_TYPE, outcome.failure.failure_class.label)
             if not outcome.cancelled:
@@ -189,6 +186,10 @@ class AttemptSpan(Struct, frozen=True):
         attributes = getattr(self.span, "attributes", None) or {}
         target = str(attributes.get("trunkline.target", ""))
         self.call.add_event("target skipped", {"trunkline.target": target, "trunkline.reason": reason})
+
+
+def _traceparent(context: SpanContext) -> str:
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
 
 
 @lru_cache(maxsize=1024)

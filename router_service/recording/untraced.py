@@ -1,4 +1,4 @@
-"""The recorder of a router that exports no traces: it keeps nothing and passes the caller's trace context on."""
+"""Recordings that keep nothing and pass a trace context on: where there are no traces, or a call is not sampled."""
 
 from msgspec import Struct
 
@@ -20,15 +20,16 @@ class UntracedRecorder:
 
 
 class UntracedCall(Struct, frozen=True):
-    """A call, and its attempts, of which nothing is kept."""
+    """A call, and its attempts, of which nothing is kept.
+
+    Attributes:
+        traceparent, tracestate: the W3C trace context that workers are told.
+        trace_id: 32 hexadecimal digits; empty: there are no traces.
+    """
 
     traceparent: str
     tracestate: str
-
-    @property
-    def trace_id(self) -> str:
-        """None."""
-        return ""
+    trace_id: str = ""
 
     @property
     def wants_content(self) -> bool:

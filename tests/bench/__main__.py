@@ -58,7 +58,8 @@ def measure(rounds: int) -> Iterable[Row]:
         collector = running.enter_context(sink())
         traced = {"endpoint": f"http://{collector}"}
         stacks = {
-            "floor": running.enter_context(floor(source)),
+            "floor": running.enter_context(floor(source, tuned=False)),
+            "tuned floor": running.enter_context(floor(source, tuned=True)),
             "unsampled": running.enter_context(stack("unsampled", source, folder, {**traced, "sample": 0.0})),
             "exported": running.enter_context(stack("exported", source, folder, {**traced, "sample": 1.0})),
         }
@@ -66,7 +67,7 @@ def measure(rounds: int) -> Iterable[Row]:
         yield from _requests(asyncio.run(measures.requests(source, stacks, collector, rounds)))
         long = asyncio.run(measures.long_prompts(source, measured, rounds))
         yield Row("router's share of a prompt of 32 KB", long, "us", detail="above one of 200 bytes")
-        yield from _deltas(source, (stacks["floor"], measured))
+        yield from _deltas(source, (stacks["tuned floor"], measured))
     with tempfile.TemporaryDirectory() as name, upstream() as source:
         with stack("idle", source, Path(name), {}, ("openai", "ollama", "anthropic")) as idle:
             yield from _memory(measures.memory(idle))
@@ -74,22 +75,24 @@ def measure(rounds: int) -> Iterable[Row]:
 
 
 def _requests(costs: measures.RequestCosts) -> Iterable[Row]:
-    base = costs.by_stack["floor"]
-    yield Row("request, floor", base.total, "us", detail=_split(base))
+    for floor_name in ("floor", "tuned floor"):
+        base = costs.by_stack[floor_name]
+        yield Row(f"request, {floor_name}", base.total, "us", detail=_split(base))
     for name, goal, what in (("unsampled", 1.5, "no span sampled"), ("exported", 2.3, "all spans exported")):
         cost = costs.by_stack[name]
         yield Row(f"request, {what}", cost.total, "us", detail=_split(cost))
-        yield Row(f"request, {what}, to the floor", costs.ratios[name], "x", goal)
+        yield Row(f"request, {what}, to the floor", costs.ratio(name, "floor"), "x", goal)
+        yield Row(f"request, {what}, to the tuned floor", costs.ratio(name, "tuned floor"), "x")
     yield Row("spans exported per request", costs.spans, "", detail="server, route, attempt, HTTP")
 
 
 def _deltas(source: Upstream, stacks: Sequence[Stack]) -> Iterable[Row]:
     bare, full = asyncio.run(measures.burst(source, stacks))
-    yield Row("delta in a burst, floor", bare, "us")
+    yield Row("delta in a burst, tuned floor", bare, "us")
     yield Row("delta in a burst", full, "us", 45, "streams of 2,000 deltas, 4 at a time")
     for rate in RATES:
         bare, full = asyncio.run(measures.paced(source, stacks, rate))
-        yield Row(f"delta, {rate} a second, floor", bare, "us")
+        yield Row(f"delta, {rate} a second, tuned floor", bare, "us")
         yield Row(f"delta, {rate} a second", full, "us", 75, "in each of 32 streams")
 
 

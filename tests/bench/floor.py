@@ -1,10 +1,12 @@
 """The floor: what a request costs when nothing is decided, checked, timed, recorded or retried.
 
-The same shape as the router and a worker (unary call, one `Attach` stream with batched frames, a worker process, an
-OpenAI-wire upstream that streams), over the same contracts and libraries, in as little code as that takes.
+The same shape as the router and a worker (unary call, one `Attach` stream, a worker process, an OpenAI-wire upstream that
+streams), over the same contracts and libraries, in as little code as that takes. `--tuned` gives it the router's own
+transport: uvloop, and what is queued in one turn of the event loop in one message; without, asyncio's own loop and a
+message for each frame, as such a program is written first.
 
-    python -m tests.bench.floor router
-    python -m tests.bench.floor worker --router HOST:PORT --upstream URL --model NAME
+    python -m tests.bench.floor router [--tuned]
+    python -m tests.bench.floor worker [--tuned] --router HOST:PORT --upstream URL --model NAME
 """
 
 import argparse
@@ -30,10 +32,11 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class Batches:
-    """Frames on their way: what is queued in one turn of the event loop travels in one message."""
+    """Frames on their way, those of one turn of the event loop together; one by one if not `joined`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, joined: bool = True) -> None:
         """Begin empty."""
+        self._joined = joined
         self._frames: list[Any] = []
         self._wake = asyncio.Event()
 
@@ -43,21 +46,23 @@ class Batches:
         self._wake.set()
 
     async def next(self) -> list[Any]:
-        """All that waits, as soon as something does."""
+        """All that waits (or the first of it), as soon as something does."""
         await self._wake.wait()
-        self._wake.clear()
-        frames, self._frames = self._frames, []
+        most = len(self._frames) if self._joined else 1
+        frames, self._frames = self._frames[:most], self._frames[most:]
+        if not self._frames:
+            self._wake.clear()
         return frames
 
 
 class FloorRouter:
     """Hands each call to the one worker and its answer back."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tuned: bool) -> None:
         """Begin without a worker."""
         self._ids = itertools.count(1)
         self._calls: dict[int, Batches] = {}
-        self._down = Batches()
+        self._down = Batches(joined=tuned)
 
     async def complete(self, body: bytes, context: Context) -> bytes:
         """One call, whose bytes nobody reads here."""
@@ -106,12 +111,12 @@ class FloorRouter:
 class FloorWorker:
     """Asks the upstream for each dispatch."""
 
-    def __init__(self, upstream: str, model: str, session: aiohttp.ClientSession) -> None:
+    def __init__(self, upstream: str, model: str, session: aiohttp.ClientSession, *, tuned: bool) -> None:
         """Ask `model` at `upstream`."""
         self._url = f"{upstream}/chat/completions"
         self._model = model
         self._session = session
-        self._up = Batches()
+        self._up = Batches(joined=tuned)
 
     async def run(self, router: str) -> None:
         """Work until the stream ends."""
@@ -165,9 +170,9 @@ def _completed(finished: pb.Finished) -> router_pb.Completed:
     return router_pb.Completed(usage=finished.usage, finish_reason=finished.finish_reason)
 
 
-async def serve() -> None:
+async def serve(*, tuned: bool) -> None:
     """Run the floor's router until it is killed; prints its address."""
-    router = FloorRouter()
+    router = FloorRouter(tuned=tuned)
     server = new_server(LARGEST_MESSAGE)
     server.add_generic_rpc_handlers(
         (
@@ -195,23 +200,28 @@ async def serve() -> None:
     await server.wait_for_termination()
 
 
-async def work(router: str, upstream: str, model: str) -> None:
+async def work(router: str, upstream: str, model: str, *, tuned: bool) -> None:
     """Run the floor's worker until it is killed."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        await FloorWorker(upstream, model, session).run(router)
+        await FloorWorker(upstream, model, session, tuned=tuned).run(router)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one of the two."""
     parser = argparse.ArgumentParser()
     kinds = parser.add_subparsers(dest="kind", required=True)
-    kinds.add_parser("router")
-    worker = kinds.add_parser("worker")
+    router, worker = kinds.add_parser("router"), kinds.add_parser("worker")
     for name in ("router", "upstream", "model"):
         worker.add_argument(f"--{name}", required=True)
+    for one in (router, worker):
+        one.add_argument("--tuned", action="store_true", help="with the router's own loop and joined frames")
     given = parser.parse_args(arguments)
-    program = serve() if given.kind == "router" else work(given.router, given.upstream, given.model)
-    with asyncio.Runner(loop_factory=LOOP_FACTORY) as runner:
+    tuned = given.tuned
+    if given.kind == "router":
+        program = serve(tuned=tuned)
+    else:
+        program = work(given.router, given.upstream, given.model, tuned=tuned)
+    with asyncio.Runner(loop_factory=LOOP_FACTORY if tuned else None) as runner:
         runner.run(program)
 
 

@@ -37,11 +37,16 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class RequestCosts:
-    """Medians over the rounds. `ratios`: to the floor of the same round. `spans`: that arrived, per request."""
+    """Medians over the rounds. `spans`: that arrived, per request."""
 
+    by_round: Mapping[str, list[Cost]]
     by_stack: Mapping[str, Cost]
-    ratios: Mapping[str, float]
     spans: float
+
+    def ratio(self, name: str, floor: str) -> float:
+        """What a request costs a stack, to what it costs a floor in the same round."""
+        rounds = zip(self.by_round[name], self.by_round[floor], strict=True)
+        return median(cost.total / base.total for cost, base in rounds)
 
 
 async def requests(source: Upstream, stacks: Mapping[str, Stack], collector: str, rounds: int) -> RequestCosts:
@@ -56,11 +61,7 @@ async def requests(source: Upstream, stacks: Mapping[str, Stack], collector: str
         for name, one in stacks.items():
             found[name].append(await _round(one))
     spans = (spans_at(collector) - before) / (rounds * CALLS)
-    ratios = {
-        name: median(cost.total / base.total for cost, base in zip(costs, found["floor"], strict=True))
-        for name, costs in found.items()
-    }
-    return RequestCosts({name: _middle(costs) for name, costs in found.items()}, ratios, spans)
+    return RequestCosts(found, {name: _middle(costs) for name, costs in found.items()}, spans)
 
 
 async def long_prompts(source: Upstream, one: Stack, rounds: int) -> float:

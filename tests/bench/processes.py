@@ -77,11 +77,12 @@ def sink() -> Iterator[str]:
 
 
 @contextmanager
-def floor(source: Upstream) -> Iterator[Stack]:
-    """The floor's two processes."""
-    with _process(["-m", "tests.bench.floor", "router"]) as router:
+def floor(source: Upstream, *, tuned: bool) -> Iterator[Stack]:
+    """The floor's two processes; `tuned`: with the router's own transport."""
+    how = ["--tuned"] if tuned else []
+    with _process(["-m", "tests.bench.floor", "router", *how]) as router:
         address = _first_line(router).strip()
-        flags = ["--router", address, "--upstream", source.urls["openai"], "--model", MODEL]
+        flags = ["--router", address, "--upstream", source.urls["openai"], "--model", MODEL, *how]
         with _process(["-m", "tests.bench.floor", "worker", *flags]) as worker:
             yield Stack("floor", address, psutil.Process(router.pid), {"openai": psutil.Process(worker.pid)})
 

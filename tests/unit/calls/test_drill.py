@@ -48,10 +48,10 @@ class Ends:
     def call_started(self, origin: CallOrigin) -> "KeptCall":
         """One more call."""
         self.opened += 1
-        return KeptCall("", "", self)
+        return KeptCall("", "", ends=self)
 
 
-class KeptCall(UntracedCall, frozen=True):
+class KeptCall(UntracedCall, frozen=True, kw_only=True):
     """A call that tells its end."""
 
     ends: Ends
