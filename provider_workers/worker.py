@@ -137,7 +137,8 @@ class Worker:
         self._remote_models = frozenset(model.model for model in found.models if model.remote)
         if _kind_of(found) != _kind_of(before):
             level = logging.WARNING if found.state_reason else logging.INFO
-            _LOG.log(level, "%s is %s. %s", self.settings.backend.name, found.state.label, found.state_reason)
+            state = found.state.label.replace("_", " ")
+            _LOG.log(level, "%s is %s. %s", self.settings.backend.name, state, found.state_reason)
         if found.models != before.models:
             self.announce(ModelsChanged(found.models))
 

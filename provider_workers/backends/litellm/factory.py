@@ -32,7 +32,7 @@ def create(settings: BackendSettings, clock: Clock) -> BackendAdapter:
         if error.name != "litellm":
             raise
         raise ValueError("litellm is not installed: pip install 'trunkline[litellm]'") from error
+    backend: BackendAdapter = adapter.LiteLLMBackend(settings, clock)
     if not settings.missing:
         import_module("provider_workers.backends.litellm.warming").warm()
-    backend: BackendAdapter = adapter.LiteLLMBackend(settings, clock)
     return backend

@@ -52,10 +52,11 @@ def test_other_workers_never_import_litellm(kind: str) -> None:
 
 
 def test_a_worker_has_paid_for_its_first_call_before_it_attaches() -> None:
-    """What the first answer would load, holding up heartbeats, is there once the backend is made."""
+    """What the first answer would load, holding up heartbeats, is there once the backend is made; no log tells it."""
     made = "create(BackendSettings('a', 'litellm', 'anthropic', 'http://127.0.0.1:1'), SystemClock())"
     program = f"""
-import asyncio, sys
+import asyncio, logging, sys
+logging.basicConfig(level="INFO", stream=sys.stdout)
 from provider_workers.backends.litellm.factory import create
 from provider_workers.settings import BackendSettings
 from service_common.clock import SystemClock
