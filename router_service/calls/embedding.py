@@ -1,6 +1,7 @@
 """Vectors of two models cannot be compared, so an embedding falls back only to the same model elsewhere."""
 
 from router_service.domain.decision import Decision, Rejection
+from service_common.model_names import plain_model
 
 SAME_MODEL = "same_model"
 """What puts targets of another model aside: as a filter, though none that a profile can name."""
@@ -13,15 +14,11 @@ def keep_one_model(decision: Decision) -> Decision:
     """
     if not decision.plan:
         return decision
-    model = _plain(decision.plan[0])
-    plan = tuple(target for target in decision.plan if _plain(target) == model)
+    model = plain_model(decision.plan[0])
+    plan = tuple(target for target in decision.plan if plain_model(target) == model)
     reason = f"its vectors cannot be compared with those of {decision.plan[0]}"
     others = tuple(
         Rejection(target, SAME_MODEL, reason, "name it as the model") for target in decision.plan if target not in plan
     )
-    candidates = tuple(candidate for candidate in decision.candidates if _plain(candidate.target) == model)
+    candidates = tuple(candidate for candidate in decision.candidates if plain_model(candidate.target) == model)
     return decision._replace(plan=plan, candidates=candidates, rejections=(*decision.rejections, *others))
-
-
-def _plain(target: str) -> str:
-    return target.rpartition("/")[2].removesuffix(":latest").lower()

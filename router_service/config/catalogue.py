@@ -46,7 +46,7 @@ def build_target(name: str, model: ModelSection, configuration: Configuration, f
     backend_name, _, model_name = name.partition("/")
     backend = configuration.backends[backend_name]
     provider = backend.provider or backend_name
-    found = facts.lookup(provider, model_name) or ModelFacts(provider, model_name)
+    found = facts.lookup(provider, model_name) or ModelFacts.unlisted(provider, model_name)
     mode = model.mode or mode_in(found)
     remote = BACKEND_KINDS[backend.kind].runs_in_cloud(model_name)
     return TargetSpec(

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
-from router_service.config.running import Sources, prepare
-from service_common.configuration import Configuration, ConfigurationErrors, Mistake, read_text
+from router_service.config.running import Running, Sources, prepare
+from service_common.configuration import ConfigurationErrors, Mistake, read_text
 
 OK = 0
 MISTAKEN = 1
@@ -26,11 +26,11 @@ def run_check(sources: Sources, out: TextIO, *, as_json: bool) -> int:
         The exit code: 0 without mistakes, 1 with.
     """
     try:
-        configuration = prepare(read_text(sources.path), sources).configuration
+        running = prepare(read_text(sources.path), sources)
     except ConfigurationErrors as error:
         out.write(_mistakes_as_json(error.mistakes) if as_json else _mistakes_as_text(error.mistakes))
         return MISTAKEN
-    out.write(_summary_as_json(configuration) if as_json else _summary_as_text(sources.path, configuration))
+    out.write(_summary_as_json(running) if as_json else _summary_as_text(sources.path, running))
     return OK
 
 
@@ -44,7 +44,8 @@ def _mistakes_as_json(mistakes: tuple[Mistake, ...]) -> str:
     return json.dumps({"ok": False, "mistakes": [asdict(mistake) for mistake in mistakes]}, indent=2) + "\n"
 
 
-def _summary_as_text(file: Path, configuration: Configuration) -> str:
+def _summary_as_text(file: Path, running: Running) -> str:
+    configuration, doubts = running.configuration, running.doubts
     counts = ", ".join(
         f"{len(names)} {word}{'' if len(names) == 1 else ending}"
         for word, ending, names in (
@@ -54,10 +55,13 @@ def _summary_as_text(file: Path, configuration: Configuration) -> str:
             ("profile", "s", configuration.profiles),
         )
     )
-    return f"{file}: no mistakes. {counts}; version {configuration.version}.\n"
+    lines = "".join(f"{doubt}\n" for doubt in doubts)
+    told = f", {len(doubts)} warning{'s' if len(doubts) > 1 else ''}" if doubts else ""
+    return f"{lines}{file}: no mistakes{told}. {counts}; version {configuration.version}.\n"
 
 
-def _summary_as_json(configuration: Configuration) -> str:
+def _summary_as_json(running: Running) -> str:
+    configuration = running.configuration
     summary = {
         "ok": True,
         "version": configuration.version,
@@ -66,5 +70,6 @@ def _summary_as_json(configuration: Configuration) -> str:
         "aliases": list(configuration.aliases),
         "profiles": list(configuration.profiles),
         "mistakes": [],
+        "warnings": [asdict(doubt) for doubt in running.doubts],
     }
     return json.dumps(summary, indent=2) + "\n"

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from router_service.config.catalogue import build_catalogue
+from router_service.config.doubts import doubts
 from router_service.contracts.engine import Catalogue, Engine
 from router_service.engine.engine import RoutingEngine
 from router_service.engine.profiles import PluginFailed
@@ -31,11 +32,13 @@ class Running(Struct, frozen=True):
 
     Attributes:
         engine: decides by this configuration alone.
+        doubts: what may be meant and yet surprises, with its place.
     """
 
     configuration: Configuration
     catalogue: Catalogue
     engine: Engine
+    doubts: tuple[Mistake, ...] = ()
 
 
 class Sources(Struct, frozen=True):
@@ -85,7 +88,16 @@ def prepare(
         advice = "This is a mistake of Trunkline, not of the file: please report it."
         mistake = Mistake(str(sources.path), 0, "", said, advice)
         raise ConfigurationErrors((mistake,)) from None if secretive else error
-    return Running(configuration, catalogue, engine)
+    return Running(configuration, catalogue, engine, _doubts(text, sources, catalogue))
+
+
+def _doubts(text: str, sources: Sources, catalogue: Catalogue) -> tuple[Mistake, ...]:
+    found = tuple(doubts(catalogue))
+    if not found:
+        return ()
+    document = read_document(text)
+    file = str(sources.path)
+    return tuple(Mistake(file, document.line(one.path), dotted(one.path), one.message, one.suggestion) for one in found)
 
 
 def _place(failed: PluginFailed, configuration: Configuration) -> Place:

@@ -6,7 +6,7 @@ changes under changes that were fine before, those that do not fit any more are 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -51,6 +51,7 @@ class ConfigurationStore:
         self._fitting = self._overlay
         self._file = read_text(sources.path)
         self._running = self._parse(self._file, self._overlay)
+        self._tell_doubts(())
 
     @property
     def current(self) -> Running:
@@ -173,10 +174,18 @@ class ConfigurationStore:
         changes = describe_changes(self._running.configuration, running.configuration)
         if running.catalogue.version == self._running.catalogue.version:
             return changes
-        self._running = running
+        told, self._running = self._running.doubts, running
+        self._tell_doubts(told)
         for listener in tuple(self._listeners):
             listener(running)
         return changes
+
+    def _tell_doubts(self, told: Collection[Mistake]) -> None:
+        """Log what surprises in what is in force, once."""
+        known = {(doubt.path, doubt.message) for doubt in told}
+        for doubt in self._running.doubts:
+            if (doubt.path, doubt.message) not in known:
+                _LOG.warning("%s", doubt)
 
     def _read(self, overlay: Overlay) -> tuple[str, tuple[Running, Overlay]]:
         file = read_text(self._sources.path)

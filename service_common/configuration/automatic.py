@@ -7,8 +7,12 @@ from typing import Any
 from service_common.configuration.defaults import OLLAMA, load_providers
 from service_common.configuration.references import all_variables_in, is_secret_reference
 from service_common.configuration.writing import to_yaml
+from service_common.model_names import plain_model
 
 OFFLINE_VARIABLE = "TRUNKLINE_OFFLINE"
+
+EMBEDDING = "embedding"
+"""The alias that names one model, the first that was found: vectors of two models cannot be compared."""
 
 Target = tuple[str, dict[str, Any]]
 
@@ -92,7 +96,7 @@ def _target(data: Mapping[str, Any], backend: str, model: str) -> Target:
     tags = judged.get("tags") or [tag for alias in aliases for tag in data["tags"].get(alias, ())]
     if tags:
         settings["tags"] = tags
-    if "embedding" in aliases:
+    if EMBEDDING in aliases:
         settings["mode"] = "embedding"
     return name, settings | data["facts"].get(name, {})
 
@@ -110,7 +114,9 @@ def _render(backends: Mapping[str, Any], targets: Iterable[Target], data: Mappin
     aliases: dict[str, list[str]] = {}
     for name in ranked:
         for alias in judge_model(data["models"], name.partition("/")[2]).get("aliases", ()):
-            aliases.setdefault(alias, []).append(name)
+            members = aliases.setdefault(alias, [])
+            if alias != EMBEDDING or not members or plain_model(members[0]) == plain_model(name):
+                members.append(name)
     content = {
         **({"offline": True} if offline else {}),
         "backends": backends,

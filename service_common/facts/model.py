@@ -63,3 +63,9 @@ class ModelFacts:
     dimensions: int | None = None
     """The length of an embedding."""
     exact: bool = True
+
+    @classmethod
+    def unlisted(cls, provider: str, model: str, price: int | None = None) -> "ModelFacts":
+        """Of a model that no table lists: its price, if that is clear, and what its name says it is for."""
+        mode = Mode.EMBEDDING if "embed" in model.lower() else Mode.CHAT
+        return cls(provider, model, mode, input_price=price, output_price=price, exact=False)

@@ -108,7 +108,7 @@ class FactsTable:
             untagged = self._find_local(provider, base)
             found = replace(untagged, exact=tag == "latest") if untagged else None
         if found is None:
-            return ModelFacts(provider, model, input_price=0, output_price=0, exact=False)
+            return ModelFacts.unlisted(provider, model, price=0)
         return replace(found, input_price=0, output_price=0)
 
     def _find_local(self, provider: str, model: str) -> ModelFacts | None:

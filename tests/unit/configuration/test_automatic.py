@@ -140,3 +140,12 @@ def test_no_model_of_an_ollama_keeps_the_others_from_starting(model: str, facts:
     configuration = loaded(automatic_configuration({}, [model, "llama3.1"], {}), facts)
     assert "ollama/llama3.1" in configuration.models
     assert configuration.backends["ollama"].discover
+
+
+def test_the_alias_embedding_names_one_model(facts: FactsTable) -> None:
+    """Vectors of different models cannot be compared: the first provider's model, wherever else it is served."""
+    everything = loaded(automatic_configuration(EVERYTHING, ["nomic-embed-text"], {}), facts)
+    assert everything.aliases["embedding"] == ("openai/text-embedding-3-small",)
+    assert {"mistral/mistral-embed", "ollama/nomic-embed-text"} <= set(everything.models)
+    local = loaded(automatic_configuration({}, ["llama3.1", "nomic-embed-text", "mxbai-embed-large"], SIMULATED), facts)
+    assert local.aliases["embedding"] == ("ollama/nomic-embed-text",)

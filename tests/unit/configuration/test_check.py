@@ -9,6 +9,7 @@ import pytest
 
 from router_service.config.check import add_arguments, run_check
 from router_service.config.running import Sources
+from router_service.config.store import ConfigurationStore
 from router_service.plugins.builtin import built_in_plugins
 from router_service.state.token_counter import TokenCounter
 from service_common.configuration.plugins import PLUGIN_KINDS, PluginNames
@@ -125,3 +126,24 @@ def test_the_registry_answers_what_the_configuration_asks() -> None:
         assert names
         for name in names:
             registry.settings_model(kind, name).model_validate({})
+
+
+def test_an_alias_of_several_embedding_models_is_doubted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is no mistake: the check and the router at its start say that the vectors cannot be compared."""
+    file = tmp_path / "trunkline.yaml"
+    text = """\
+backends: {o: {kind: ollama, discover: true}, p: {kind: ollama, discover: true}}
+models: {o/nomic-embed-text: {}, o/mxbai-embed-large: {}, "p/nomic-embed-text:latest": {}}
+aliases:
+  one: [o/nomic-embed-text, "p/nomic-embed-text:latest"]
+  two: [one, o/mxbai-embed-large]
+"""
+    file.write_text(text)
+    code, output = check(file)
+    said = f"{file}:5  aliases.two: its calls may be answered by different models, whose vectors cannot be compared:"
+    assert (code, output.startswith(said), output.count("\n")) == (0, True, 2), output
+    assert "mxbai-embed-large, nomic-embed-text." in output
+    assert "no mistakes, 1 warning. 2 backends" in output
+    assert [warning["path"] for warning in json.loads(check(file, "--json")[1])["warnings"]] == ["aliases.two"]
+    ConfigurationStore(Sources(file, {}, built_in_plugins(), FactsTable.load(), StillClock(), TokenCounter()))
+    assert [record.levelname for record in caplog.records if "aliases.two" in record.getMessage()] == ["WARNING"]

@@ -116,6 +116,14 @@ def test_a_chat_endpoint_serves_every_model_of_ollama(table: FactsTable) -> None
     assert tagged.mode is Mode.CHAT
 
 
+def test_what_an_unlisted_local_model_is_for_is_told_by_its_name(table: FactsTable) -> None:
+    """Until a worker says so itself, a name that speaks of embedding is an embedding model's."""
+    for model, mode in (("mxbai-embed-large", Mode.EMBEDDING), ("phi4", Mode.CHAT)):
+        facts = table.lookup("ollama", model)
+        assert facts is not None
+        assert (facts.mode, facts.exact) == (mode, False)
+
+
 def test_a_cloud_model_of_ollama_is_not_free_by_default(table: FactsTable) -> None:
     """What runs at Ollama's is only known where the table knows it."""
     assert table.lookup("ollama", "nobody-knows-me:1t-cloud") is None
