@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-import random
+import struct
 from collections.abc import Iterator
 from typing import Final
 
@@ -23,8 +23,6 @@ _JSON_PIECE: Final = 4
 _SENTENCE: Final = 12
 MAX_DIMENSIONS = 8192
 """Numbers of one vector, at most."""
-
-_DEFAULT_DIMENSIONS: Final = 64
 
 
 def answer_to(ask: Ask, provider: str, behaviour: Behaviour, fault: Fault | None) -> Answer:
@@ -68,11 +66,11 @@ def argument_pieces(call: ToolCall) -> list[str]:
     return [text[start : start + 2 * _JSON_PIECE] for start in range(0, len(text), 2 * _JSON_PIECE)]
 
 
-def embedding_of(text: str, dimensions: int | None) -> list[float]:
-    """A unit vector that depends on the text alone."""
-    rng = random.Random(hashlib.sha256(text.encode()).digest())
-    values = [rng.gauss(0.0, 1.0) for _ in range(dimensions or _DEFAULT_DIMENSIONS)]
-    length = math.sqrt(sum(value * value for value in values))
+def embedding_of(text: str, dimensions: int) -> list[float]:
+    """A unit vector that depends on the text and its length alone."""
+    # a thousand texts of 1,536 numbers are common: one digest instead of a random number each is ten times cheaper
+    values = struct.unpack(f"<{dimensions}h", hashlib.shake_256(text.encode()).digest(2 * dimensions))
+    length = math.sqrt(sum(value * value for value in values)) or 1.0
     return [round(value / length, 8) for value in values]
 
 

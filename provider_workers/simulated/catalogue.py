@@ -10,18 +10,30 @@ _EMBEDDING_MARKS: Final = ("embed", "bge-", "minilm")
 _REASONING_MARKS: Final = ("qwen3", "deepseek-r1", "gpt-oss", "magistral", "gemini-2.5", "o1", "o3", "o4", "gpt-5")
 _VISION_MARKS: Final = ("llava", "vision", "gpt-4o", "gpt-4.1", "gpt-5", "claude", "gemini", "gemma3", "pixtral", "-vl")
 _CONTEXT_WINDOW: Final = 131_072
+_DIMENSIONS: Final = 768
+_DIMENSIONS_OF: Final = {
+    "text-embedding-3-small": 1536,
+    "text-embedding-3-large": 3072,
+    "text-embedding-ada-002": 1536,
+    "gemini-embedding-001": 3072,
+    "mistral-embed": 1024,
+    "mxbai-embed-large": 1024,
+    "bge-m3": 1024,
+    "all-minilm": 384,
+}
+"""Numbers of one vector where the real model makes another number than most."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What a simulated model says of itself. `context_window` is in tokens."""
+    """What a simulated model says of itself. `context_window` is in tokens, `dimensions` the numbers of one vector."""
 
     name: str
     embedding: bool
     vision: bool
     reasoning: bool
     context_window: int = _CONTEXT_WINDOW
-    dimensions: int = 768
+    dimensions: int = _DIMENSIONS
 
 
 def model_named(name: str) -> ModelInfo:
@@ -32,6 +44,7 @@ def model_named(name: str) -> ModelInfo:
         embedding=any(mark in plain for mark in _EMBEDDING_MARKS),
         vision=any(mark in plain for mark in _VISION_MARKS),
         reasoning=any(mark in plain for mark in _REASONING_MARKS),
+        dimensions=_DIMENSIONS_OF.get(plain.partition(":")[0], _DIMENSIONS),
     )
 
 

@@ -225,6 +225,7 @@ class SimulatedProvider:
         if operation.kind == CHAT:
             return await self._send_chat(exchange, ask, loaded)
         _check_dimensions(ask)
+        ask = replace(ask, dimensions=ask.dimensions or model.dimensions)
         await pause(behaviour.first_token_latency)
         return await self._send_reply(exchange, exchange.wire.embedding(ask, exchange.context))
 

@@ -249,7 +249,7 @@ async def test_many_embeddings_travel_beside_the_link(worker: Bench) -> None:
     """Vectors that fit no frame are uploaded, and no message on the link grows beyond 64 KiB."""
     if "embeddings" in worker.kind.lacks:
         pytest.skip("this provider has no embeddings")
-    body = embed_body(*(f"text {number}" for number in range(2_000)))
+    body = embed_body(*(f"text {number}" for number in range(2_000)), dimensions=64)
     tried = worker.worker.dispatch(body, worker.kind.embedding_model, operation=wire.OPERATION_EMBED)
     finished = await tried.finished()
     assert finished.body_uploaded

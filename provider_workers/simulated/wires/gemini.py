@@ -101,7 +101,7 @@ class GeminiWire:
 
     def embedding(self, ask: Ask, context: Context) -> Reply:
         """See `base.Wire`."""
-        vectors = [{"values": embedding_of(text, ask.dimensions)} for text in ask.inputs]
+        vectors = [{"values": embedding_of(text, ask.dimensions or 0)} for text in ask.inputs]
         body = {"embeddings": vectors} if "requests" in ask.raw else {"embedding": vectors[0]}
         return Reply(200, json.dumps(body, indent=2).encode() + b"\n", _JSON)
 

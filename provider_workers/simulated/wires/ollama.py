@@ -152,7 +152,7 @@ class OllamaWire:
 
     def embedding(self, ask: Ask, context: Context) -> Reply:
         """See `base.Wire`."""
-        vectors = [embedding_of(text, ask.dimensions) for text in ask.inputs]
+        vectors = [embedding_of(text, ask.dimensions or 0) for text in ask.inputs]
         if "prompt" in ask.raw:
             return Reply(200, compact({"embedding": vectors[0] if vectors else []}).encode(), _JSON)
         body = {

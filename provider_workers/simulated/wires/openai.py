@@ -33,6 +33,9 @@ from provider_workers.simulated.wires.openai_reading import read_chat, read_embe
 
 _DONE: Final = b"data: [DONE]\n\n"
 _FILLED_BY_GROQ: Final = "groq"
+_REPORTS_UNASKED: Final = "mistral"
+"""Puts the usage of a streamed answer beside its finish reason; it knows no `stream_options`."""
+
 _REASONING_FIELD: Final = {"groq": "reasoning", "openrouter": "reasoning"}
 
 
@@ -101,7 +104,11 @@ class OpenAIWire:
             yield Step(StepKind.HEAD, chunk.choiceless(None))
         else:
             yield from _content_steps(chunk, answer, context)
-            last = {"x_groq": {"id": context.request_id, "usage": _groq_usage(answer.usage)}} if groq else None
+            last: dict[str, Any] | None = None
+            if groq:
+                last = {"x_groq": {"id": context.request_id, "usage": _groq_usage(answer.usage)}}
+            elif context.provider == _REPORTS_UNASKED and answer.usage and not options.get("include_usage"):
+                last = {"usage": _usage(answer.usage)}
             yield Step(StepKind.FINISH, chunk.delta({}, answer.finish, extra=last))
         if options.get("include_usage") and answer.usage:
             yield Step(StepKind.USAGE, chunk.choiceless(answer.usage))
@@ -110,7 +117,7 @@ class OpenAIWire:
     def embedding(self, ask: Ask, context: Context) -> Reply:
         """See `base.Wire`."""
         packed = ask.raw.get("encoding_format") == "base64"
-        vectors = [embedding_of(text, ask.dimensions) for text in ask.inputs]
+        vectors = [embedding_of(text, ask.dimensions or 0) for text in ask.inputs]
         data = [
             {"object": "embedding", "index": index, "embedding": _base64(vector) if packed else vector}
             for index, vector in enumerate(vectors)

@@ -8,7 +8,6 @@ from provider_workers.simulated.wires.base import objects, optional_int, strings
 
 _EFFORT_TOKENS: Final = {"minimal": 4, "low": 8, "medium": 16, "high": 32, "xhigh": 64}
 _IMAGE_PARTS: Final = frozenset({"image_url", "input_image", "image"})
-_DEFAULT_DIMENSIONS: Final = 64
 
 
 def read_chat(body: Mapping[str, Any], model: str) -> Ask:
@@ -55,7 +54,7 @@ def read_embedding(body: Mapping[str, Any], model: str) -> Ask:
     # A list of numbers is one text that is tokenised already.
     tokenised = isinstance(value, list) and isinstance(value[0], int)
     inputs = (" ".join(map(str, value)),) if tokenised else strings(value)
-    dimensions = optional_int(body.get("dimensions"), "dimensions") or _DEFAULT_DIMENSIONS
+    dimensions = optional_int(body.get("dimensions"), "dimensions")
     return Ask(EMBED, model, body, prompt="".join(inputs), inputs=inputs, dimensions=dimensions)
 
 

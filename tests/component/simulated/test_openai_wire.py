@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from provider_workers.simulated import Behaviour, SimulatedProviders
+from provider_workers.simulated import Behaviour, ProviderSpec, SimulatedProviders
 from tests.component.simulated.raw_http import post, send
 from tests.component.simulated.requests_by_wire import chat
 
@@ -126,6 +126,18 @@ async def test_reasoning_is_counted_and_shown_on_demand(sim: SimulatedProviders)
     answer = (await post(f"{sim.base_url('groq')}/chat/completions", groq)).json()
     assert answer["choices"][0]["message"]["reasoning"]
     assert answer["x_groq"]["id"].startswith("req_")
+
+
+async def test_mistral_reports_usage_unasked() -> None:
+    """It takes no `stream_options`: the usage of a streamed answer comes with the finish reason, others give none."""
+    async with SimulatedProviders([ProviderSpec("mistral"), ProviderSpec("openai")]) as sim:
+        body = {"messages": [{"role": "user", "content": "Hello."}], "stream": True}
+        for provider, model, reports in (("mistral", "mistral-small-latest", True), ("openai", "gpt-4o-mini", False)):
+            streamed = await post(f"{sim.base_url(provider)}/chat/completions", {**body, "model": model})
+            *_, last, done = streamed.sse()
+            assert done == "[DONE]"
+            assert json.loads(last)["choices"][0]["finish_reason"] == "stop"
+            assert (json.loads(last).get("usage", {}).get("completion_tokens", 0) > 0) is reports
 
 
 async def test_same_seed_same_answer(sim: SimulatedProviders) -> None:
