@@ -20,6 +20,10 @@ async def attached(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def worker(attached: Bench) -> Bench:
-    """The worker with a provider that behaves; a port that the test before had closed is opened by the loop."""
+    """The worker, started anew where it has ended, with a provider that behaves.
+
+    A port that the test before had closed is opened by the loop.
+    """
     attached.behave()
+    await attached.revive()
     return attached

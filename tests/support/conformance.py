@@ -8,6 +8,7 @@ The worker finds its token in TRUNKLINE_WORKER_TOKEN and the provider's key in T
 
 import asyncio
 import os
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from provider_workers.simulated import Behaviour, Fault, ProviderSpec, SimulatedProviders
 from service_common.failures import FailureClass
 from tests.support.worker_harness import Attached, ScriptedRouter, Tried
-from tests.support.worker_processes import complete_body, question, worker_process
+from tests.support.worker_processes import attached, complete_body, question, worker_process
 from trunkline.types.v1 import chat_pb2 as chat
 
 TOKEN = "conformance-token"
@@ -65,13 +66,44 @@ def kinds() -> tuple[Kind, ...]:
     return (Kind("external", wire, of_wire.model, of_wire.embedding_model, of_wire.lacks),)
 
 
-@dataclass
 class Bench:
-    """One attached worker and its provider."""
+    """One attached worker and its provider.
 
-    kind: Kind
-    sim: SimulatedProviders
+    Attributes:
+        worker: the attached worker; another one after `revive`.
+        process: the worker's.
+    """
+
     worker: Attached
+    process: Process
+
+    def __init__(self, kind: Kind, sim: SimulatedProviders, router: ScriptedRouter) -> None:
+        """Start nothing yet."""
+        self.kind = kind
+        self.sim = sim
+        self._router = router
+        self._running = AsyncExitStack()
+
+    async def start(self) -> None:
+        """Start the worker and wait until it is attached.
+
+        Raises:
+            WorkerEndedError: it ended before it was attached.
+        """
+        arguments, environment, command = _command(self.kind, self.sim.base_url(self.kind.wire), self._router.address)
+        started = worker_process(arguments, environment, command)
+        self.process = await self._running.enter_async_context(started)
+        self.worker = await self._running.enter_async_context(attached(self.process, self._router))
+
+    async def revive(self) -> None:
+        """Start the worker anew where it has ended, so that the test before fails alone."""
+        if self.process.returncode is not None:
+            await self.stop()
+            await self.start()
+
+    async def stop(self) -> None:
+        """End the worker."""
+        await self._running.aclose()
 
     def behave(self, *faults: Fault, **behaviour: object) -> None:
         """Set how the provider behaves from now on."""
@@ -97,22 +129,24 @@ class Bench:
 @asynccontextmanager
 async def bench(kind: Kind) -> AsyncIterator[Bench]:
     """A worker of this kind, attached, with a simulated provider behind it."""
-    async with AsyncExitStack() as stack:
-        sim = await stack.enter_async_context(SimulatedProviders([ProviderSpec(kind.wire)], seed=7))
-        router = await stack.enter_async_context(ScriptedRouter(token=TOKEN))
-        models = [kind.model, *([kind.embedding_model] if kind.embedding_model else [])]
-        facts = {
-            "router": router.address,
-            "base_url": sim.base_url(kind.wire),
-            "backend": kind.wire,
-            "model": kind.model,
-            "embedding_model": kind.embedding_model,
-        }
-        arguments = ["--backend", kind.wire, "--kind", kind.kind, "--base-url", facts["base_url"]]
-        arguments += ["--router", router.address, "--pull"]
-        for model in models:
-            arguments += ["--model", model]
-        command = os.environ.get("TRUNKLINE_CONFORMANCE_COMMAND", "").format(**facts)
-        environment = {"TRUNKLINE_WORKER_TOKEN": TOKEN, "TRUNKLINE_BACKEND_API_KEY": KEY}
-        await stack.enter_async_context(worker_process(arguments, environment, command))
-        yield Bench(kind, sim, await router.worker())
+    async with (
+        SimulatedProviders([ProviderSpec(kind.wire)], seed=7) as sim,
+        ScriptedRouter(token=TOKEN) as router,
+    ):
+        made = Bench(kind, sim, router)
+        try:
+            await made.start()
+            yield made
+        finally:
+            await made.stop()
+
+
+def _command(kind: Kind, base_url: str, router: str) -> tuple[list[str], dict[str, str], str]:
+    """The arguments and environment of this project's worker, and the command that replaces it; empty: none does."""
+    arguments = ["--backend", kind.wire, "--kind", kind.kind, "--base-url", base_url, "--router", router, "--pull"]
+    for model in filter(None, (kind.model, kind.embedding_model)):
+        arguments += ["--model", model]
+    command = os.environ.get("TRUNKLINE_CONFORMANCE_COMMAND", "").format(
+        router=router, base_url=base_url, backend=kind.wire, model=kind.model, embedding_model=kind.embedding_model
+    )
+    return arguments, {"TRUNKLINE_WORKER_TOKEN": TOKEN, "TRUNKLINE_BACKEND_API_KEY": KEY}, command

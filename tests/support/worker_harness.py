@@ -16,21 +16,38 @@ from trunkline.worker.v1.worker_service_pb2_grpc import WorkerServiceServicer, a
 PATIENCE = 10.0
 """Seconds after which a wait for the worker fails the test."""
 
+ATTACH_PATIENCE = 60.0
+"""Seconds until a worker must have attached: on a busy machine litellm alone takes twenty to load."""
+
 FULL_CREDIT = 1 << 30
 CHUNK = 60_000
 
 
+class WorkerEndedError(AssertionError):
+    """The worker's process ended while a test waited for it; the message tells how, and what it said last."""
+
+
 @dataclass
 class Tried:
-    """One dispatched attempt and all that the worker said of it."""
+    """One dispatched attempt and all that the worker said of it.
+
+    Attributes:
+        lost: how the worker's process ended, once it has.
+    """
 
     attempt_id: int
     events: list[wire.AttemptEvent] = field(default_factory=list)
+    lost: str = ""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def add(self, event: wire.AttemptEvent) -> None:
         """Take an event of the worker."""
         self.events.append(event)
+        self._changed.set()
+
+    def lose(self, how: str) -> None:
+        """Expect nothing more: the worker ended."""
+        self.lost = how
         self._changed.set()
 
     @property
@@ -60,15 +77,13 @@ class Tried:
                 for event in self.events:
                     if event.WhichOneof("event") == kind:
                         return event
-                self._changed.clear()
-                await self._changed.wait()
+                await self._change()
 
     async def settled(self) -> "Tried":
         """This attempt once it has settled."""
         async with asyncio.timeout(PATIENCE):
             while not self.ends:
-                self._changed.clear()
-                await self._changed.wait()
+                await self._change()
         return self
 
     async def finished(self) -> wire.Finished:
@@ -87,6 +102,12 @@ class Tried:
         """What kind of failure it came to; an answer fails the test."""
         return FailureClass((await self.failed()).failure_class)
 
+    async def _change(self) -> None:
+        if self.lost:
+            raise WorkerEndedError(self.lost)
+        self._changed.clear()
+        await self._changed.wait()
+
 
 class Attached:
     """One worker's stream."""
@@ -102,6 +123,7 @@ class Attached:
         self.bodies: dict[int, bytes] = {}
         self.uploads: dict[int, bytes] = {}
         self.over = asyncio.Event()
+        self.lost = ""
         self.outgoing: asyncio.Queue[wire.AttachResponse | None] = asyncio.Queue()
         self.changed = asyncio.Event()
 
@@ -116,6 +138,13 @@ class Attached:
                     self.attempts[frame.attempt_event.attempt_id].add(frame.attempt_event)
                 case _:
                     self.said.append(frame)
+        self.changed.set()
+
+    def lose(self, how: str) -> None:
+        """Expect nothing more, in any attempt: the worker's process ended."""
+        self.lost = how
+        for tried in self.attempts.values():
+            tried.lose(how)
         self.changed.set()
 
     def send(self, **frame: Any) -> None:
@@ -140,7 +169,7 @@ class Attached:
 
     def _order(self, body: bytes, model: str, **fields: Any) -> tuple[Tried, wire.Dispatch]:
         attempt_id = len(self.attempts) + 1
-        tried = self.attempts[attempt_id] = Tried(attempt_id)
+        tried = self.attempts[attempt_id] = Tried(attempt_id, lost=self.lost)
         order = wire.Dispatch(
             **{
                 "attempt_id": attempt_id,
@@ -173,8 +202,7 @@ class Attached:
                 for frame in self.said:
                     if frame.WhichOneof("frame") == kind:
                         return frame
-                self.changed.clear()
-                await self.changed.wait()
+                await self._change()
 
     async def heartbeat_where(self, wanted: Any) -> wire.Heartbeat:
         """The first heartbeat that `wanted` (a predicate) accepts."""
@@ -183,12 +211,17 @@ class Attached:
                 for beat in self.heartbeats:
                     if wanted(beat):
                         return beat
-                self.changed.clear()
-                await self.changed.wait()
+                await self._change()
 
     def hang_up(self) -> None:
         """End the stream in good order."""
         self.outgoing.put_nowait(None)
+
+    async def _change(self) -> None:
+        if self.lost:
+            raise WorkerEndedError(self.lost)
+        self.changed.clear()
+        await self.changed.wait()
 
 
 class ScriptedRouter(WorkerServiceServicer):
@@ -226,7 +259,7 @@ class ScriptedRouter(WorkerServiceServicer):
 
     async def worker(self, number: int = 1) -> Attached:
         """The worker that attached as the `number`th, waited for."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(ATTACH_PATIENCE):
             while len(self.workers) < number:
                 self._arrived.clear()
                 await self._arrived.wait()
