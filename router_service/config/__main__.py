@@ -16,7 +16,7 @@ from router_service.config.running import Sources, prepare
 from router_service.plugins.discovery import installed_plugins
 from router_service.state.token_counter import TokenCounter
 from service_common.clock import SystemClock
-from service_common.configuration import ConfigurationErrors, automatic_configuration, read_text
+from service_common.configuration import ConfigurationErrors, automatic_configuration, read_text, wrong_addresses
 from service_common.configuration.references import all_variables_in
 from service_common.facts import FactsTable
 
@@ -53,6 +53,9 @@ def _check(parsed: argparse.Namespace) -> int:
 
 
 def _automatic(parsed: argparse.Namespace) -> int:
+    wrong = wrong_addresses(os.environ)
+    if wrong:
+        raise ConfigurationErrors(wrong)
     simulated = dict(pair.split("=", 1) for pair in parsed.simulated)
     sys.stdout.write(automatic_configuration(os.environ, ollama_models(os.environ), simulated))
     return 0

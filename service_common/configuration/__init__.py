@@ -1,11 +1,6 @@
 """The configuration of router and workers: one file, one model, every mistake with its place."""
 
-from service_common.configuration.automatic import (
-    automatic_configuration,
-    is_offline,
-    provider_variables,
-    providers_found,
-)
+from service_common.configuration.automatic import automatic_configuration, provider_variables
 from service_common.configuration.backends import BackendConnection, BackendSection
 from service_common.configuration.loader import Knowledge, load_configuration, parse_configuration, read_text
 from service_common.configuration.mistakes import ConfigurationErrors, Mistake
@@ -14,6 +9,7 @@ from service_common.configuration.plugins import PLUGIN_KINDS, PluginKind, Plugi
 from service_common.configuration.profiles import AttemptsSection, ProfileSection
 from service_common.configuration.references import MissingVariables, pick_variables
 from service_common.configuration.schema import Configuration, RouterSection, TracingSection
+from service_common.configuration.surroundings import is_offline, providers_found, wrong_addresses
 
 __all__ = [
     "PLUGIN_KINDS",
@@ -39,4 +35,5 @@ __all__ = [
     "provider_variables",
     "providers_found",
     "read_text",
+    "wrong_addresses",
 ]

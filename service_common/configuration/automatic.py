@@ -6,21 +6,19 @@ from typing import Any
 
 from service_common.configuration.defaults import OLLAMA, load_providers
 from service_common.configuration.references import all_variables_in, is_secret_reference
+from service_common.configuration.surroundings import is_offline, is_set, providers_found, unused_credentials
 from service_common.configuration.writing import to_yaml
 from service_common.model_names import plain_model
 
-OFFLINE_VARIABLE = "TRUNKLINE_OFFLINE"
+NOTE = "# Note: "
+"""Begins the lines that say what was found and is not used."""
+
+_HEAD = "# Made by trunkline from what was found. Keys stay where they are: these are references.\n"
 
 EMBEDDING = "embedding"
 """The alias that names one model, the first that was found: vectors of two models cannot be compared."""
 
 Target = tuple[str, dict[str, Any]]
-
-
-def providers_found(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The names of the providers whose key and other needed variables are set, in the order of the data file."""
-    providers = load_providers()["providers"]
-    return tuple(name for name, provider in providers.items() if _is_configured(provider, environment))
 
 
 def provider_variables() -> frozenset[str]:
@@ -55,19 +53,8 @@ def automatic_configuration(
         if name not in backends:
             backends[name] = _simulated_backend(name, data, base_url)
             targets += [_target(data, name, model) for model in data["providers"][name]["simulated"]]
-    return _render(backends, targets, data, offline=offline)
-
-
-def is_offline(environment: Mapping[str, str]) -> bool:
-    """Whether TRUNKLINE_OFFLINE asks that nothing outside is used."""
-    return environment.get(OFFLINE_VARIABLE, "").strip().lower() in ("1", "true", "yes", "on")
-
-
-def _is_configured(provider: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
-    keys, needs = provider.get("keys"), provider.get("needs", [])
-    if keys is None:
-        return False
-    return (not keys or _first_set(keys, environment) is not None) and all(_is_set(name, environment) for name in needs)
+    notes = "".join(f"{NOTE}{note}\n" for note in unused_credentials(environment))
+    return f"{_HEAD}{notes}{_render(backends, targets, data, offline=offline)}"
 
 
 def _backend(name: str, provider: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
@@ -79,7 +66,7 @@ def _backend(name: str, provider: Mapping[str, Any], environment: Mapping[str, s
         backend["api_key"] = f"${{{key}}}"
     address = provider.get("base_url", "")
     passed = [n for n in provider.get("needs", []) if not (is_secret_reference(address) and n in address)]
-    passed += [n for n in provider.get("passes", []) if _is_set(n, environment)]
+    passed += [n for n in provider.get("passes", []) if is_set(n, environment)]
     return backend | ({"environment": passed} if passed else {})
 
 
@@ -124,13 +111,8 @@ def _render(backends: Mapping[str, Any], targets: Iterable[Target], data: Mappin
         "aliases": {alias: aliases[alias] for alias in sorted(aliases)},
         "default_profile": "balanced",
     }
-    text = to_yaml(content)
-    return f"# Made by trunkline from what was found. Keys stay where they are: these are references.\n{text}"
+    return to_yaml(content)
 
 
 def _first_set(names: Iterable[str], environment: Mapping[str, str]) -> str | None:
-    return next((name for name in names if _is_set(name, environment)), None)
-
-
-def _is_set(name: str, environment: Mapping[str, str]) -> bool:
-    return bool(environment.get(name, "").strip())
+    return next((name for name in names if is_set(name, environment)), None)

@@ -12,6 +12,7 @@ from service_common.configuration import (
     parse_configuration,
     provider_variables,
     providers_found,
+    wrong_addresses,
 )
 from service_common.configuration.defaults import load_providers
 from service_common.facts import FactsTable
@@ -149,3 +150,38 @@ def test_the_alias_embedding_names_one_model(facts: FactsTable) -> None:
     assert {"mistral/mistral-embed", "ollama/nomic-embed-text"} <= set(everything.models)
     local = loaded(automatic_configuration({}, ["llama3.1", "nomic-embed-text", "mxbai-embed-large"], SIMULATED), facts)
     assert local.aliases["embedding"] == ("ollama/nomic-embed-text",)
+
+
+@pytest.mark.parametrize(
+    ("environment", "note"),
+    [
+        ({"AZURE_API_KEY": "k"}, "azure is not used: AZURE_API_KEY is set, AZURE_API_BASE is not."),
+        ({"AWS_ACCESS_KEY_ID": "a"}, "bedrock is not used: AWS_ACCESS_KEY_ID is set, AWS_SECRET_ACCESS_KEY is not."),
+        (
+            {"TRUNKLINE_OFFLINE": "1", "OPENAI_API_KEY": "k"},
+            "openai is not used, though OPENAI_API_KEY is set: TRUNKLINE_OFFLINE leaves out all that is outside.",
+        ),
+        ({"OPENAI_API_KEY": "k", "GOOGLE_API_KEY": "k", "CO_API_KEY": " "}, ""),
+    ],
+)
+def test_what_was_found_and_is_not_used_is_noted(environment: dict[str, str], note: str) -> None:
+    """Half a credential, or a key that offline leaves aside, is not passed over in silence."""
+    lines = automatic_configuration(environment, [], {}).splitlines()
+    assert [line for line in lines if line.startswith("# Note: ")] == ([f"# Note: {note}"] if note else [])
+
+
+@pytest.mark.parametrize(
+    ("environment", "wrong"),
+    [
+        ({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "notaurl"}, ["OPENAI_BASE_URL"]),
+        ({"OPENAI_BASE_URL": "notaurl"}, []),
+        ({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "notaurl", "TRUNKLINE_OFFLINE": "1"}, []),
+        ({"OLLAMA_BASE_URL": "localhost:11434"}, ["OLLAMA_BASE_URL"]),
+        ({**EVERYTHING, **{name: "http://h/v1" for name in EVERYTHING if "BASE" in name}}, []),
+    ],
+)
+def test_an_address_that_is_none_is_named(environment: dict[str, str], wrong: list[str]) -> None:
+    """Of those that would be used; the value, which may hold a password, is not shown."""
+    found = wrong_addresses(environment)
+    assert [mistake.path for mistake in found] == wrong
+    assert not any("notaurl" in str(mistake) for mistake in found)

@@ -21,6 +21,7 @@ from trunkline.cli.processes.router_tools import (
     BackendDescription,
     automatic_configuration,
     describe_configuration,
+    notes_in,
 )
 from trunkline.cli.processes.supervisor import Supervisor
 
@@ -47,6 +48,7 @@ class Launched:
         configuration: the file in force; `automatic`: it was written by us.
         simulated_control: where our simulated providers take faults; empty: there are none.
         tracing: where spans go; empty: nowhere.
+        notes: what was found and is not used, a sentence each.
     """
 
     listen: str
@@ -55,6 +57,7 @@ class Launched:
     backends: tuple[BackendDescription, ...]
     simulated_control: str
     tracing: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +102,12 @@ class Launch:
         """
         if config is None:
             file, listen = self.directory / "trunkline.yaml", claim(listen or DEFAULT_ADDRESS)
-            control = await self._write_automatic(file)
+            control, notes = await self._write_automatic(file)
             # what we wrote ourselves has no mistakes, so the router need not wait until it is described
             router = await self._start_router(file, listen, (), ())
             described = await describe_configuration(file, dict(self.base))
         else:
-            control, listen = "", None if listen is None else claim(listen)
+            control, notes, listen = "", (), None if listen is None else claim(listen)
             described = await describe_configuration(config, dict(self.base))
             file, listen = config, listen or claim(described.listen)
             self.token_variable = described.token_variable
@@ -122,10 +125,15 @@ class Launch:
             backends=backends,
             simulated_control=control,
             tracing=self.base.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            notes=notes,
         )
 
-    async def _write_automatic(self, file: Path) -> str:
-        """Write what is there; simulated providers stand in only where nothing real is. Where they take faults."""
+    async def _write_automatic(self, file: Path) -> tuple[str, tuple[str, ...]]:
+        """Write what is there; simulated providers stand in only where nothing real is.
+
+        Returns:
+            Where these take faults, and what was found and is not used.
+        """
         simulated = await self._start_simulated()
         control = simulated.control_url
         text = await automatic_configuration(dict(self.base), simulated.base_urls)
@@ -133,7 +141,7 @@ class Launch:
             await self.supervisor.stop(SIMULATED_NAME)
             text, control = await automatic_configuration(dict(self.base), {}), ""
         _write(file, text)
-        return control
+        return control, notes_in(text)
 
     async def _start_simulated(self) -> Simulated:
         """Start the simulated providers, on free ports that they keep when they are started again."""

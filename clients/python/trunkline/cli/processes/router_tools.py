@@ -10,6 +10,7 @@ from typing import Any
 from trunkline.cli.modules import CONFIGURATION, module_command
 
 _ANSWER_SECONDS = 20.0
+_NOTE = "# Note: "
 
 
 class ToolFailed(Exception):
@@ -55,6 +56,11 @@ async def automatic_configuration(environment: Mapping[str, str], simulated: Map
     """
     pairs = [part for name, url in simulated.items() for part in ("--simulated", f"{name}={url}")]
     return await _ask(["automatic", *pairs], environment)
+
+
+def notes_in(automatic: str) -> tuple[str, ...]:
+    """What was found and is not used, as the automatic configuration says it in its comments."""
+    return tuple(line.removeprefix(_NOTE) for line in automatic.splitlines() if line.startswith(_NOTE))
 
 
 async def describe_configuration(file: Path, environment: Mapping[str, str]) -> ConfigurationDescription:

@@ -27,6 +27,8 @@ def up_screen(
         ("Trunkline is up", "bold green"), " at ", (launched.listen, "bold"), f"   {formats.duration(seconds)}"
     )
     parts: list[RenderableType] = [head, Text(), _backends(launched, rows, unattached), Text()]
+    if launched.notes:
+        parts += [Text("\n".join(launched.notes), "yellow"), Text()]
     if any(backend.simulated for backend in launched.backends):
         parts += [_simulated_note(launched), Text()]
     parts += [_how_to_call(launched, logs)]
@@ -53,12 +55,14 @@ def _backends(launched: Launched, rows: Sequence[TargetRow], unattached: Collect
 
 def _simulated_note(launched: Launched) -> Text:
     """Why there are simulated providers, and how to get real ones."""
-    why = "the configuration says so"
-    if launched.automatic:
+    why, way_out = "the configuration says so", ""
+    if launched.automatic and launched.notes:
+        why = "no provider's key in the environment or in .env can be used, and no Ollama answers"
+        way_out = " For real ones mend that or start Ollama, then run this again."
+    elif launched.automatic:
         why = "there is no provider's key in the environment or in .env, and no Ollama answers"
-    text = f"Simulated providers stand in, because {why}: their answers are made up."
-    if launched.automatic:
-        text += " For real ones set OPENAI_API_KEY (or another provider's key) or start Ollama, then run this again."
+        way_out = " For real ones set OPENAI_API_KEY (or another provider's key) or start Ollama, then run this again."
+    text = f"Simulated providers stand in, because {why}: their answers are made up.{way_out}"
     return Text(text, "yellow")
 
 

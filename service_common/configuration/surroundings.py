@@ -1,0 +1,78 @@
+"""What in the environment keeps the automatic configuration from using a provider: half a credential, no address."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from service_common.configuration.defaults import OLLAMA, load_providers
+from service_common.configuration.mistakes import Mistake
+from service_common.configuration.references import MissingVariables, all_variables_in, substitute
+
+OFFLINE_VARIABLE = "TRUNKLINE_OFFLINE"
+
+
+def is_offline(environment: Mapping[str, str]) -> bool:
+    """Whether TRUNKLINE_OFFLINE asks that nothing outside is used."""
+    return environment.get(OFFLINE_VARIABLE, "").strip().lower() in ("1", "true", "yes", "on")
+
+
+def is_set(name: str, environment: Mapping[str, str]) -> bool:
+    """Whether a variable says anything."""
+    return bool(environment.get(name, "").strip())
+
+
+def is_configured(provider: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
+    """Whether a provider's key and all else that it needs are set; `provider` is an entry of the data file."""
+    return provider.get("keys") is not None and not _missing(provider, environment)
+
+
+def providers_found(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The names of the providers whose key and other needed variables are set, in the order of the data file."""
+    providers = load_providers()["providers"]
+    return tuple(name for name, provider in providers.items() if is_configured(provider, environment))
+
+
+def unused_credentials(environment: Mapping[str, str]) -> Iterator[str]:
+    """Why a provider that is set up at least in part is not used, for a person; a sentence for each."""
+    for name, provider in load_providers()["providers"].items():
+        named = [*(provider.get("keys") or ()), *provider.get("needs", ())]
+        present = [variable for variable in named if is_set(variable, environment)]
+        missing = _missing(provider, environment)
+        if present and missing:
+            yield f"{name} is not used: {_are(present)} set, {_are(missing)} not."
+        elif present and is_offline(environment):
+            yield f"{name} is not used, though {_are(present)} set: {OFFLINE_VARIABLE} leaves out all that is outside."
+
+
+def wrong_addresses(environment: Mapping[str, str]) -> tuple[Mistake, ...]:
+    """The variables that should hold the address of a provider that is used, and do not."""
+    used = (OLLAMA,) if is_offline(environment) else (*providers_found(environment), OLLAMA)
+    providers = load_providers()["providers"]
+    return tuple(
+        Mistake(
+            "the environment",
+            0,
+            " and ".join(all_variables_in(providers[name]["base_url"])),
+            f"this is no address of {name}: it begins with http:// or https://.",
+            "Correct it, or leave it unset.",
+        )
+        for name in used
+        if not _is_address(providers[name].get("base_url", ""), environment)
+    )
+
+
+def _missing(provider: Mapping[str, Any], environment: Mapping[str, str]) -> list[str]:
+    """What a provider lacks; of several variables that may hold its key, the first."""
+    keys = provider.get("keys") or ()
+    keyless = keys[:1] if not any(is_set(name, environment) for name in keys) else []
+    return [*keyless, *(name for name in provider.get("needs", ()) if not is_set(name, environment))]
+
+
+def _are(names: list[str]) -> str:
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
+
+
+def _is_address(base_url: str, environment: Mapping[str, str]) -> bool:
+    try:
+        return not base_url or substitute(base_url, environment).strip().startswith(("http://", "https://"))
+    except MissingVariables:  # which is told as such
+        return True
