@@ -46,7 +46,7 @@ components: $(STAMP) ## build Jaeger, Ollama and a tiny model for the tests (abo
 clients: $(STAMP) ## build the clients in Go, TypeScript and Java; a language whose tools are missing is skipped
 	@tools/clients.sh
 
-bench: $(STAMP) ## measure what a request costs (docs/performance.md), 3 minutes; JSON into build/bench.json
+bench: $(STAMP) ## measure what a request costs (docs/performance.md); JSON into build/bench.json
 	@$(BIN)/python -m tests.bench --json build/bench.json
 
 chaos: $(STAMP) ## random faults over thousands of calls with real processes (a few minutes)

@@ -128,6 +128,14 @@ def test_documented_python_works(address: str) -> None:
     assert re.search(r"^1 openai/gpt-4o content_filtered ", ran.stdout, re.MULTILINE)
 
 
+def test_documented_tool_results_work(address: str) -> None:
+    """The program that hands a tool's result back: the second call is answered in words."""
+    [code] = [block for block in blocks("python") if "tool_call_id" in block]
+    ran = run([sys.executable, "-c", code], {"TRUNKLINE_ROUTER": address})
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("[simulated ")
+
+
 def test_documented_grpcurl_commands_work(address: str) -> None:
     """Every command of the page, word for word: listing, answers, decision, vectors, health, table, and a failure."""
     grpcurl = find_component("grpcurl")
