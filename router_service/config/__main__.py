@@ -63,7 +63,8 @@ def _automatic(parsed: argparse.Namespace) -> int:
 
 def _describe(parsed: argparse.Namespace) -> int:
     sources = _sources(parsed.file)
-    configuration = prepare(read_text(sources.path), sources).configuration
+    running = prepare(read_text(sources.path), sources)
+    configuration = running.configuration
     backends = [
         {
             "name": name,
@@ -82,6 +83,7 @@ def _describe(parsed: argparse.Namespace) -> int:
         "backends": backends,
         "token_variable": router.token_variable,
         "stop_seconds": router.lame_duck + router.drain_grace,
+        "warnings": [str(doubt) for doubt in running.doubts],
     }
     sys.stdout.write(json.dumps(described) + "\n")
     return 0

@@ -48,7 +48,7 @@ class Launched:
         configuration: the file in force; `automatic`: it was written by us.
         simulated_control: where our simulated providers take faults; empty: there are none.
         tracing: where spans go; empty: nowhere.
-        notes: what was found and is not used, a sentence each.
+        notes: what was found and is not used, or surprises in the configuration; a sentence each.
     """
 
     listen: str
@@ -107,8 +107,9 @@ class Launch:
             router = await self._start_router(file, listen, (), ())
             described = await describe_configuration(file, dict(self.base))
         else:
-            control, notes, listen = "", (), None if listen is None else claim(listen)
+            control, listen = "", None if listen is None else claim(listen)
             described = await describe_configuration(config, dict(self.base))
+            notes = described.warnings
             file, listen = config, listen or claim(described.listen)
             self.token_variable = described.token_variable
             self.token = self.base.get(self.token_variable) or self.token

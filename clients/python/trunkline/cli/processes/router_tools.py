@@ -39,6 +39,7 @@ class ConfigurationDescription:
     Attributes:
         environment: the variables that the router itself reads, but for `token_variable`: what workers must show.
         stop_seconds: what the router gives to its callers when it is asked to end.
+        warnings: what may be meant in it and yet surprises.
     """
 
     listen: str
@@ -46,6 +47,7 @@ class ConfigurationDescription:
     environment: tuple[str, ...]
     token_variable: str
     stop_seconds: float
+    warnings: tuple[str, ...]
 
 
 async def automatic_configuration(environment: Mapping[str, str], simulated: Mapping[str, str]) -> str:
@@ -76,6 +78,7 @@ async def describe_configuration(file: Path, environment: Mapping[str, str]) -> 
         environment=tuple(described["environment"]),
         token_variable=described["token_variable"],
         stop_seconds=described["stop_seconds"],
+        warnings=tuple(described["warnings"]),
     )
 
 
