@@ -2,15 +2,33 @@
 
 from collections.abc import Iterable
 
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.console import RenderableType
+from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, Task, TextColumn, TransferSpeedColumn
 
 from trunkline.cli.rendering.console import Output
 from trunkline.operations import PullProgress
 
 
+class _WhereCounted(ProgressColumn):
+    """A column for the steps that move bytes; empty for those that have none, such as the last: `success`."""
+
+    def __init__(self, column: ProgressColumn) -> None:
+        super().__init__()
+        self._column = column
+
+    def render(self, task: Task) -> RenderableType:
+        """What the column shows, where there is a size."""
+        return self._column(task) if task.total is not None or task.completed else ""
+
+
 def show_pull(steps: Iterable[PullProgress], output: Output) -> None:
     """A bar for each part, as it comes."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        _WhereCounted(DownloadColumn()),
+        _WhereCounted(TransferSpeedColumn()),
+    )
     with Progress(*columns, console=output.notes) as progress:
         bars = {}
         for step in steps:
