@@ -137,6 +137,12 @@ class TargetSpec(Struct, frozen=True):
     limits: Limits = UNLIMITED
     configured: frozenset[str] = frozenset()
 
+    def retired(self, today: date) -> str:
+        """Since when the model is not used any more, and what takes its place; empty: it is not retired."""
+        if self.retires_on is None or self.retires_on >= today:
+            return ""
+        return f"retired on {self.retires_on}" + (f", use {self.successor}" if self.successor else "")
+
 
 AVAILABILITY_HALF_LIFE = 10.0
 """Seconds in which a target's availability comes half the way back to 1."""

@@ -2,17 +2,22 @@
 
 import heapq
 from collections.abc import Iterable, Mapping
+from datetime import datetime, time, timedelta
 from types import MappingProxyType
 
-from router_service.domain.target import TableSnapshot, TargetView
+from msgspec.structs import replace
+
+from router_service.domain.target import TableSnapshot, TargetSpec, TargetView
 from router_service.state.cooldowns import Cooldown, Cooldowns
 from router_service.state.entry import Standing, TargetEntry
 from router_service.state.reports import Together, together
 from router_service.state.roster import Roster
 from router_service.state.watching import Watchers
 from service_common.clock import Clock
+from service_common.vocabulary import TargetState
 
 NEVER = float("inf")
+DAY = timedelta(days=1)
 
 
 class Rows:
@@ -110,7 +115,7 @@ class Rows:
 
     def _view(self, entry: TargetEntry, now: float) -> TargetView:
         workers = self._together(entry)
-        standing = self.standing(entry, now)
+        standing = self._told(entry.spec, self.standing(entry, now))
         capacity = workers.capacity
         for most in (entry.spec.limits.concurrency, self._roster.backends[entry.spec.backend].max_concurrency):
             if most is not None and most < capacity:
@@ -118,11 +123,29 @@ class Rows:
         self._schedule(entry, standing, now)
         return entry.view(standing, workers, capacity, now)
 
+    def _told(self, spec: TargetSpec, standing: Standing) -> Standing:
+        """A ready target of a retired model says that it is, since no call gets there."""
+        if spec.retires_on is None or standing.state is not TargetState.READY:
+            return standing
+        retired = spec.retired(self._clock.wall().date())
+        return (
+            standing if not retired else replace(standing, reason="; ".join(filter(None, (retired, standing.reason))))
+        )
+
+    def _until_retired(self, spec: TargetSpec) -> float:
+        """Seconds until the day after the last on which a model is used."""
+        wall = self._clock.wall()
+        if spec.retires_on is None or spec.retires_on < wall.date():
+            return NEVER
+        return (datetime.combine(spec.retires_on, time(), wall.tzinfo) - wall + DAY).total_seconds()
+
     def _schedule(self, entry: TargetEntry, standing: Standing, now: float) -> None:
         """Have the row made anew when time alone changes it."""
         due = NEVER if standing.available_at is None else standing.available_at
         if entry.metrics.changes_with_time(now):
             due = min(due, now + self.refresh)
+        if entry.spec.retires_on is not None:
+            due = min(due, now + self._until_retired(entry.spec))
         if due < entry.view_due or entry.view_due <= now:
             entry.view_due = due
             heapq.heappush(self._due, (due, entry.spec.name))

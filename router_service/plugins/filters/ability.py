@@ -216,15 +216,7 @@ class Retired:
         if not dated:
             return ()
         today = context.wall.date()
-        return [
-            Rejection(
-                spec.name,
-                self.name,
-                f"retired on {spec.retires_on}" + (f", use {spec.successor}" if spec.successor else ""),
-            )
-            for spec in dated
-            if spec.retires_on is not None and spec.retires_on < today
-        ]
+        return [Rejection(spec.name, self.name, reason) for spec in dated if (reason := spec.retired(today))]
 
 
 def _listed(spec: TargetSpec, name: str) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from datetime import date
 
 import pytest
 
@@ -270,3 +271,23 @@ async def test_watchers_are_woken_once_for_many_changes() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
                 await changes.wait()
+
+
+def test_a_ready_row_tells_that_its_model_is_retired() -> None:
+    """No call gets there from the day after, which the row says by itself; one that is not ready has its own reason."""
+    last = date(2026, 1, 2)
+    found = Parts(
+        catalogue(
+            spec("a/m", retires_on=last, successor="a/n"),
+            spec("a/n", retires_on=date.max),
+            spec("b/m", retires_on=last),
+        )
+    )
+    found.link.attach(hello(models=("m", "n")), KeptLink(), "peer")
+    assert (row(found).state, row(found).state_reason) == (TargetState.READY, "")
+    found.clock.advance(2 * 86_400 - 1)
+    assert row(found).state_reason == ""
+    found.clock.advance(1)
+    assert (row(found).state, row(found).state_reason) == (TargetState.READY, "retired on 2026-01-02, use a/n")
+    assert (row(found, "a/n").state_reason, row(found, "b/m").state) == ("", TargetState.DETACHED)
+    assert row(found, "b/m").state_reason == 'no worker of backend "b" is attached'
