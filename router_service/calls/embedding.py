@@ -1,5 +1,7 @@
 """Vectors of two models cannot be compared, so an embedding falls back only to the same model elsewhere."""
 
+from msgspec.structs import replace
+
 from router_service.domain.decision import Decision, Rejection
 from service_common.model_names import plain_model
 
@@ -21,4 +23,4 @@ def keep_one_model(decision: Decision) -> Decision:
         Rejection(target, SAME_MODEL, reason, "name it as the model") for target in decision.plan if target not in plan
     )
     candidates = tuple(candidate for candidate in decision.candidates if plain_model(candidate.target) == model)
-    return decision._replace(plan=plan, candidates=candidates, rejections=(*decision.rejections, *others))
+    return replace(decision, plan=plan, candidates=candidates, rejections=(*decision.rejections, *others))

@@ -12,7 +12,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from random import Random
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Protocol
+
+from msgspec import Struct
 
 from router_service.domain.decision import Candidate, Classification, Expectation, Rejection
 from router_service.domain.policy import Preference
@@ -30,7 +32,7 @@ class PluginKind(StrEnum):
     PICKER = "picker"
 
 
-class RoutingContext(NamedTuple):
+class RoutingContext(Struct, frozen=True):
     """Everything that filters, scorers and pickers may know besides the candidates.
 
     Attributes:
@@ -62,7 +64,7 @@ class RoutingContext(NamedTuple):
     steered_by: str = ""
 
 
-class Scores(NamedTuple):
+class Scores(Struct, frozen=True):
     """One value 0..1 per candidate, in order, and the scorer's unmapped figures where it has them."""
 
     values: Sequence[float]

@@ -1,13 +1,9 @@
-"""A decision: what a request was found to be, who may serve it, how good each would be, and the order to try.
-
-Values that each decision makes are named tuples: frozen too, and two to five times as fast to make as dataclasses.
-"""
+"""A decision: what a request was found to be, who may serve it, how good each would be, and the order to try."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -15,7 +11,7 @@ from router_service.domain.target import TargetView
 from service_common.vocabulary import Complexity, Sensitivity, Task
 
 
-class Classification(NamedTuple):
+class Classification(Struct, frozen=True):
     """What the router found out about a request.
 
     Attributes:
@@ -37,7 +33,7 @@ class Classification(NamedTuple):
     given_by_caller: tuple[str, ...] = ()
 
 
-class Expectation(NamedTuple):
+class Expectation(Struct, frozen=True):
     """What one request is expected to take on one target.
 
     Attributes:
@@ -71,7 +67,7 @@ class Waivable(StrEnum):
     CIRCUIT = "circuit"
 
 
-class Waiver(NamedTuple):
+class Waiver(Struct, frozen=True):
     """A rejection may be passed over where otherwise nothing could be tried: least grave first, then in this order."""
 
     gravity: int
@@ -100,7 +96,7 @@ class Rejection(Struct, frozen=True):
     until: float | None = None
 
 
-class ScorerValue(NamedTuple):
+class ScorerValue(Struct, frozen=True):
     """What one scorer says of one candidate: value 0..1, weight normalised to sum 1, raw figure where it has one."""
 
     scorer: str
@@ -119,7 +115,7 @@ class ScoreSheet(Struct, frozen=True):
 NO_SCORES = ScoreSheet()
 
 
-class Candidate(NamedTuple):
+class Candidate(Struct, frozen=True):
     """A target that passed the filters.
 
     Attributes:
@@ -154,7 +150,7 @@ class Vote(Struct, frozen=True):
     target: str
 
 
-class Decision(NamedTuple):
+class Decision(Struct, frozen=True):
     """The outcome of routing one request.
 
     Attributes:

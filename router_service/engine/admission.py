@@ -1,7 +1,8 @@
 """Runs the filters, and says of each removed target why, and what would admit it."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from router_service.contracts.plugins import Filter, RoutingContext
 from router_service.domain.decision import NOTHING_LATER, Rejection
@@ -9,7 +10,7 @@ from router_service.domain.target import TargetView
 from router_service.engine.pardon import NO_PARDON, pardon, passing
 
 
-class Admission(NamedTuple):
+class Admission(Struct, frozen=True):
     """What came of the filters.
 
     Attributes:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from random import Random
 
+from msgspec.structs import replace
+
 from router_service.contracts.engine import Catalogue, Hop, TokenEstimator
 from router_service.contracts.plugins import PluginSource, RoutingContext
 from router_service.domain.decision import NOTHING_LATER, Candidate, Classification, Decision, Rejection, Vote
@@ -176,7 +178,7 @@ class RoutingEngine:
 def _ballot(profile: ReadyProfile, weight: float, context: RoutingContext, selection: Selection) -> Ballot:
     """What one member of the panel makes of the targets."""
     if context.profile is not profile.profile:
-        context = context._replace(profile=profile.profile)
+        context = replace(context, profile=profile.profile)
     found = admit(context, selection.views, profile.hard, profile.soft)
     candidates = rank(context, profile, found.views, context.expectations)
     ordered: Sequence[Candidate]

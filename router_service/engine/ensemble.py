@@ -1,12 +1,14 @@
 """Lets several profiles vote on the order of targets."""
 
 from collections.abc import Container, Mapping, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from router_service.domain.decision import NOTHING_LATER, Candidate, Rejection, ScoreSheet, Vote
 
 
-class Ballot(NamedTuple):
+class Ballot(Struct, frozen=True):
     """What one profile says.
 
     Attributes:
@@ -76,4 +78,4 @@ def _points(ballot: Ballot) -> list[float]:
 
 def _counted(candidate: Candidate, values: list[float], sheet: ScoreSheet) -> Candidate:
     score = min(1.0, sum(value * weight for value, weight in zip(values, sheet.weights, strict=True)))
-    return candidate._replace(score=score, values=tuple(values), raw=(None,) * len(values), sheet=sheet)
+    return replace(candidate, score=score, values=tuple(values), raw=(None,) * len(values), sheet=sheet)

@@ -11,8 +11,6 @@ from router_service.domain.target import TargetView
 from service_common.vocabulary import Operation
 
 _EMBED = Operation.EMBED
-_new = tuple.__new__
-"""Makes a named tuple without the call in Python that its constructor costs: one is made for each target."""
 
 
 class Expecting:
@@ -48,7 +46,7 @@ class Expecting:
         alone = replace(request, messages=(longest,))
         families = {name: self._families[name] for name in expected}
         tokens = {family: self._estimator.estimate(alone, family) for family in set(families.values())}
-        return {name: known._replace(window_tokens=tokens[families[name]]) for name, known in expected.items()}
+        return {name: replace(known, window_tokens=tokens[families[name]]) for name, known in expected.items()}
 
 
 def expectation(view: TargetView, input_tokens: int, output_tokens: int, window_tokens: int) -> Expectation:
@@ -61,4 +59,4 @@ def expectation(view: TargetView, input_tokens: int, output_tokens: int, window_
     cost = None if price is None else price.cost(input_tokens, output_tokens)
     first_token = view.first_token
     latency = first_token + output_tokens / view.tokens_per_second
-    return _new(Expectation, (cost, latency, first_token, input_tokens, output_tokens, window_tokens))
+    return Expectation(cost, latency, first_token, input_tokens, output_tokens, window_tokens)

@@ -1,7 +1,8 @@
 """Whom to ask where no target passes the filters, for reasons that may have passed or prove wrong."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from router_service.domain.decision import Rejection, Waivable
 from router_service.domain.target import TargetView
@@ -10,7 +11,7 @@ Reasons = Mapping[str, Sequence[Rejection]]
 """All rejections by target."""
 
 
-class Pardon(NamedTuple):
+class Pardon(Struct, frozen=True):
     """`views`: the targets to ask nevertheless, in that order; `waived`: the filters that are passed over for it."""
 
     views: Sequence[TargetView] = ()
@@ -31,7 +32,7 @@ def pardon(views: Sequence[TargetView], reasons: Reasons) -> Pardon:
         waivers = [one.waiver for one in reasons.get(view.spec.name, ())]
         known = [waiver for waiver in waivers if waiver is not None]
         if known and len(known) == len(waivers):
-            gravest = max(known)
+            gravest = max(known, key=lambda waiver: (waiver.gravity, waiver.order))
             ranked.append((gravest.gravity, gravest.order, view))
     if not ranked:
         return NO_PARDON

@@ -1,10 +1,9 @@
 """Scores candidates and puts the best first."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from itertools import repeat
 from math import isnan
-from operator import itemgetter, mul
+from operator import attrgetter, mul
 from typing import Any
 
 from router_service.contracts.plugins import RoutingContext
@@ -12,10 +11,8 @@ from router_service.domain.decision import Candidate, Expectation
 from router_service.domain.target import TargetView
 from router_service.engine.profiles import ReadyProfile
 
-_new_candidate: Any = partial(tuple.__new__, Candidate)
-"""A named tuple out of a row, without the call in Python that its constructor costs: there are many."""
 _NO_FIGURES: Iterable[None] = repeat(None)
-_SCORE = itemgetter(Candidate._fields.index("score"))
+_SCORE = attrgetter("score")
 
 
 class PluginMistake(RuntimeError):
@@ -45,7 +42,7 @@ def rank(
         totals = [min(1.0, total) for total in totals]
     expected = [expectations[view.spec.name] for view in views]
     raw_rows: Any = zip(*raws) if raws else repeat(())  # noqa: B905
-    candidates = list(map(_new_candidate, zip(views, expected, totals, rows, raw_rows, repeat(profile.sheet))))
+    candidates = list(map(Candidate, views, expected, totals, rows, raw_rows, repeat(profile.sheet)))
     candidates.sort(key=_SCORE, reverse=True)
     return candidates
 
@@ -58,7 +55,8 @@ def _columns(
     columns: list[Sequence[float]] = []
     raws: list[Iterable[float | None]] = []
     for scorer in profile.scorers:
-        values, raw = scorer.score(context, views)
+        scores = scorer.score(context, views)
+        values, raw = scores.values, scores.raw
         if len(values) != count or (raw is not None and len(raw) != count):
             raise PluginMistake(f'the scorer "{scorer.name}" gave {len(values)} values for {count} candidates')
         columns.append(values)

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from router_service.contracts.engine import Catalogue
 from router_service.domain.request import Request
@@ -11,7 +12,7 @@ from router_service.engine.names import is_allowed, other_name, same_model
 from service_common.vocabulary import ModelMode, Operation, TargetState
 
 
-class Selection(NamedTuple):
+class Selection(Struct, frozen=True):
     """The targets to consider.
 
     Attributes:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from router_service.domain.decision import Classification
 from router_service.domain.policy import Condition, Preference, RoutingPolicy, Rule
@@ -12,7 +13,7 @@ NAMED_MODEL_FOLLOWS = ("rules",)
 """A caller who names a model is only steered by rules: the rest says whom to prefer, and the caller has said it."""
 
 
-class Steering(NamedTuple):
+class Steering(Struct, frozen=True):
     """What steers a request.
 
     Attributes:

@@ -50,8 +50,8 @@ def _fill_candidate(message: decision_pb.Candidate, candidate: Candidate) -> Non
     message.target = candidate.target
     message.score = candidate.score
     scores = message.scores
-    for scorer, value, weight, raw in candidate.scores:
-        scores.add(scorer=scorer, value=value, weight=weight, raw=raw)
+    for one in candidate.scores:
+        scores.add(scorer=one.scorer, value=one.value, weight=one.weight, raw=one.raw)
     message.expected_cost_nanodollars = candidate.expectation.cost or 0
     fill_duration(message.expected_latency, candidate.expectation.latency)
     fill_duration(message.expected_first_token, candidate.expectation.first_token)

@@ -1,10 +1,11 @@
 """Between the worker protocol's frames and the router's values."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError
+from msgspec import Struct
 
 from router_service.contracts.dispatch import AttemptOrder
 from router_service.domain.attempt import Answer, Failure, Usage
@@ -39,7 +40,7 @@ class BadFrame(Exception):
     """A worker's frame breaks the protocol; the message says what is wrong and what would be right."""
 
 
-class UploadedResult(NamedTuple):
+class UploadedResult(Struct, frozen=True):
     """The answer is whole, and its body was uploaded beside the link."""
 
     finished: Finished

@@ -7,7 +7,8 @@ frames of all into one (https://protobuf.dev/programming-guides/encoding/#last-o
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from router_service.contracts.dispatch import AttemptOrder
 from router_service.server.wire import duration
@@ -18,7 +19,7 @@ from trunkline.worker.v1 import worker_service_pb2 as pb
 LARGEST_MESSAGE = 64 * 1024
 
 
-class _Queued(NamedTuple):
+class _Queued(Struct, frozen=True):
     """The bytes of an `AttachResponse` with one frame. `attempt_id` 0: it is about none."""
 
     data: bytes

@@ -7,7 +7,6 @@ and goes by the wall clock, so that a clock set back an hour would refuse every 
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -74,7 +73,7 @@ class SlidingWindow:
         self.index = index
 
 
-class Limited(NamedTuple):
+class Limited(Struct, frozen=True):
     """Something with limits per minute: a target or a backend, by name."""
 
     name: str
@@ -101,11 +100,11 @@ class LimitBook:
         """Count a request of `tokens` for all of `limited`, or for none of them and say which limit is reached."""
         at = self._time()
         claims = [
-            (self._window(name, unit), amount, limit, f"{limit:,} {unit} per minute of {name}")
-            for name, limits in limited
+            (self._window(one.name, unit), amount, limit, f"{limit:,} {unit} per minute of {one.name}")
+            for one in limited
             for unit, amount, limit in (
-                (REQUESTS, 1, limits.requests_per_minute),
-                (TOKENS, tokens, limits.tokens_per_minute),
+                (REQUESTS, 1, one.limits.requests_per_minute),
+                (TOKENS, tokens, one.limits.tokens_per_minute),
             )
             if limit is not None
         ]

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from math import ceil
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import Struct
 
@@ -103,7 +103,7 @@ class SortedWindow:
         return list(self._arrived)
 
 
-class _Kept(NamedTuple):
+class _Kept(Struct, frozen=True):
     """Figures, the priors that they were made with, and until when (monotonic seconds) they hold."""
 
     figures: TargetMetrics

@@ -1,9 +1,9 @@
 """The floor: what a request costs when nothing is decided, checked, timed, recorded or retried.
 
-The same shape as the router and a worker (unary call, one `Attach` stream, a worker process, an OpenAI-wire upstream that
-streams), over the same contracts and libraries, in as little code as that takes. `--tuned` gives it the router's own
-transport: uvloop, and what is queued in one turn of the event loop in one message; without, asyncio's own loop and a
-message for each frame, as such a program is written first.
+The same shape as the router and a worker (unary call, one `Attach` stream, a worker process, an OpenAI-wire upstream
+that streams), over the same contracts and libraries, in as little code as that takes. `--tuned` gives it the router's
+own transport: uvloop, and what is queued in one turn of the event loop in one message; without, asyncio's own loop and
+a message for each frame, as such a program is written first.
 
     python -m tests.bench.floor router [--tuned]
     python -m tests.bench.floor worker [--tuned] --router HOST:PORT --upstream URL --model NAME

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from msgspec.structs import replace
 from pydantic import BaseModel, Field, field_validator
 
 from router_service.domain.decision import Classification
@@ -65,8 +66,8 @@ class ComplexityRules:
         """Fill in `complexity`."""
         given = request.options.complexity
         if given is not None:
-            return found._replace(complexity=given, given_by_caller=(*found.given_by_caller, "complexity"))
-        return found._replace(complexity=self._detect(request.last_user_text, found.task))
+            return replace(found, complexity=given, given_by_caller=(*found.given_by_caller, "complexity"))
+        return replace(found, complexity=self._detect(request.last_user_text, found.task))
 
     def _detect(self, text: str, task: Task) -> Complexity:
         settings = self._settings

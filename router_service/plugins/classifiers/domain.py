@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import re2
+from msgspec.structs import replace
 from pydantic import BaseModel, Field
 
 from router_service.domain.decision import Classification
@@ -54,13 +55,13 @@ class DomainRules:
         """Fill in `domain`."""
         if request.options.domain:
             given = (*found.given_by_caller, "domain")
-            return found._replace(domain=request.options.domain, given_by_caller=given)
+            return replace(found, domain=request.options.domain, given_by_caller=given)
         if not self._domains:
             return found
         for name, labels in self._labelled:
             if all(request.labels.get(key) == value for key, value in labels.items()):
-                return found._replace(domain=name)
-        return found._replace(domain=self._by_keywords(request.last_user_text))
+                return replace(found, domain=name)
+        return replace(found, domain=self._by_keywords(request.last_user_text))
 
     def _by_keywords(self, text: str) -> str:
         counts: dict[str, int] = {}

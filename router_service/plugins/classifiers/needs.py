@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
+from msgspec.structs import replace
 from pydantic import BaseModel, Field, field_validator
 
 from router_service.domain.decision import Classification
@@ -43,7 +44,7 @@ class CapabilitiesNeeded:
             ("json_schema", request.json_schema),
             ("files", request.files),
         )
-        return found._replace(needed_capabilities=tuple(name for name, needed in asked if needed))
+        return replace(found, needed_capabilities=tuple(name for name, needed in asked if needed))
 
 
 class OutputLength:
@@ -88,4 +89,4 @@ class OutputLength:
         if request.reasoning:
             expected = int(expected * self._reasoning_factor)
         limit = request.max_output_tokens
-        return found._replace(expected_output_tokens=expected if limit is None else min(expected, limit))
+        return replace(found, expected_output_tokens=expected if limit is None else min(expected, limit))

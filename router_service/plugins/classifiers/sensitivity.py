@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any, ClassVar
 
 import re2
+from msgspec.structs import replace
 from pydantic import BaseModel, Field, field_validator
 
 from router_service.domain.decision import Classification
@@ -74,7 +75,7 @@ class SensitivityDetector:
         kinds = self.kinds_in(request.text)
         if kinds:
             level = max(level, *(self._levels[kind] for kind in kinds))
-        return found._replace(sensitivity=level, detected_kinds=kinds)
+        return replace(found, sensitivity=level, detected_kinds=kinds)
 
     def kinds_in(self, text: str) -> tuple[str, ...]:
         """The kinds that occur in a text, in the order of the list of kinds."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
+from msgspec.structs import replace
 from pydantic import BaseModel, Field, field_validator
 
 from router_service.domain.decision import Classification
@@ -56,8 +57,8 @@ class TaskRules:
             TaskRule(Task.parse(task), ADDED_WEIGHT, rule) for task, rules in settings.rules.items() for rule in rules
         ]
         rules = [*load_task_rules(), *added]
-        self._weights = [(task, weight) for task, weight, _ in rules]
-        self._patterns = PatternSet([pattern for _, _, pattern in rules])
+        self._weights = [(rule.task, rule.weight) for rule in rules]
+        self._patterns = PatternSet([rule.pattern for rule in rules])
         self._threshold = settings.threshold
         self._head = settings.head
         self._tail = settings.tail
@@ -66,8 +67,8 @@ class TaskRules:
         """Fill in `task`."""
         given = request.options.task
         if given is not None:
-            return found._replace(task=given, given_by_caller=(*found.given_by_caller, "task"))
-        return found._replace(task=self.detect(request.last_user_text))
+            return replace(found, task=given, given_by_caller=(*found.given_by_caller, "task"))
+        return replace(found, task=self.detect(request.last_user_text))
 
     def detect(self, text: str) -> Task:
         """The task of a prompt."""

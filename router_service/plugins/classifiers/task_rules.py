@@ -1,7 +1,8 @@
 """Reads the rules that tell the task of a prompt (`task_rules.yaml`)."""
 
 import re
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from service_common.packaged import packaged_yaml
 from service_common.vocabulary import Task
@@ -9,7 +10,7 @@ from service_common.vocabulary import Task
 _WORD = re.compile(r"<([a-z]+)>")
 
 
-class TaskRule(NamedTuple):
+class TaskRule(Struct, frozen=True):
     """One sign of a task: an RE2 pattern, and how much it weighs."""
 
     task: Task

@@ -89,8 +89,9 @@ def test_the_capability_score_shows_its_raw_figure_and_keeps_its_order() -> None
         required_capabilities=(CapabilityRequirement("coding"),),
         preferred_capabilities=(CapabilityRequirement("speed"),),
     )
-    values, raw = PLUGINS.scorer("capability_match", {}).score(context(rows, request), rows)
-    assert raw == pytest.approx([3 * 8 + 6 + 4, 3 * 5 + 4, -15])
+    scores = PLUGINS.scorer("capability_match", {}).score(context(rows, request), rows)
+    values = scores.values
+    assert scores.raw == pytest.approx([3 * 8 + 6 + 4, 3 * 5 + 4, -15])
     assert list(values) == sorted(values, reverse=True)
     assert values[2] < 0.5 < values[1]
 
