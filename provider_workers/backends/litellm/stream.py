@@ -113,7 +113,7 @@ class PieceReader:
             pieces.extend(self._tool(call) for call in list_of(getattr(delta, "tool_calls", None), "calls"))
         self._said = self._said or bool(pieces)
         used = token_usage(getattr(chunk, "usage", None))
-        if used is not None and _counts(received):
+        if used is not None and (self._counted or _counts(received)):
             self._counted = True
             pieces.append(used)
         return pieces
