@@ -77,7 +77,7 @@ def price(dollars_per_token: float | None) -> int | None:
 def mode_of(entry: Entry) -> str:
     """`responses` only where the chat endpoint does not serve the model.
 
-    `completion` of a model of Ollama is the route that litellm takes, no limit of Ollama: `FactsTable` reads it as chat.
+    `completion` of a model of Ollama is litellm's route to it, no limit of Ollama: `FactsTable` reads it as chat.
     """
     mode = str(entry["mode"])
     chat_too = any("chat/completions" in endpoint for endpoint in entry.get("supported_endpoints", ()))
