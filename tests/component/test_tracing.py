@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -312,6 +313,34 @@ async def test_content_is_recorded_where_it_is_configured(
     assert [message["role"] for message in messages] == ["system", "user"]
     assert messages[1]["parts"] == [{"type": "text", "content": CANARY}]
     assert server.tags["gen_ai.output.messages"][0]["parts"][0]["content"] == ANSWER
+
+
+async def test_content_is_the_answer_that_the_caller_was_left_with(
+    folder: Path, simulated: SimulatedProviders, jaeger: Jaeger
+) -> None:
+    """What a reset made void is not recorded; a continuation follows what it continues."""
+    own = folder / "recovered"
+    own.mkdir()
+    simulated.set_behaviour(
+        "openai", Behaviour(answer_text="one two three four", faults=(Fault("cut", after_tokens=4),))
+    )
+    simulated.set_behaviour("groq", Behaviour(answer_text=ANSWER))
+    recoveries = (chat.STREAM_RECOVERY_RESET, chat.STREAM_RECOVERY_CONTINUE)
+    continuing = replace(SECOND, model_section={"abilities": ["prefill"]})
+    try:
+        content = configuration((FIRST, continuing), simulated, tracing={"content": True})
+        async with traced(own, content, jaeger.otlp_endpoint) as (caller, _):
+            for recovery in recoveries:
+                told = await caller.stream(routed(stream_recovery=recovery))
+                assert told.all("stream_reset")
+                [server] = roots(await jaeger.wait_for_trace(told.completed.trace_id, 4))
+                recorded = server.tags["gen_ai.output.messages"][0]["parts"][0]["content"]
+                kept = "" if recovery == chat.STREAM_RECOVERY_RESET else told.text.removesuffix(ANSWER)
+                assert recorded == kept + ANSWER
+                assert kept or recovery == chat.STREAM_RECOVERY_RESET
+    finally:
+        for name in simulated.names:
+            simulated.reset_behaviour(name)
 
 
 async def test_sixty_targets_fit_one_span(folder: Path, jaeger: Jaeger) -> None:
