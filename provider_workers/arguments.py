@@ -137,7 +137,7 @@ def _backend_from_section(
         connection = section.resolve(flags.config, environment)
         base_url, api_key, ca_file = connection.base_url, connection.api_key, connection.ca_file
         headers, options = connection.headers, connection.options
-        missing = _missing_key(flags.backend, section, connection, environment)
+        missing = _missing_address(section, connection) or _missing_key(flags.backend, section, connection, environment)
     except MissingVariables as error:
         missing = f"{', '.join(error.names)} is not set in the environment or the .env beside {flags.config}"
     return BackendSettings(
@@ -158,6 +158,13 @@ def _backend_from_section(
         pull=section.pull,
         offline=configuration.offline,
     )
+
+
+def _missing_address(section: BackendSection, connection: BackendConnection) -> str:
+    """What is wrong with an address out of the environment; one that is written out is checked with the file."""
+    if not connection.base_url or connection.base_url.startswith(("http://", "https://")):
+        return ""
+    return f"what base_url refers to ({section.base_url}) is no address: it begins with http:// or https://"
 
 
 def _missing_key(

@@ -57,3 +57,13 @@ def test_what_is_no_address_is_refused_at_start(address: str) -> None:
     """A URL would be looked up as a name for ever."""
     with pytest.raises(AddressError, match="is not host:port"):
         split_address(address)
+
+
+def test_an_address_from_the_environment_must_be_one(tmp_path: Path) -> None:
+    """The backend is not configured, as without its key; the value, which may hold a password, is not told."""
+    file = tmp_path / "trunkline.yaml"
+    file.write_text("backends:\n  a: {kind: openai_wire, base_url: '${WHERE}'}\n")
+    named = ["--config", str(file), "--backend", "a", "--router", "r:1"]
+    said = parse(named, {"WHERE": "not-a-url"}).worker.backend.missing
+    assert said == "what base_url refers to (${WHERE}) is no address: it begins with http:// or https://"
+    assert parse(named, {"WHERE": "http://127.0.0.1:1/v1"}).worker.backend.missing == ""
