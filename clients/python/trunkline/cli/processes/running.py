@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Collection
@@ -21,7 +22,7 @@ from trunkline.cli.processes.router_tools import ToolFailed
 from trunkline.cli.processes.supervisor import Notice, StartFailed, Supervisor
 from trunkline.cli.rendering.chat import ChatView
 from trunkline.cli.rendering.console import Output
-from trunkline.cli.rendering.up import notice_line, up_screen
+from trunkline.cli.rendering.up import command_line, notice_line, up_screen
 from trunkline.cli.session import EXIT_FAILED
 from trunkline.errors import TrunklineError
 
@@ -126,7 +127,8 @@ class Up:
 
     async def _first_prompt(self, launched: Launched) -> None:
         """Ask something and show answer, decision and hops."""
-        self._output.data.print(f'\n$ trunkline chat --explain "{_FIRST_PROMPT}"\n', style="bold")
+        command = command_line(sys.argv[0])
+        self._output.data.print(f'\n$ {command} chat --explain "{_FIRST_PROMPT}"\n', style="bold", highlight=False)
         view = ChatView(self._output, explain=True, reasoning=False, live=True)
         try:
             async with (
