@@ -108,6 +108,6 @@ async def test_a_backend_behind_litellm_without_a_key_says_so(tmp_path: Path) ->
     file = tmp_path / "trunkline.yaml"
     file.write_text("backends:\n  anthropic: {kind: litellm}\nmodels:\n  anthropic/claude-haiku-4-5: {quality: 0.5}\n")
     with up_process(tmp_path, arguments=("--config", str(file))) as address:
-        [row] = (await trunkline("table", "--json", "--router", address)).json
-        assert row["state"] == "not_configured"
-        assert "api_key: ${ANTHROPIC_API_KEY}" in row["state_reason"]
+        [(state, reason)] = (await states_of(address)).values()
+        assert state == "not_configured"
+        assert "api_key: ${ANTHROPIC_API_KEY}" in reason
