@@ -90,6 +90,15 @@ class Asking:
         """State and reason by target."""
         return {row["target"]: (row["state"], row["state_reason"]) for row in await self.json("table")}
 
+    async def attached(self) -> dict[str, tuple[str, str]]:
+        """The same once every worker is attached, for which the screen does not wait where one is slow to load."""
+        async with asyncio.timeout(60):
+            while True:
+                states = await self.states()
+                if all(state != "detached" for state, _ in states.values()):
+                    return states
+                await asyncio.sleep(0.2)
+
 
 async def test_without_any_network_what_is_near_answers(tmp_path: Path) -> None:
     """Keys are found and an Ollama answers, but there is no network: it serves, and the others say why they do not."""
@@ -112,7 +121,7 @@ async def test_offline_nothing_outside_is_asked(tmp_path: Path) -> None:
         connections = tmp_path / "connections"
         traced = [*prefix, *recorded(connections)]
         with up(traced, tmp_path, "--config", str(file), environment={**KEYS, **PROXY}) as router:
-            states = await router.states()
+            states = await router.attached()
             assert states["ollama/llama3.1"][0] == "ready"
             for target in ("openai/gpt-4o-mini", "anthropic/claude-haiku-4-5"):
                 state, reason = states[target]
