@@ -1,7 +1,7 @@
 """Pays the dearest part of litellm's first call before the worker attaches.
 
 Reading the tokenizer, which litellm hands to every provider, and completing pydantic's models hold the interpreter's
-lock for 0.2 s, and many times that on a busy machine: long enough that a router missed the worker's heartbeats. Both stay
+lock for 0.2 s, and many times that on a busy machine: so long that a router missed the worker's heartbeats. Both stay
 in memory (40 MB) from the first call on anyway. A whole call that litellm makes up (`mock_response`) would load as much
 again that no real call needs.
 """
