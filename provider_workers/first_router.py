@@ -2,26 +2,25 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
+from socket import gaierror
 
 from provider_workers.link.resolve import split_address
 
 PATIENCE = 3.0
 POLL = 0.02
+NAME_POLL = 0.2
+"""Seconds between two questions about a name that is not known (yet)."""
 
 
-async def a_router_listens(addresses: Sequence[str], patience: float = PATIENCE) -> bool:
-    """Wait until one of the routers accepts connections, `patience` seconds at most; whether one does.
+async def a_router_listens(addresses: Sequence[str], patience: float = PATIENCE) -> None:
+    """Wait until one of the routers accepts connections, `patience` seconds at most.
 
     A worker that is started together with its router is ready before that, and the link's tries come farther and
     farther apart: it would attach up to a second after the router serves. Asking costs 0.02 to 0.06 ms.
     """
     asking = [asyncio.create_task(_listens(*split_address(address))) for address in addresses]
-    if not asking:
-        return False
     try:
-        listening, _ = await asyncio.wait(asking, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-        return bool(listening)
+        await asyncio.wait(asking, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in asking:
             task.cancel()
@@ -31,8 +30,12 @@ async def a_router_listens(addresses: Sequence[str], patience: float = PATIENCE)
 async def _listens(host: str, port: int) -> None:
     """Return as soon as something accepts connections there."""
     while True:
-        with suppress(OSError):
+        try:
             _, writer = await asyncio.open_connection(host, port)
+        except (gaierror, UnicodeError):  # the link says what is wrong with the name
+            await asyncio.sleep(NAME_POLL)
+        except OSError:
+            await asyncio.sleep(POLL)
+        else:
             writer.close()
             return
-        await asyncio.sleep(POLL)

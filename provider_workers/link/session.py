@@ -17,7 +17,7 @@ from service_common.failures import FailureClass
 from trunkline.worker.v1 import worker_service_pb2 as wire
 from trunkline.worker.v1.worker_service_pb2_grpc import WorkerServiceStub
 
-ATTACH = "/trunkline.worker.v1.WorkerService/Attach"
+ATTACH = f"/{wire.DESCRIPTOR.services_by_name['WorkerService'].full_name}/Attach"
 WELCOME_TIMEOUT = 10.0
 DEFAULT_HEARTBEAT = 1.0
 CHUNK = 64 * 1024 - 64

@@ -68,7 +68,7 @@ class Scores(Struct, frozen=True):
     """One value 0..1 per candidate, in order, and the scorer's unmapped figures where it has them."""
 
     values: Sequence[float]
-    raw: Sequence[float] | None = None
+    raw: Sequence[float | None] | None = None
 
 
 class Classifier(Protocol):

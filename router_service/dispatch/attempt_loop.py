@@ -226,7 +226,7 @@ class AttemptLoop:
         tried = frozenset(record.target for record in self._records)
         hop = Hop(call.deadline.left(self.clock), spent(self._records) + self._at_stake, tried)
         spec = call.admit(start.target, hop)
-        if start.kind is AttemptKind.HEDGE and not call.hedges.allows():
+        if isinstance(spec, TargetSpec) and start.kind is AttemptKind.HEDGE and not call.hedges.allows():
             spec = Rejection(start.target, "hedge_budget", "the hedges that the profile allows are used up")
         if isinstance(spec, Rejection):
             self._skipped.append(spec)

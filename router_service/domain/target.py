@@ -184,7 +184,8 @@ class TargetView(Struct, frozen=True):
         in_flight: attempts of this router; `reported_in_flight`: of all routers, by the workers' heartbeats.
         rate_limit_left: share of the provider's own rate limit that is left, 0..1; None: not known.
         last_error_at: monotonic seconds.
-        success_rate, first_token, tokens_per_second: measured, else the prior; 0..1, seconds, tokens a second.
+        success_rate, first_token, tokens_per_second: measured, else the prior; 0..1, seconds, tokens a second. These
+            and `load` are derived: what is given for them is overwritten.
         load: attempts in flight and queued, of all routers, per slot: 0 idle, 1 full, more where work waits.
     """
 

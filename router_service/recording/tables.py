@@ -50,8 +50,7 @@ def create_tables(connection: Connection) -> None:
 
 
 def _found(connection: Connection) -> str | None:
-    """The version of the tables that are there; None: there are none."""
+    """The version of the tables that are there; empty: Alembic has taken all back; None: there never were any."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    found: str | None = connection.execute(select(_version.c.version_num)).scalar()
-    return found
+    return connection.execute(select(_version.c.version_num)).scalar() or ""

@@ -105,9 +105,10 @@ class CallBoundary:
 
     def begin(self, origin: CallOrigin) -> CallRecording:
         """One more call is in progress; `end` follows."""
+        recording = self._recorder.call_started(origin)
         self._active += 1
         self._idle.clear()
-        return self._recorder.call_started(origin)
+        return recording
 
     def end(self) -> None:
         """One call less is in progress."""
@@ -132,17 +133,22 @@ class RecordedCall:
 
     async def __aenter__(self) -> CallRecording:
         """The call begins."""
-        self._recording = self._boundary.begin(_origin(self._method, self._context))
         self._began = self._boundary.tally.began()
+        self._recording = self._boundary.begin(_origin(self._method, self._context))
         return self._recording
 
-    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """The call is over."""
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> bool | None:
+        """The call is over. Nothing is raised where nobody is left to tell."""
         try:
             if error is None:
                 self._ended(grpc.StatusCode.OK)
+            elif isinstance(error, grpc.aio.InternalError):
+                # What gRPC raises where an event was being written when the caller left.
+                self._ended(grpc.StatusCode.CANCELLED, CALLER_LEFT)
+                return True
             elif isinstance(error, Exception | asyncio.CancelledError):
                 await self._end_with(error)
+            return None
         finally:
             self._boundary.end()
 
@@ -156,10 +162,6 @@ class RecordedCall:
             case asyncio.CancelledError():
                 self._ended(grpc.StatusCode.CANCELLED, CALLER_LEFT)
                 raise error
-            case grpc.aio.InternalError():
-                # What gRPC raises where an event was being written when the caller left; nobody is left to tell.
-                self._ended(grpc.StatusCode.CANCELLED, CALLER_LEFT)
-                raise asyncio.CancelledError from error
             case _:
                 log.error("%s failed in a way that was not foreseen", self._method, exc_info=error)
                 message = "the router failed in a way that was not foreseen; its log says more"

@@ -107,9 +107,11 @@ class WorkerOutbox:
         frames: list[bytes] = []
         size = 0
         for queue in (self._control, self._work):
-            while queue and (not frames or size + len(queue[0].data) <= LARGEST_MESSAGE):
+            while queue:
+                size += len(queue[0].data)
+                if frames and size > LARGEST_MESSAGE:
+                    return b"".join(frames)
                 frames.append(queue.popleft().data)
-                size += len(frames[-1])
         return b"".join(frames)
 
 

@@ -83,6 +83,8 @@ _NAMES = {
     "streams": "AnswerStream AsyncAnswerStream",
     "targets": "Model Models TargetRow Worker",
 }
+_WITHOUT_NAMES = ("money",)
+"""Modules that are public as such."""
 _MODULES = MappingProxyType({name: module for module, names in _NAMES.items() for name in names.split()})
 """The module of each public name, loaded when the name is first asked for.
 
@@ -161,7 +163,7 @@ if not TYPE_CHECKING:  # else type checkers would take every name for one of our
 
     def __getattr__(name: str) -> Any:
         """A public name, or the module of some, for whoever asks for it first."""
-        if name in _NAMES:
+        if name in _NAMES or name in _WITHOUT_NAMES:
             return importlib.import_module(f"{__name__}.{name}")
         if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

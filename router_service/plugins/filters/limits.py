@@ -11,6 +11,9 @@ from router_service.domain.target import TargetView
 from router_service.plugins.settings import NoSettings, Settings
 from router_service.plugins.words import dollars, dollars_above, seconds
 
+FARTHEST = 1e12
+"""The distance of a relaxation from nothing at all; not infinite, since a decision may be kept as JSON."""
+
 _EXPECTED = 0
 """Gravity of a waiver: an expectation alone speaks against it."""
 
@@ -46,7 +49,7 @@ class Deadline:
                         self.name,
                         f"typically takes {seconds(typical)}, {seconds(left)} are left",
                         f"a deadline of {seconds(typical + 0.1)}",
-                        typical / left - 1 if left > 0 else float("inf"),
+                        _excess(typical, left),
                         Waiver(_EXPECTED, typical) if left > 0 else None,
                     )
                 )
@@ -202,4 +205,4 @@ class RequiredQuality:
 
 
 def _excess(needed: float, limit: float) -> float:
-    return needed / limit - 1 if limit > 0 else float("inf")
+    return needed / limit - 1 if limit > 0 else FARTHEST

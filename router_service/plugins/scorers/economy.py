@@ -16,7 +16,7 @@ class Cost:
 
     c is the expected cost of this request in dollars per 1,000 of its tokens, divided by the success rate (a target
     that fails every second time costs twice as much per answer); r is the reference cost, at which the value is 0.5.
-    A target of unknown price scores 0. Raw figure: c. Source: the cost term of the balanced score,
+    A target of unknown price scores 0. Raw figure: c, if known. Source: the cost term of the balanced score,
     0.3 / (1 + cost), on a scale on which cost counts.
 
     With a `quality_floor`, all targets of at least that quality score above all others, so that the cheapest good
@@ -51,12 +51,12 @@ class Cost:
         reference = self._reference
         expected = context.expectations
         values = []
-        raw = []
+        raw: list[float | None] = []
         for view in candidates:
             cost = expected[view.spec.name].cost
             if cost is None:
                 values.append(0.0)
-                raw.append(float("inf"))
+                raw.append(None)
                 continue
             rate = view.success_rate
             per_1k = cost * scale / (rate if rate > 0.01 else 0.01)

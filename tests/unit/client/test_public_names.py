@@ -1,7 +1,9 @@
 """The names that applications import."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -81,11 +83,26 @@ def test_public_names_are_these() -> None:
     assert all(hasattr(trunkline, name) for name in PUBLIC)
 
 
+def test_type_checkers_are_told_the_same_modules() -> None:
+    """What they read stands beside what is loaded; each name comes from the same module in both."""
+    tree = ast.parse(Path(trunkline.__file__).read_text())
+    told = {
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("trunkline.")
+        for alias in node.names
+    }
+    assert told == {name: f"trunkline.{module}" for name, module in trunkline._MODULES.items()}
+
+
 def test_modules_can_be_named_without_importing_them() -> None:
     """`import trunkline` is enough for `trunkline.errors.NoTarget`, though nothing is loaded before it is used."""
-    code = "import trunkline; print(trunkline.errors.NoTarget is trunkline.NoTarget, 'Client' in dir(trunkline))"
+    code = (
+        "import trunkline; print(trunkline.errors.NoTarget is trunkline.NoTarget, 'Client' in dir(trunkline), "
+        "trunkline.money.__name__)"
+    )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
-    assert said.stdout.split() == ["True", "True"]
+    assert said.stdout.split() == ["True", "True", "trunkline.money"]
 
 
 def test_a_name_that_does_not_exist_is_an_error() -> None:

@@ -2,16 +2,27 @@
 
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router_service.dispatch.attempt_loop import AttemptLoop
 from router_service.dispatch.attempt_machine import AttemptMachine
 from router_service.dispatch.attempt_plan import PlannedTarget, Start
 from router_service.dispatch.hedging import MOST_SAVED, HedgeBudget, HedgeBudgets
+from router_service.dispatch.planned_call import PlannedCall
 from router_service.domain.attempt import Failure
+from router_service.domain.decision import Rejection
+from router_service.domain.errors import CallFailed
 from router_service.domain.profile import AttemptLimits, Profile
+from router_service.recording.untraced import UntracedCall
+from service_common.clock import SystemClock
+from service_common.deadline import Deadline
 from service_common.failures import FailureClass
 from service_common.vocabulary import AttemptKind, StreamRecovery
+from tests.support.fakes import KeptLink
+from tests.support.link_parts import Parts, catalogue, hello, spec
+from tests.support.routing import ask, engine_for, snapshot
 
 
 @given(share=st.floats(0, 1), calls=st.lists(st.booleans(), max_size=300))
@@ -65,3 +76,30 @@ def test_a_refused_hedge_is_still_a_fallback() -> None:
     [fallback] = machine.failed(first.number, Failure(FailureClass.OVERLOADED, "busy"), 2.0)
     assert isinstance(fallback, Start)
     assert (fallback.target, fallback.kind) == ("b/m", AttemptKind.FALLBACK)
+
+
+async def test_a_hedge_that_may_not_be_tried_is_no_budget_s_fault() -> None:
+    """The reason that is told is the filters', and nothing counts as denied for lack of budget."""
+    off = Rejection("b/m", "enabled", "switched off")
+    profile = Profile("p", {"cost": 1.0}, attempts=AttemptLimits(hedge=True))
+    parts = Parts(catalogue(spec("a/m"), spec("b/m")), SystemClock())
+    parts.link.attach(hello(), KeptLink(), "peer")
+    view = parts.table.snapshot().targets["a/m"]
+    decision = engine_for([view]).decide(ask(), snapshot(view), 60.0)
+    budget = HedgeBudget(0.0)
+    call = PlannedCall(
+        request=ask(),
+        decision=decision,
+        profile=profile,
+        plan=(PlannedTarget("a/m", "a", hedge_after=0.01), PlannedTarget("b/m", "b")),
+        deadline=Deadline.after(parts.clock, 0.2),
+        recovery=StreamRecovery.FAIL,
+        recording=UntracedCall("", ""),
+        admit=lambda target, _: off if target == "b/m" else view.spec,
+        hedges=budget,
+        began_at=parts.clock.now(),
+    )
+    loop = AttemptLoop(call, parts.registry, parts.clock, Random(1))
+    with pytest.raises(CallFailed, match="b/m skipped: switched off"):
+        [event async for event in loop.events()]
+    assert budget.denied == 0

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.command import downgrade
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -50,6 +51,19 @@ def test_older_tables_are_migrated() -> None:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
         with pytest.raises(SchemaError, match="a newer version"):
             make_tables(connection)
+    engine.dispose()
+
+
+def test_tables_that_were_taken_back_are_made_again() -> None:
+    """A downgrade to the base leaves Alembic's own table, which is empty then."""
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        make_tables(connection)
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(FOLDER))
+        downgrade(config, "base")
+        make_tables(connection)
+        assert connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar() == HEAD
     engine.dispose()
 
 

@@ -24,7 +24,7 @@ from router_service.state.shared_answers import AnswerCodec, RedisAnswers
 from router_service.state.shared_limits import LimitSharing, SharingSettings
 from service_common.failures import FailureClass
 from service_common.vocabulary import AttemptKind, FinishReason
-from tests.support.routing import WALL, ask, engine_for, snapshot, view
+from tests.support.routing import WALL, ask, engine_for, price, snapshot, spec, view
 
 ANSWER = KeptAnswer(b"f", (TextDelta("secret words"),))
 FAST = SharingSettings(refresh=0.001)
@@ -102,9 +102,13 @@ async def test_an_answer_of_another_version_is_none(text: str, caplog: pytest.Lo
 
 def test_a_whole_answer_is_read_back_as_it_was() -> None:
     """With its decision, candidates and rejections, a failed attempt, and each kind of event."""
-    views = [view("a/m", {"samples": 3, "quality_by_task": {"creative": (0.5, 2)}}), view("b/m"), view("c/m")]
-    decision = engine_for(views).decide(ask("Write a poem", exclude=("c/m",)), snapshot(*views), 60.0)
-    assert decision.rejections
+    views = [
+        view(spec("a/m", price=price(0, 0)), {"samples": 3, "quality_by_task": {"creative": (0.5, 2)}}),
+        view(spec("b/m", price=price(0, 0))),
+        view("c/m"),
+    ]
+    decision = engine_for(views).decide(ask("Write a poem", max_cost=0), snapshot(*views), 60.0)
+    assert [rejection.filter for rejection in decision.rejections] == ["max_cost"]
     assert len(decision.candidates) == 2
     usage = Usage(3, 4, 1, 2, estimated=True)
     failure = Failure(FailureClass.OVERLOADED, 'busy: "x" \u20ac', 503, 1.5, backend_wide=True)

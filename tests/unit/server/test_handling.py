@@ -1,0 +1,60 @@
+"""What stands around every call ends with it, whatever goes wrong."""
+
+from typing import Any, cast
+
+import grpc
+import pytest
+
+from router_service.contracts.recording import CallOrigin, CallRecording
+from router_service.recording.tallies import CallTally
+from router_service.recording.untraced import UntracedRecorder
+from router_service.server.handling import CallBoundary, Context
+from tests.support.routing import StillClock
+
+
+class Caller:
+    """What a call's context says of its caller."""
+
+    def invocation_metadata(self) -> tuple[Any, ...]:
+        """None."""
+        return ()
+
+    def peer(self) -> str:
+        """Nobody in particular."""
+        return "ipv4:127.0.0.1:1"
+
+
+class Refusing:
+    """A recorder that fails."""
+
+    def call_started(self, origin: CallOrigin) -> CallRecording:
+        """See `Recorder.call_started`."""
+        raise LookupError("no recording today")
+
+
+CALLER = cast(Context, Caller())
+
+
+async def test_a_call_that_cannot_be_recorded_is_not_in_progress() -> None:
+    """Else every later drain would wait for it in vain."""
+    boundary = CallBoundary(Refusing(), CallTally(StillClock()))
+    with pytest.raises(LookupError):
+        async with boundary.recorded("m", CALLER):
+            pass
+    assert boundary.active == 0
+    assert await boundary.wait_until_idle(10.0)
+
+
+async def write_in_vain() -> None:
+    """What `context.write` does then."""
+    raise grpc.aio.InternalError("Internal error from Core")
+
+
+async def test_a_write_to_a_caller_that_left_is_no_mistake() -> None:
+    """gRPC raises its own error where an event was being written just then: the call counts as cancelled."""
+    tally = CallTally(StillClock())
+    boundary = CallBoundary(UntracedRecorder(), tally)
+    async with boundary.recorded("m", CALLER):
+        await write_in_vain()
+    assert boundary.active == 0
+    assert tally.ended == {("m", "CANCELLED"): 1}
