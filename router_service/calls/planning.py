@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from router_service.dispatch.attempt_plan import PlannedTarget
 from router_service.domain.profile import AttemptLimits, Profile
-from router_service.domain.target import TargetView
+from router_service.domain.target import ENOUGH_SAMPLES, TargetView
 
 SILENT_AFTER = 30.0
-SILENCE_FACTOR = 3.0
 SHORTEST_SILENCE = 2.0
-ENOUGH_SAMPLES = 20
 
 
 def plan_targets(plan: Sequence[str], views: Mapping[str, TargetView], profile: Profile) -> tuple[PlannedTarget, ...]:
@@ -24,6 +22,7 @@ def plan_targets(plan: Sequence[str], views: Mapping[str, TargetView], profile: 
                 context_window=view.spec.context_window,
                 can_continue="prefill" in view.spec.abilities,
                 first_token_limit=first_token_limit(view, profile.attempts),
+                telling_silence=view.metrics.telling_silence,
                 hedge_after=hedge_after(view) if profile.attempts.hedge else None,
                 last_resort=name == profile.last_resort,
             )
@@ -44,7 +43,5 @@ def first_token_limit(view: TargetView, limits: AttemptLimits) -> float:
     """
     if limits.first_token_timeout is not None:
         return limits.first_token_timeout
-    p99 = view.metrics.first_token_p99
-    if p99 is None or view.metrics.samples < ENOUGH_SAMPLES:
-        return SILENT_AFTER
-    return min(SILENT_AFTER, max(SHORTEST_SILENCE, SILENCE_FACTOR * p99))
+    usual = view.metrics.usual_silence
+    return SILENT_AFTER if usual is None else min(SILENT_AFTER, max(SHORTEST_SILENCE, usual))

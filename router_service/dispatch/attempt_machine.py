@@ -35,9 +35,13 @@ DEADLINE_PASSED = Failure(FailureClass.TIMEOUT_TOTAL, "the caller's deadline pas
 
 @dataclass(slots=True)
 class _Running:
-    """An attempt under way; times are monotonic seconds, None: no such limit now."""
+    """An attempt under way; times are monotonic seconds, None: no such limit now.
+
+    `fair_by`: from then on silence speaks against the target, not against the caller's deadline.
+    """
 
     start: Start
+    fair_by: float = 0.0
     first_token_by: float | None = None
     silent_by: float | None = None
     hedge_at: float | None = None
@@ -101,6 +105,9 @@ class AttemptMachine:
         target.attempts += 1
         self._made += 1
         running.first_token_by = now + self._first_token_share(target.planned, now)
+        configured = self.limits.first_token_timeout
+        own_limit = target.planned.first_token_limit if configured is None else configured
+        running.fair_by = now + min(own_limit, self.limits.per_attempt_timeout, target.planned.telling_silence)
         if self.limits.hedge and target.planned.hedge_after is not None and self._made == 1:
             running.hedge_at = now + target.planned.hedge_after
 
@@ -180,7 +187,8 @@ class AttemptMachine:
         if self._done:
             return []
         if running.first_token_by is not None and now >= running.first_token_by:
-            failure = Failure(FailureClass.TIMEOUT_FIRST_TOKEN, "no token came in time")
+            hurried = now < running.fair_by
+            failure = Failure(FailureClass.TIMEOUT_FIRST_TOKEN, "no token came in time", hurried=hurried)
             return self._give_up(number, failure, now)
         if running.silent_by is not None and now >= running.silent_by:
             message = f"silent for {self.limits.idle_timeout:g} s in the middle of the answer"

@@ -6,6 +6,7 @@ from enum import Enum, auto
 from msgspec import Struct
 
 from router_service.domain.attempt import Failure
+from router_service.domain.target import LONG_SILENCE
 from service_common.vocabulary import AttemptKind
 
 
@@ -17,6 +18,7 @@ class PlannedTarget(Struct, frozen=True):
         context_window: tokens; None: not known.
         can_continue: it is known to continue an answer from an assistant prefill.
         first_token_limit: seconds until it counts as silent.
+        telling_silence: seconds without a token that speak against it, however little time the caller has.
         hedge_after: seconds after which a second attempt may start elsewhere; None: never.
         last_resort: tried even when the limits of targets and attempts are reached.
     """
@@ -26,6 +28,7 @@ class PlannedTarget(Struct, frozen=True):
     context_window: int | None = None
     can_continue: bool = False
     first_token_limit: float = 30.0
+    telling_silence: float = LONG_SILENCE
     hedge_after: float | None = None
     last_resort: bool = False
 

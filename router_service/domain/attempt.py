@@ -27,6 +27,7 @@ class Failure(Struct, frozen=True):
         http_status: 0 where there was none.
         retry_after: seconds that the provider asked to be left alone; None: nothing said.
         backend_wide: `retry_after` holds for every model of the backend.
+        hurried: the caller's deadline left the target less time than it usually needs, so that it says nothing of it.
     """
 
     failure_class: FailureClass
@@ -34,6 +35,7 @@ class Failure(Struct, frozen=True):
     http_status: int = 0
     retry_after: float | None = None
     backend_wide: bool = False
+    hurried: bool = False
 
     @property
     def kind(self) -> str:

@@ -144,6 +144,11 @@ class TargetSpec(Struct, frozen=True):
         return f"retired on {self.retires_on}" + (f", use {self.successor}" if self.successor else "")
 
 
+ENOUGH_SAMPLES = 20
+"""Answers from which a target's percentiles say what is usual of it."""
+SILENCE_FACTOR = 3.0
+LONG_SILENCE = 5.0
+
 AVAILABILITY_HALF_LIFE = 10.0
 """Seconds in which a target's availability comes half the way back to 1."""
 
@@ -174,6 +179,21 @@ class TargetMetrics(Struct, frozen=True):
     assumed_share: float = 1.0
     reported_quality: float | None = None
     quality_by_task: Mapping[str, tuple[float, int]] = MappingProxyType({})
+
+    @property
+    def usual_silence(self) -> float | None:
+        """Seconds until the first token beyond which the target is slower than ever; None: too little is known.
+
+        Three times the 99th percentile, after 20 answers.
+        """
+        p99 = self.first_token_p99
+        return None if p99 is None or self.samples < ENOUGH_SAMPLES else SILENCE_FACTOR * p99
+
+    @property
+    def telling_silence(self) -> float:
+        """Seconds without a token that speak against the target, however little time its callers have."""
+        usual = self.usual_silence
+        return LONG_SILENCE if usual is None else usual
 
 
 class TargetView(Struct, frozen=True):

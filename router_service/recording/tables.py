@@ -29,7 +29,10 @@ def make_tables(connection: Connection) -> None:
         return
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-    if _found(connection) is None:  # again: while this one waited, another router may have made them
+    found = _found(connection)  # again: while this one waited, another router may have made them
+    if found == HEAD:
+        return
+    if found is None:
         create_tables(connection)
         return
     # Alembic takes 0.2 s to import, which only a router that has tables to migrate pays.

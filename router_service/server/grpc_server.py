@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 KEEPALIVE_MILLISECONDS = 10_000
 SHORTEST_PING_MILLISECONDS = 5_000
 STOP_TIMEOUT = 5.0
+MOST_PENDING = 100_000
+"""Calls that wait until the event loop takes them. Of more than 1,000 gRPC itself would cancel some, which no metric
+and no log line would show; how many may be in progress is for the waiting room to say."""
 
 
 class PortInUse(Exception):
@@ -29,6 +32,8 @@ def new_server(max_message_bytes: int) -> grpc.aio.Server:
             ("grpc.http2.bdp_probe", 0),
             ("grpc.so_reuseport", 0),
             ("grpc.enable_retries", 0),
+            ("grpc.server.max_pending_requests", MOST_PENDING),
+            ("grpc.server.max_pending_requests_hard_limit", MOST_PENDING),
             ("grpc.max_receive_message_length", max_message_bytes),
             ("grpc.max_send_message_length", max_message_bytes),
             ("grpc.keepalive_time_ms", KEEPALIVE_MILLISECONDS),

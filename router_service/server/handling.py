@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Generic, TypeVar, cast
 
 import grpc
@@ -59,6 +60,14 @@ def receive(message_class: type[MessageT]) -> Callable[[bytes], Received[Message
 def serialise(message: Message) -> bytes:
     """Any message's bytes."""
     return message.SerializeToString()
+
+
+async def abort(
+    context: Context, code: grpc.StatusCode, message: str, trailing_metadata: Sequence[tuple[str, str | bytes]] = ()
+) -> None:
+    """End a call with a status, by raising; where gRPC says that its caller has just left, nobody is left to tell."""
+    with suppress(grpc.aio.InternalError):
+        await context.abort(code, message, tuple(trailing_metadata))
 
 
 def time_left(context: Context) -> float | None:
@@ -148,6 +157,7 @@ class RecordedCall:
                 return True
             elif isinstance(error, Exception | asyncio.CancelledError):
                 await self._end_with(error)
+                return True
             return None
         finally:
             self._boundary.end()
@@ -158,7 +168,7 @@ class RecordedCall:
             case RouterError():
                 status = error_status(error, self._recording.trace_id)
                 self._ended(status.code, error.message)
-                await self._context.abort(status.code, status.details, tuple(status.trailing_metadata or ()))
+                await abort(self._context, status.code, status.details, status.trailing_metadata or ())
             case asyncio.CancelledError():
                 self._ended(grpc.StatusCode.CANCELLED, CALLER_LEFT)
                 raise error
@@ -166,7 +176,7 @@ class RecordedCall:
                 log.error("%s failed in a way that was not foreseen", self._method, exc_info=error)
                 message = "the router failed in a way that was not foreseen; its log says more"
                 self._ended(grpc.StatusCode.INTERNAL, message)
-                await self._context.abort(grpc.StatusCode.INTERNAL, message)
+                await abort(self._context, grpc.StatusCode.INTERNAL, message)
 
     def _ended(self, code: grpc.StatusCode, error: str = "") -> None:
         """Record how; called exactly once."""

@@ -15,8 +15,9 @@ from router_service.dispatch.bodies import UploadTooLarge
 from router_service.dispatch.link import UnknownBackend, WorkerLink, WrongSequence
 from router_service.dispatch.registry import UnknownAttempt
 from router_service.dispatch.sessions import StaleHello, WorkerSession
+from router_service.domain.errors import InvalidRequest
 from router_service.domain.signals import Finished
-from router_service.server.handling import serialise
+from router_service.server.handling import Received, abort, receive, serialise
 from router_service.server.wire import duration, shortened
 from router_service.server.worker_frames import (
     BadFrame,
@@ -51,6 +52,9 @@ STATUS: dict[type[Exception], grpc.StatusCode] = {
     UnknownBackend: grpc.StatusCode.FAILED_PRECONDITION,
     StaleHello: grpc.StatusCode.ABORTED,
     TimeoutError: grpc.StatusCode.DEADLINE_EXCEEDED,
+    InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    UnknownAttempt: grpc.StatusCode.NOT_FOUND,
+    UploadTooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 
 
@@ -92,30 +96,33 @@ class WorkerServicer:
             status = STATUS.get(type(outbox.failure), grpc.StatusCode.INTERNAL)
             await context.abort(status, shortened(str(outbox.failure), LONGEST_REFUSAL))
 
-    async def fetch_body(self, request: pb.FetchBodyRequest, context: Context) -> AsyncIterator[pb.FetchBodyResponse]:
+    async def fetch_body(
+        self, received: Received[pb.FetchBodyRequest], context: Context
+    ) -> AsyncIterator[pb.FetchBodyResponse]:
         """The body of a dispatch, in pieces."""
         await self._check_token(context)
         try:
+            request = received.message
             body = self._link.body(request.session_id, request.attempt_id)
-        except UnknownAttempt as unknown:
-            await context.abort(grpc.StatusCode.NOT_FOUND, str(unknown))
+        except (UnknownAttempt, InvalidRequest) as mistake:
+            await abort(context, STATUS[type(mistake)], str(mistake))
+            return
         for start in range(0, len(body), CHUNK):
             yield pb.FetchBodyResponse(chunk=body[start : start + CHUNK])
 
     async def upload_body(
-        self, request_iterator: AsyncIterator[pb.UploadBodyRequest], context: Context
+        self, pieces: AsyncIterator[Received[pb.UploadBodyRequest]], context: Context
     ) -> pb.UploadBodyResponse:
         """The result of an attempt, in pieces."""
         await self._check_token(context)
         session_id, attempt_id, size = "", 0, 0
         try:
-            async for piece in request_iterator:
+            async for received in pieces:
+                piece = received.message
                 session_id, attempt_id = session_id or piece.session_id, attempt_id or piece.attempt_id
                 size = self._link.append_result(session_id, attempt_id, piece.chunk)
-        except UnknownAttempt as unknown:
-            await context.abort(grpc.StatusCode.NOT_FOUND, str(unknown))
-        except UploadTooLarge as too_large:
-            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(too_large))
+        except (UnknownAttempt, UploadTooLarge, InvalidRequest) as mistake:
+            await abort(context, STATUS[type(mistake)], str(mistake))
         return pb.UploadBodyResponse(size=size)
 
     async def _check_token(self, context: Context) -> None:
@@ -210,7 +217,7 @@ class WorkerServicer:
 
 def worker_handlers(servicer: WorkerServicer) -> grpc.GenericRpcHandler:
     """The service's procedures. Not registered as generated, since what goes down to a worker is encoded already."""
-    fetch, upload = pb.FetchBodyRequest.FromString, pb.UploadBodyRequest.FromString
+    fetch, upload = receive(pb.FetchBodyRequest), receive(pb.UploadBodyRequest)
     handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         "Attach": grpc.stream_stream_rpc_method_handler(servicer.attach, pb.AttachRequest.FromString),
         "FetchBody": grpc.unary_stream_rpc_method_handler(servicer.fetch_body, fetch, serialise),

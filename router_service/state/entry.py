@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from router_service.domain.attempt import AttemptRecord, Failure
+from router_service.domain.attempt import AttemptOutcome, AttemptRecord, Failure
 from router_service.domain.statistics import TargetStatistics
 from router_service.domain.switches import ON
 from router_service.domain.target import TargetSpec, TargetView
@@ -83,13 +83,14 @@ class TargetEntry:
         self.input_tokens += record.outcome.usage.input_tokens
         self.output_tokens += record.outcome.usage.output_tokens
         failure = record.outcome.failure
+        blamed = self._is_to_blame(record.outcome, now)
         if failure is None:
             self.successes += 1
             self.out_reason = ""
             self.circuit.succeeded(probe=probe)
         else:
-            self._take_failure(failure, now, wall, probe=probe)
-        counted = failure is None or _is_targets_fault(failure.failure_class)
+            self._take_failure(failure, now, wall, probe=probe, blamed=blamed)
+        counted = failure is None or blamed
         if counted and record.operation in MEASURED:
             outcome = record.outcome
             sample = Sample(
@@ -171,21 +172,27 @@ class TargetEntry:
             return Standing(TargetState.CIRCUIT_OPEN, f"a probe is under way; {reason}")
         return Standing(TargetState.CIRCUIT_OPEN, reason, self.circuit.open_until)
 
-    def _take_failure(self, failure: Failure, now: float, wall: datetime, *, probe: bool) -> None:
+    def _take_failure(self, failure: Failure, now: float, wall: datetime, *, probe: bool, blamed: bool) -> None:
         policy = POLICIES[failure.failure_class]
         self.failures[failure.failure_class] += 1
         if failure.failure_class is not FailureClass.CANCELLED:
             self.last_error = failure.kind  # the provider's words may quote a prompt: they are its call's alone
             self.last_error_at = now
             self.last_error_wall = wall
-        if policy.counts_for_circuit:
+        if policy.counts_for_circuit and blamed:
             self.circuit.failed(now, probe=probe)
         else:
             self.circuit.abandoned(probe=probe)
         if policy.takes_out:
             self.out_reason = self.last_error
 
-
-def _is_targets_fault(failure_class: FailureClass) -> bool:
-    policy = POLICIES[failure_class]
-    return policy.counts_for_circuit or policy.cools_down or policy.takes_out
+    def _is_to_blame(self, outcome: AttemptOutcome, now: float) -> bool:
+        """Whether a failure speaks against the target: not where the caller was in a greater hurry than is usual."""
+        failure = outcome.failure
+        if failure is None or failure.hurried:
+            return False
+        if failure.failure_class is FailureClass.TIMEOUT_TOTAL:  # the caller's deadline
+            telling = self.metrics.view(now, self.spec.priors).telling_silence
+            return outcome.first_token is None and outcome.latency >= telling
+        policy = POLICIES[failure.failure_class]
+        return policy.counts_for_circuit or policy.cools_down or policy.takes_out

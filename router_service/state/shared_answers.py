@@ -6,10 +6,13 @@ from typing import Protocol
 import msgspec
 
 from router_service.contracts.answers import KeptAnswer
+from router_service.domain.events import Completed, DecisionMade
 from router_service.state.reach import Reach
 
 LARGEST = 4 * 1024 * 1024
 """Characters of the largest answer that is shared."""
+
+UNREADABLE = "an answer in Redis cannot be read (%s), as of another version; its call is made anew"
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +33,13 @@ class AnswerCodec:
         """The answer that `encode` made a text of.
 
         Raises:
-            msgspec.DecodeError: it is none, or of a version that differs.
+            msgspec.DecodeError: it is none, not whole, or of a version that differs.
         """
-        return self._decoder.decode(text)
+        answer = self._decoder.decode(text)
+        whole = answer.events and isinstance(answer.events[0], DecisionMade)
+        if not whole or not isinstance(answer.events[-1], Completed):
+            raise msgspec.ValidationError("an answer begins with its decision and ends with its completion")
+        return answer
 
 
 class Cache(Protocol):
@@ -71,10 +78,14 @@ class RedisAnswers:
 
     async def find(self, key: str) -> KeptAnswer | None:
         """See `SharedAnswers.find`."""
-        text: str | None = None
+        answer: KeptAnswer | None = None
         async with self._reach.exchange(self._timeout):
-            text = await self._cache.get(key)
-        return None if text is None else self._decoded(text)
+            try:
+                text = await self._cache.get(key)
+                answer = None if text is None else self._codec.decode(text)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                log.warning(UNREADABLE, type(error).__name__)  # its text may hold the answer's
+        return answer
 
     async def keep(self, key: str, answer: KeptAnswer, ttl: float) -> None:
         """See `SharedAnswers.keep`."""
@@ -83,11 +94,3 @@ class RedisAnswers:
             return
         async with self._reach.exchange(self._timeout):
             await self._cache.set(key, text, ttl=ttl)
-
-    def _decoded(self, text: str) -> KeptAnswer | None:
-        try:
-            return self._codec.decode(text)
-        except msgspec.DecodeError as error:
-            kind = type(error).__name__  # its text may hold the answer's
-            log.warning("an answer in Redis cannot be read (%s), as of another version; its call is made anew", kind)
-            return None

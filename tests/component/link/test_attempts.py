@@ -296,3 +296,17 @@ async def test_a_result_that_never_came_is_a_broken_stream(router: LinkServer, w
     (last,) = await attempt.read()
     assert isinstance(last, Failed)
     assert last.failure.failure_class is FailureClass.STREAM_BROKEN
+
+
+async def test_bytes_that_are_no_message_are_refused(router: LinkServer, worker: ScriptedWorker) -> None:
+    """Beside the link as on it: with a status that says so, once the token was shown."""
+    service = "/trunkline.worker.v1.WorkerService"
+    for token, status in ((worker.metadata, grpc.StatusCode.INVALID_ARGUMENT), ((), grpc.StatusCode.UNAUTHENTICATED)):
+        fetch: Any = worker.channel.unary_stream(f"{service}/FetchBody")
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await fetch(b"\xff\xff", metadata=token).read()
+        assert refused.value.code() is status
+        upload: Any = worker.channel.stream_unary(f"{service}/UploadBody")
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await upload(iter([b"\xff\xff"]), metadata=token)
+        assert refused.value.code() is status

@@ -14,9 +14,10 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from provider_workers.simulated import Behaviour, Fault, SimulatedProviders
 from router_service.router import SERVICES
 from tests.component.router.conftest import Start
-from tests.support.caller import Caller, ask, failure_of, routed
+from tests.support.caller import TIMEOUT, Caller, ask, failure_of, routed
 from tests.support.configurations import FIRST, SECOND
 from trunkline.admin.v1 import admin_service_pb2 as admin
+from trunkline.router.v1 import router_service_pb2 as pb
 from trunkline.types.v1 import target_pb2 as target
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -178,3 +179,10 @@ async def test_an_answer_that_never_ends_does_not_keep_the_router(start: Start, 
         with pytest.raises(grpc.aio.AioRpcError):
             await running
         await simulated.wait_for_request("openai", lambda request: request.outcome == "client_closed")
+
+
+async def test_a_burst_is_not_thrown_away_unseen(caller: Caller) -> None:
+    """Of more than a thousand calls that come at once gRPC would cancel some before anybody has seen them."""
+    listings = [caller.router.ListModels(pb.ListModelsRequest(), timeout=TIMEOUT) for _ in range(3000)]
+    answers = await asyncio.gather(*listings)
+    assert len(answers) == 3000

@@ -13,6 +13,7 @@ from router_service.dispatch.attempt_plan import (
     Reset,
     Start,
 )
+from router_service.domain.attempt import Failure
 from router_service.domain.profile import AttemptLimits
 from service_common.failures import FailureClass
 from service_common.vocabulary import AttemptKind, StreamRecovery
@@ -43,6 +44,17 @@ def test_a_stalled_target_is_replaced_without_a_retry() -> None:
     assert cancel.failure.failure_class is FailureClass.TIMEOUT_FIRST_TOKEN
     assert isinstance(start, Start)
     assert (start.target, start.kind) == ("b/m", AttemptKind.FALLBACK)
+
+
+def test_a_hurried_target_is_not_to_blame() -> None:
+    """What the caller's own deadline cuts short, before the time that the target usually needs, says nothing of it."""
+    for deadline, hurried in ((1.0, True), (60.0, False)):
+        m = machine(deadline=deadline)
+        first = start_of(m.begin(0.0))
+        m.started(first.number, 0.0)
+        cancel = m.tick(m.wake_at)[0]
+        assert isinstance(cancel, Cancel)
+        assert cancel.failure == Failure(FailureClass.TIMEOUT_FIRST_TOKEN, "no token came in time", hurried=hurried)
 
 
 def test_an_overloaded_target_is_retried_after_a_backoff_then_replaced() -> None:

@@ -6,6 +6,7 @@ import grpc
 import pytest
 
 from router_service.contracts.recording import CallOrigin, CallRecording
+from router_service.domain.errors import NoTarget
 from router_service.recording.tallies import CallTally
 from router_service.recording.untraced import UntracedRecorder
 from router_service.server.handling import CallBoundary, Context
@@ -22,6 +23,14 @@ class Caller:
     def peer(self) -> str:
         """Nobody in particular."""
         return "ipv4:127.0.0.1:1"
+
+
+class Gone(Caller):
+    """A caller that has just left: gRPC cannot send it a status."""
+
+    async def abort(self, code: grpc.StatusCode, details: str, trailing_metadata: tuple[Any, ...]) -> None:
+        """See `grpc.aio.ServicerContext.abort`."""
+        raise grpc.aio.InternalError("ExecuteBatchError")
 
 
 class Refusing:
@@ -58,3 +67,19 @@ async def test_a_write_to_a_caller_that_left_is_no_mistake() -> None:
         await write_in_vain()
     assert boundary.active == 0
     assert tally.ended == {("m", "CANCELLED"): 1}
+
+
+@pytest.mark.parametrize("error", [NoTarget("nobody"), LookupError("what?")])
+async def test_a_status_for_a_caller_that_left_is_sent_in_vain(error: Exception) -> None:
+    """The call is counted by how it ended, and gRPC has nothing to complain of."""
+    tally = CallTally(StillClock())
+    boundary = CallBoundary(UntracedRecorder(), tally)
+
+    async def fail() -> None:
+        raise error
+
+    async with boundary.recorded("m", cast(Context, Gone())):
+        await fail()
+    assert boundary.active == 0
+    [(_, code)] = tally.ended
+    assert code in ("UNAVAILABLE", "FAILED_PRECONDITION", "INTERNAL")

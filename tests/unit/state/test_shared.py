@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+import msgspec
 import pytest
 
 from router_service.contracts.answers import KeptAnswer
@@ -26,7 +27,14 @@ from service_common.failures import FailureClass
 from service_common.vocabulary import AttemptKind, FinishReason
 from tests.support.routing import WALL, ask, engine_for, price, snapshot, spec, view
 
-ANSWER = KeptAnswer(b"f", (TextDelta("secret words"),))
+VIEWS = [
+    view(spec("a/m", price=price(0, 0)), {"samples": 3, "quality_by_task": {"creative": (0.5, 2)}}),
+    view(spec("b/m", price=price(0, 0))),
+    view("c/m"),
+]
+DECISION = engine_for(VIEWS).decide(ask("Write a poem", max_cost=0), snapshot(*VIEWS), 60.0)
+DONE = Completed(FinishReason.STOP, Usage(1, 2), 7, "b/m", (), "d", "t", True, False, "m", "r", 0.25, b"\x00\xff")
+ANSWER = KeptAnswer(b"f", (DecisionMade(DECISION, "t"), TextDelta("secret words"), DONE))
 FAST = SharingSettings(refresh=0.001)
 
 
@@ -84,6 +92,8 @@ class Counts:
         '{"fingerprint": "Zg==", "events": [{"type": "SomethingNew"}]}',
         '{"fingerprint": "Zg==", "events": [{"type": "TextDelta", "words": "secret words"}]}',
         '{"fingerprint": "Zg==", "events": ["TextDelta"]}',
+        '{"fingerprint": "Zg==", "events": []}',
+        '{"fingerprint": "Zg==", "events": [{"type": "TextDelta", "text": "secret words"}]}',
     ],
 )
 async def test_an_answer_of_another_version_is_none(text: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -102,21 +112,15 @@ async def test_an_answer_of_another_version_is_none(text: str, caplog: pytest.Lo
 
 def test_a_whole_answer_is_read_back_as_it_was() -> None:
     """With its decision, candidates and rejections, a failed attempt, and each kind of event."""
-    views = [
-        view(spec("a/m", price=price(0, 0)), {"samples": 3, "quality_by_task": {"creative": (0.5, 2)}}),
-        view(spec("b/m", price=price(0, 0))),
-        view("c/m"),
-    ]
-    decision = engine_for(views).decide(ask("Write a poem", max_cost=0), snapshot(*views), 60.0)
-    assert [rejection.filter for rejection in decision.rejections] == ["max_cost"]
-    assert len(decision.candidates) == 2
+    assert [rejection.filter for rejection in DECISION.rejections] == ["max_cost"]
+    assert len(DECISION.candidates) == 2
     usage = Usage(3, 4, 1, 2, estimated=True)
     failure = Failure(FailureClass.OVERLOADED, 'busy: "x" \u20ac', 503, 1.5, backend_wide=True)
     failed = AttemptRecord(
         "d", 1, "a/m", AttemptKind.FIRST, WALL, AttemptOutcome(None, failure, usage, 0.1, None, 7), "w", simulated=True
     )
     events = (
-        DecisionMade(decision, "t"),
+        DecisionMade(DECISION, "t"),
         AttemptStarted(1, "a/m", AttemptKind.FIRST, simulated=True),
         AttemptFailed(failed),
         StreamReset(restart=False, failed_target="a/m", valid_characters=3),
@@ -124,7 +128,7 @@ def test_a_whole_answer_is_read_back_as_it_was() -> None:
         ReasoningDelta("thought"),
         ToolCallDelta(0, "id", "name", "{}"),
         UsageReported(usage),
-        Completed(FinishReason.STOP, usage, 7, "b/m", (failed,), "d", "t", True, False, "m", "r", 0.25, b"\x00\xff"),
+        msgspec.structs.replace(DONE, usage=usage, attempts=(failed,)),
     )
     codec = AnswerCodec()
     answer = KeptAnswer(b"\xff\x00", events)

@@ -11,7 +11,7 @@ from router_service.domain.attempt import Failure
 from router_service.domain.errors import NotFound
 from router_service.domain.events import TextDelta
 from router_service.domain.signals import Failed
-from router_service.domain.target import BackendPolicy
+from router_service.domain.target import LONG_SILENCE, BackendPolicy
 from router_service.domain.worker import ModelReport, RateLimitStatus, WorkerHeartbeat
 from service_common.failures import FailureClass
 from service_common.vocabulary import Sensitivity, TargetState, WorkerState
@@ -291,3 +291,30 @@ def test_a_ready_row_tells_that_its_model_is_retired() -> None:
     assert (row(found).state, row(found).state_reason) == (TargetState.READY, "retired on 2026-01-02, use a/n")
     assert (row(found, "a/n").state_reason, row(found, "b/m").state) == ("", TargetState.DETACHED)
     assert row(found, "b/m").state_reason == 'no worker of backend "b" is attached'
+
+
+def test_impatient_callers_open_no_circuit() -> None:
+    """Their deadline ends what would have been answered: neither the circuit nor the figures know of it."""
+    router = parts()
+    failing(router, FailureClass.TIMEOUT_FIRST_TOKEN, 10, hurried=True)
+    failing(router, FailureClass.TIMEOUT_TOTAL, 10)
+    assert row(router).state is TargetState.READY
+    assert row(router).metrics.samples == 0
+    assert row(router).last_error == "timeout_total"
+
+
+def test_a_target_that_is_silent_for_long_is_to_blame() -> None:
+    """Also where it was its callers' deadline that ended the wait; one that was answering is not."""
+    router = parts()
+    for _ in range(5):
+        attempt = router.start("a/m")
+        router.clock.advance(LONG_SILENCE)
+        end(router, attempt, Failed(Failure(FailureClass.TIMEOUT_TOTAL, "no answer"), None))
+    assert row(router).state is TargetState.CIRCUIT_OPEN
+    for _ in range(5):
+        attempt = router.start("b/m")
+        session = next(s for s in router.sessions if attempt.attempt_id in s.attempts)
+        router.link.deliver(session, attempt.attempt_id, TextDelta("slowly"))
+        router.clock.advance(LONG_SILENCE)
+        end(router, attempt, Failed(Failure(FailureClass.TIMEOUT_TOTAL, "not done"), None))
+    assert row(router, "b/m").state is TargetState.READY
