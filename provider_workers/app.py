@@ -17,6 +17,7 @@ from opentelemetry import trace
 from provider_workers.arguments import ProcessSettings, UsageError, parse
 from provider_workers.backends.kinds import create_backend
 from provider_workers.backends.locality import locality_of
+from provider_workers.backends.proxies import ProxyError
 from provider_workers.first_router import a_router_listens
 from provider_workers.link.client import Link, RefusedError
 from provider_workers.link.resolve import AddressError, split_address
@@ -115,7 +116,11 @@ async def _worker(settings: ProcessSettings) -> Worker:
     if locality is Locality.HOST or offline:
         backend_settings = replace(backend_settings, proxied=False)  # no proxy lies between a host and itself
     clock = SystemClock()
-    backend = create_backend(backend_settings, clock)
+    try:
+        backend = create_backend(backend_settings, clock)
+    except ProxyError as error:
+        backend_settings = replace(backend_settings, missing=str(error), proxied=False)
+        backend = create_backend(backend_settings, clock)
     worker = Worker(replace(settings.worker, backend=backend_settings), backend, locality, clock)
     if backend_settings.missing:
         _LOG.warning("%s cannot serve: %s", backend_settings.name, backend_settings.missing)

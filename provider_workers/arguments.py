@@ -20,6 +20,7 @@ from service_common.configuration import (
 from service_common.configuration.defaults import load_providers
 from service_common.configuration.metrics import OFF, parse_metrics_address
 from service_common.configuration.references import is_secret_name
+from service_common.urls import fault_of_url
 from service_common.vocabulary import Sensitivity
 
 TOKEN_VARIABLE = "TRUNKLINE_WORKER_TOKEN"
@@ -137,7 +138,9 @@ def _backend_from_section(
         connection = section.resolve(flags.config, environment)
         base_url, api_key, ca_file = connection.base_url, connection.api_key, connection.ca_file
         headers, options = connection.headers, connection.options
-        missing = _missing_address(section, connection) or _missing_key(flags.backend, section, connection, environment)
+        missing = _missing_address(section, connection)
+        base_url = "" if missing else base_url
+        missing = missing or _missing_key(flags.backend, section, connection, environment)
     except MissingVariables as error:
         missing = f"{', '.join(error.names)} is not set in the environment or the .env beside {flags.config}"
     return BackendSettings(
@@ -162,9 +165,8 @@ def _backend_from_section(
 
 def _missing_address(section: BackendSection, connection: BackendConnection) -> str:
     """What is wrong with an address out of the environment; one that is written out is checked with the file."""
-    if not connection.base_url or connection.base_url.startswith(("http://", "https://")):
-        return ""
-    return f"what base_url refers to ({section.base_url}) is no address: it begins with http:// or https://"
+    fault = fault_of_url(connection.base_url) if connection.base_url else ""
+    return f"what base_url refers to ({section.base_url}) is no address: {fault}" if fault else ""
 
 
 def _missing_key(
@@ -185,6 +187,9 @@ def _backend_from_flags(flags: argparse.Namespace, environment: Mapping[str, str
     absent = [flag for flag, value in (("--kind", flags.kind), ("--base-url", flags.base_url)) if not value]
     if absent and not (flags.kind == "litellm" and absent == ["--base-url"]):
         raise UsageError(f"{' and '.join(absent)} missing: give them, or --config with a section for this backend")
+    fault = fault_of_url(flags.base_url) if flags.base_url else ""
+    if fault:
+        raise UsageError(f"--base-url is no address: {fault}")
     return BackendSettings(
         name=flags.backend,
         kind=flags.kind,

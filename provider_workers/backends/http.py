@@ -19,6 +19,7 @@ from provider_workers.backends.base import ProviderFailure
 from provider_workers.backends.body import JsonBody
 from provider_workers.backends.client_span import client_span, mark_failed
 from provider_workers.backends.proxies import proxy_for
+from provider_workers.backends.ways import Way
 from provider_workers.settings import BackendSettings
 from service_common.failures import FailureClass
 
@@ -44,6 +45,7 @@ class ProviderHttp:
 
         Raises:
             OSError: the file of certificate authorities cannot be read.
+            ProxyError: the environment names a proxy that is none.
         """
         self._base = URL(settings.base_url.rstrip("/"))
         self._urls: dict[str, URL] = {}
@@ -51,12 +53,13 @@ class ProviderHttp:
             "server.address": self._base.host or "",
             "server.port": self._base.port or 0,
         }
+        self._way = Way(self._base, proxy_for(self._base) if settings.proxied else None)
         verify = _ssl_context(settings.ca_file) if self._base.scheme == "https" else True
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=verify, keepalive_timeout=KEEP_ALIVE),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.connect_timeout),
             headers={"User-Agent": "trunkline", **headers, **settings.headers},
-            proxy=proxy_for(self._base) if settings.proxied else None,
+            proxy=self._way.proxy,
             read_bufsize=READ_BUFFER,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
@@ -86,10 +89,11 @@ class ProviderHttp:
             span.set_attribute("http.response.status_code", response.status)
             if response.status >= 400:
                 mark_failed(span, str(response.status))
+                self._way.check_status(response.status)
             yield response
         except (aiohttp.ClientError, OSError) as error:
             mark_failed(span, type(error).__qualname__)
-            raise _failure(error, self._base, answered=response is not None) from error
+            raise self._way.failure(error, answered=response is not None) from error
         except ProviderFailure as failure:
             if response is None or response.status < 400:  # else the status is the error's type
                 mark_failed(span, failure.failure_class.label)
@@ -169,23 +173,6 @@ async def read_json(response: aiohttp.ClientResponse, limit: int = 64 * 1024 * 1
             FailureClass.STREAM_BROKEN, "the answer is JSON of an unknown shape", http_status=response.status
         )
     return value
-
-
-def _failure(error: Exception, base: URL, *, answered: bool) -> ProviderFailure:
-    where = f"{base.host}:{base.port}"
-    said = str(error) or type(error).__name__
-    if answered:
-        return ProviderFailure(FailureClass.STREAM_BROKEN, f"the answer of {where} broke off: {said}")
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return ProviderFailure(FailureClass.UNAVAILABLE, f"{where} did not accept a connection in time")
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-        return ProviderFailure(
-            FailureClass.UNAVAILABLE, f"TLS with {where} failed: {said}. A private authority goes into ca_file"
-        )
-    if isinstance(error, aiohttp.ClientConnectorError):
-        reason = error.os_error.strerror or str(error.os_error)
-        return ProviderFailure(FailureClass.UNAVAILABLE, f"{where} cannot be reached: {reason}")
-    return ProviderFailure(FailureClass.UNAVAILABLE, f"{where} broke the connection before it answered: {said}")
 
 
 def _ssl_context(ca_file: str) -> ssl.SSLContext:

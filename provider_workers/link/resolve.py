@@ -4,11 +4,13 @@ import asyncio
 import socket
 from collections.abc import Sequence
 
+from service_common.urls import fault_of_host
+
 RESOLVE_TIMEOUT = 5.0
 
 
 class AddressError(ValueError):
-    """An address that is not `host:port`."""
+    """An address that is not `host:port`, or of which the host is no name."""
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -18,9 +20,13 @@ def split_address(address: str) -> tuple[str, int]:
         AddressError: it is neither.
     """
     host, colon, port = address.strip().rpartition(":")
-    if not colon or not host or "/" in host or not port.isdigit() or not 0 < int(port) < 65536:
+    if not colon or not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise AddressError(f'"{address}" is not host:port, such as 127.0.0.1:50051')
-    return host.removeprefix("[").removesuffix("]"), int(port)
+    host = host.removeprefix("[").removesuffix("]")
+    fault = fault_of_host(host)
+    if fault:
+        raise AddressError(f'"{address}" is no address: {fault}')
+    return host, int(port)
 
 
 async def resolve(addresses: Sequence[str]) -> tuple[list[str], str]:

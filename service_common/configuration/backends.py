@@ -22,6 +22,7 @@ from service_common.configuration.references import (
 )
 from service_common.configuration.scalars import Duration, SecretReference, SensitivityWord
 from service_common.configuration.section import Section
+from service_common.urls import fault_of_url
 
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Dialect = Literal["openai", "azure", "groq", "mistral", "deepseek", "openrouter", "vllm", "generic"]
@@ -104,8 +105,9 @@ class BackendSection(Section):
     def _check_address(cls, value: str) -> str:
         if holds_password(value):
             raise ValueError("a password is never written into the file. Write ${ITS_NAME} in its place")
-        if value and not has_reference(value) and not value.startswith(("http://", "https://")):
-            raise ValueError(f'"{value}" is no address: it begins with http:// or https://')
+        fault = fault_of_url(value) if value and not has_reference(value) else ""
+        if fault:
+            raise ValueError(f'"{value}" is no address: {fault}')
         return value.rstrip("/")
 
     @field_validator("headers", "options")

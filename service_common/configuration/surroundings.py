@@ -6,6 +6,7 @@ from typing import Any
 from service_common.configuration.defaults import OLLAMA, load_providers
 from service_common.configuration.mistakes import Mistake
 from service_common.configuration.references import MissingVariables, all_variables_in, substitute
+from service_common.urls import fault_of_url
 
 OFFLINE_VARIABLE = "TRUNKLINE_OFFLINE"
 
@@ -52,11 +53,11 @@ def wrong_addresses(environment: Mapping[str, str]) -> tuple[Mistake, ...]:
             "the environment",
             0,
             " and ".join(all_variables_in(providers[name]["base_url"])),
-            f"this is no address of {name}: it begins with http:// or https://.",
+            f"this is no address of {name}: {fault}.",
             "Correct it, or leave it unset.",
         )
         for name in used
-        if not _is_address(providers[name].get("base_url", ""), environment)
+        if (fault := _fault(providers[name].get("base_url", ""), environment))
     )
 
 
@@ -71,8 +72,9 @@ def _are(names: list[str]) -> str:
     return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
 
 
-def _is_address(base_url: str, environment: Mapping[str, str]) -> bool:
+def _fault(base_url: str, environment: Mapping[str, str]) -> str:
+    """What is wrong with an address that refers to the environment; empty: nothing."""
     try:
-        return not base_url or substitute(base_url, environment).strip().startswith(("http://", "https://"))
+        return fault_of_url(substitute(base_url, environment).strip()) if base_url else ""
     except MissingVariables:  # which is told as such
-        return True
+        return ""

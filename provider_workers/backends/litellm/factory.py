@@ -3,7 +3,10 @@
 import os
 from importlib import import_module
 
+from yarl import URL
+
 from provider_workers.backends.base import BackendAdapter
+from provider_workers.backends.proxies import named_proxy
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
 
@@ -15,6 +18,8 @@ _QUIET = {
     "LITELLM_TELEMETRY": "False",
     "REPEATED_STREAMING_CHUNK_LIMIT": "1000000000",  # else an answer with a hundred equal chunks is an error
 }
+_SOMEWHERE = "https://provider.invalid"
+"""For a provider whose own address litellm knows: they all are behind TLS."""
 
 
 def create(settings: BackendSettings, clock: Clock) -> BackendAdapter:
@@ -22,9 +27,12 @@ def create(settings: BackendSettings, clock: Clock) -> BackendAdapter:
 
     Raises:
         ValueError: litellm is not installed.
+        ProxyError: the environment names a proxy that is none.
     """
     os.environ.update(_QUIET)  # before the import: litellm reads them while it is imported
-    if not settings.proxied:
+    if settings.proxied:
+        named_proxy(URL(settings.base_url or _SOMEWHERE))  # litellm would say so at every call, and not by its name
+    else:
         os.environ.update({"NO_PROXY": "*", "no_proxy": "*"})
     try:
         adapter = import_module("provider_workers.backends.litellm.adapter")

@@ -109,6 +109,19 @@ def test_no_proxy_is_heeded(monkeypatch: pytest.MonkeyPatch, variable: str) -> N
 
 
 @both
+async def test_a_malformed_proxy_is_told_and_ends_nothing(sim: SimulatedProviders, provider: str) -> None:
+    """The worker attaches and says which variable is wrong, without what stands in it."""
+    async with ScriptedRouter() as router:
+        command = arguments(provider, at("http", ELSEWHERE, sim, provider), router.address)
+        bad = "http://u:SECRETPW@[bad"
+        async with worker_process(command, environment(HTTP_PROXY=bad, http_proxy=bad)):
+            worker = await router.worker()
+            assert worker.hello.state == wire.WORKER_STATE_NOT_CONFIGURED
+            assert "http_proxy is no address of a proxy" in worker.hello.state_reason
+            assert "SECRETPW" not in worker.hello.state_reason
+
+
+@both
 async def test_a_provider_on_this_host_needs_no_proxy(sim: SimulatedProviders, provider: str) -> None:
     """A proxy of the environment that is dead stops no worker whose provider is on its host."""
     async with ScriptedRouter() as router:

@@ -177,6 +177,7 @@ def test_what_was_found_and_is_not_used_is_noted(environment: dict[str, str], no
         ({"OPENAI_BASE_URL": "notaurl"}, []),
         ({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "notaurl", "TRUNKLINE_OFFLINE": "1"}, []),
         ({"OLLAMA_BASE_URL": "localhost:11434"}, ["OLLAMA_BASE_URL"]),
+        ({"OLLAMA_BASE_URL": "http://[notaurl"}, ["OLLAMA_BASE_URL"]),
         ({**EVERYTHING, **{name: "http://h/v1" for name in EVERYTHING if "BASE" in name}}, []),
     ],
 )

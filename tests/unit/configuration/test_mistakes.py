@@ -139,6 +139,8 @@ def test_a_wrong_model_is_named(model: str, path: str, words: list[str], facts: 
         ("gorq: {kind: openai_wire}", "backends.gorq", ["no base_url", 'Did you mean "groq"?']),
         ("local: {kind: ollama, provider: lama}", "backends.local", ['"lama" is not known']),
         ("o: {kind: openai_wire, base_url: here}", "backends.o.base_url", ["http://"]),
+        ("o: {kind: openai_wire, base_url: 'http://[bad'}", "backends.o.base_url", ["its brackets"]),
+        ("o: {kind: openai_wire, base_url: 'http://h:port/v1'}", "backends.o.base_url", ["its port is no number"]),
         ("n: {kind: litellm, provider: antropic}", "backends.n.provider", ['no provider "antropic"', '"anthropic"?']),
         ("house: {kind: litellm}", "backends.house.provider", ['no provider "house"', "Say its provider"]),
     ],

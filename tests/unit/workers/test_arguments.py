@@ -52,11 +52,27 @@ def test_lists_as_grpc_writes_them_are_taken() -> None:
     assert parse(ALONE, {}).worker.routers == ("127.0.0.1:50051",)
 
 
-@pytest.mark.parametrize("address", ["dns:///router:50051", "http://127.0.0.1:50051", "127.0.0.1"])
+@pytest.mark.parametrize("address", ["dns:///router:50051", "http://127.0.0.1:50051", "127.0.0.1", "router:\u00b2"])
 def test_what_is_no_address_is_refused_at_start(address: str) -> None:
     """A URL would be looked up as a name for ever."""
     with pytest.raises(AddressError, match="is not host:port"):
         split_address(address)
+
+
+@pytest.mark.parametrize("host", ["a" * 70 + ".com", "router..example"])
+def test_a_router_whose_host_is_no_name_is_refused_at_start(host: str) -> None:
+    """No look-up takes it: it would end a worker that runs."""
+    with pytest.raises(AddressError, match="its host is no name"):
+        split_address(f"{host}:5")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[bad/v1", "http://h:port/v1", f"http://{'a' * 70}.com/v1", "h:1", "http:///v1"]
+)
+def test_an_address_that_leads_nowhere_is_refused_at_start(url: str) -> None:
+    """By the flag that holds it."""
+    with pytest.raises(UsageError, match="--base-url is no address: "):
+        parse([*ALONE, "--base-url", url], {})
 
 
 def test_an_address_from_the_environment_must_be_one(tmp_path: Path) -> None:
@@ -66,4 +82,7 @@ def test_an_address_from_the_environment_must_be_one(tmp_path: Path) -> None:
     named = ["--config", str(file), "--backend", "a", "--router", "r:1"]
     said = parse(named, {"WHERE": "not-a-url"}).worker.backend.missing
     assert said == "what base_url refers to (${WHERE}) is no address: it begins with http:// or https://"
+    backend = parse(named, {"WHERE": "http://[bad"}).worker.backend
+    assert backend.missing.endswith("(${WHERE}) is no address: its brackets do not hold an IPv6 address")
+    assert backend.base_url == ""
     assert parse(named, {"WHERE": "http://127.0.0.1:1/v1"}).worker.backend.missing == ""

@@ -1,0 +1,34 @@
+"""What is wrong with an http:// or https:// address, told without the address: it may hold a password."""
+
+from urllib.parse import urlsplit
+
+NOT_HTTP = "it begins with http:// or https://"
+
+
+def fault_of_url(url: str) -> str:
+    """What keeps an address from leading anywhere; empty: nothing that can be seen."""
+    if not url.startswith(("http://", "https://")):
+        return NOT_HTTP
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return "its brackets do not hold an IPv6 address"
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        return "its port is no number from 1 to 65535"
+    return fault_of_host(host)
+
+
+def fault_of_host(host: str) -> str:
+    """What keeps a name from being looked up; empty: nothing that can be seen."""
+    if not host:
+        return "it names no host"
+    try:
+        host.encode("idna")  # as the operating system's look-up does
+    except UnicodeError:
+        return "its host is no name: each part between dots has 1 to 63 characters"
+    return ""
