@@ -32,7 +32,7 @@ async def _listens(host: str, port: int) -> None:
     while True:
         try:
             _, writer = await asyncio.open_connection(host, port)
-        except (gaierror, UnicodeError):  # the link says what is wrong with the name
+        except gaierror:  # the link says what is wrong with the name
             await asyncio.sleep(NAME_POLL)
         except OSError:
             await asyncio.sleep(POLL)

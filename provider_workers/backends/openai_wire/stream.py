@@ -32,6 +32,13 @@ _REASONS: Mapping[str, FinishReason] = {
     "function_call": FinishReason.TOOL_CALLS,
     "content_filter": FinishReason.CONTENT_FILTER,
 }
+_DONE = b"[DONE]"
+_TELLING = (
+    *("choices", "error", "errors", "message", "detail", "code", "status_code"),
+    *("delta", "content", "text", "output", "response", "candidates", "generated_text"),
+)
+"""What holds errors or text, here or on other wires."""
+
 _BROKEN_REASONS = frozenset({"error", "abort", "insufficient_system_resource"})
 
 
@@ -121,11 +128,11 @@ class ChatStream:
         for data in events:
             if self.done:
                 break
-            if data == b"[DONE]":
+            if data == _DONE:
                 self.done = True
                 break
             try:
-                self._chunk(_parsed(data), pieces)
+                self._chunk(self._parsed(data), pieces)
             except ProviderFailure as failure:
                 if not pieces:
                     raise
@@ -133,13 +140,26 @@ class ChatStream:
                 break
         return pieces
 
+    def _parsed(self, data: bytes) -> Mapping[str, Any]:
+        """The chunk that an event holds; empty for events that hold none: nothing, `null`, `[DONE]` between blanks."""
+        try:
+            return parse_object(data)
+        except ValueError as error:
+            said = data.strip()
+            if said.startswith(_DONE):  # as OpenAI's own client takes it
+                self.done = True
+            elif said not in (b"", b"null"):
+                raise broken(f"the stream holds a malformed chunk ({len(data)} bytes)") from error
+            return {}
+
     def _chunk(self, chunk: Mapping[str, Any], pieces: list[Piece]) -> None:
         if chunk.get("error"):
             raise stream_failure(chunk["error"])
         choices, usage, groq = chunk.get("choices"), chunk.get("usage"), chunk.get("x_groq")
         if not isinstance(choices, list):
             if usage is None and groq is None:
-                raise broken("the stream holds a chunk of an unknown shape")
+                _check_ping(chunk)
+                return
             choices = []
         if not self._model:
             self._model = word_of(chunk.get("model"))
@@ -248,11 +268,15 @@ def _add_parts(content: object, pieces: list[Piece]) -> None:
             pieces.extend(Reasoning(word_of(thought.get("text"))) for thought in thoughts if isinstance(thought, dict))
 
 
-def _parsed(data: bytes) -> dict[str, Any]:
-    try:
-        return parse_object(data)
-    except ValueError as error:
-        raise broken(f"the stream holds a malformed chunk ({len(data)} bytes)") from error
+def _check_ping(chunk: Mapping[str, Any]) -> None:
+    """Take an object without choices for a sign of life where nothing can be lost with it.
+
+    Raises:
+        ProviderFailure: `STREAM_BROKEN`, it may hold an error or text in another shape.
+    """
+    names_error = "error" in (chunk.get("type"), chunk.get("object"))
+    if names_error or any(chunk.get(name) is not None for name in _TELLING):
+        raise broken("the stream holds a chunk of an unknown shape")
 
 
 def _object(value: object) -> Mapping[str, Any]:

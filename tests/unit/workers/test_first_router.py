@@ -22,9 +22,9 @@ async def test_it_waits_until_one_of_the_routers_listens() -> None:
 
 
 async def test_its_patience_ends() -> None:
-    """Then the link tries, and says what is wrong; a name that nobody knows, or that is none, is no different."""
+    """Then the link tries, and says what is wrong; a name that nobody knows is no different."""
     [absent] = free_ports(1)
-    addresses = [f"127.0.0.1:{absent}", "nowhere.invalid:1", f"{'x' * 70}.invalid:1"]
+    addresses = [f"127.0.0.1:{absent}", "nowhere.invalid:1"]
     began = asyncio.get_running_loop().time()
     async with asyncio.timeout(20):
         await a_router_listens(addresses, patience=0.2)

@@ -182,6 +182,65 @@ def test_fields_of_another_shape_do_not_spoil_an_answer(strange: bytes) -> None:
     assert isinstance(pieces[-1], Finish)
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        b"data:\n\n",
+        b"event: ping\ndata: \n\n",
+        b"data: null\n\n",
+        b'event: ping\ndata: {"type": "ping", "id": "p1", "model": "none"}\n\n',
+        event(),
+        event(choices=None, ping=1),
+    ],
+)
+def test_what_is_beside_an_answer_is_skipped(beside: bytes) -> None:
+    """Signs of life between, before and behind the chunks, in which nothing can be lost."""
+    pieces = read(beside, delta(content="Yes"), beside, delta("stop"), beside, b"data: [DONE]\n\n")
+    assert pieces == [Text("Yes"), Finish(FinishReason.STOP, "gpt", "chatcmpl-1")]
+
+
+@pytest.mark.parametrize(
+    "last", [b"data: [DONE] \n\n", b"data:  [DONE]\n\n", b"data:[DONE]\t\r\n\r\n", b"data: [DONE].\n\n"]
+)
+def test_done_may_have_blanks_around_it(last: bytes) -> None:
+    """As OpenAI's own client takes it; without a finish reason before it the answer is broken all the same."""
+    assert read(delta(content="Yes"), delta("stop"), last)[-1] == Finish(FinishReason.STOP, "gpt", "chatcmpl-1")
+    stream = ChatStream(SystemClock())
+    stream.feed(delta(content="Yes") + last)
+    assert stream.done
+    with pytest.raises(ProviderFailure, match="without a finish reason"):
+        stream.finish()
+
+
+@pytest.mark.parametrize(
+    "telling",
+    [
+        event(object="error", code=40303),
+        event(type="error"),
+        event(message="overloaded"),
+        event(detail=[]),
+        event(error={}),
+        event(delta="Yes"),
+        event(text="Yes"),
+        event(choices={}),
+        b"data: 5\n\n",
+        b'data: "null"\n\n',
+        b"data: DONE\n\n",
+    ],
+)
+def test_what_may_hide_an_error_or_text_is_not_skipped(telling: bytes) -> None:
+    """Another wire's errors and text would be lost, though the answer seems to end well."""
+    with pytest.raises(ProviderFailure) as raised:
+        read(delta(content="Yes"), telling, delta("stop"), b"data: [DONE]\n\n")
+    assert raised.value.failure_class is FailureClass.STREAM_BROKEN
+
+
+def test_signs_of_life_alone_are_no_answer() -> None:
+    """An answer ends with its finish reason, whatever else came."""
+    with pytest.raises(ProviderFailure, match="the answer is empty"):
+        read(b"data:\n\n", event(type="ping"))
+
+
 def test_text_before_an_error_in_one_read_is_not_lost() -> None:
     """What arrived with the error is passed on first."""
     stream = ChatStream(SystemClock())
