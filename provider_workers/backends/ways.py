@@ -38,7 +38,7 @@ class Way:
             answered: whether the response had begun, so that the answer broke.
         """
         if answered:
-            said = f"the answer of {self._provider} broke off: {_words(error)}"
+            said = f"the answer of {self._provider} broke off: {words_of(error)}"
             return ProviderFailure(FailureClass.STREAM_BROKEN, said)
         return ProviderFailure(FailureClass.UNAVAILABLE, self._unanswered(error))
 
@@ -73,18 +73,18 @@ class Way:
             where = f"{self._proxy} on the way to {self._provider}" if self.proxy else self._provider
             return f"{where} cannot be reached: {error.os_error.strerror or error.os_error}"
         through = f", by way of {self._proxy}," if self.proxy else ""
-        return f"{self._provider}{through} broke the connection before it answered: {_words(error)}"
+        return f"{self._provider}{through} gave no answer: {words_of(error)}"
 
     def _refused(self, status: int) -> str:
         why = ": it wants a name and password, or others" if status == PROXY_WANTS_CREDENTIALS else ""
         return f"{self._proxy} does not lead to {self._provider} (HTTP {status}){why}"
 
 
-def _words(error: Exception) -> str:
-    """What broke a connection that stood."""
+def words_of(error: BaseException) -> str:
+    """What broke a connection that stood, without the library's words."""
     if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "it was closed"
-    if isinstance(error, aiohttp.ClientResponseError):
+        return "the connection was closed"
+    if isinstance(error, aiohttp.ClientResponseError | http_exceptions.HttpProcessingError):
         if error.message.startswith(_TOO_LARGE):
             return "the response's headers are too large"
         return "the response is not HTTP: a wrong Content-Length, malformed headers or another protocol"

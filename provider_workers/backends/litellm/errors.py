@@ -3,15 +3,18 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
+import aiohttp
 import httpx
+from aiohttp.http_exceptions import HttpProcessingError
 from litellm import exceptions
 
 from provider_workers.backends.base import ProviderFailure
 from provider_workers.backends.headers import retry_after
 from provider_workers.backends.litellm.wording import of_connection, plain
 from provider_workers.backends.meaning import WHOLE_BACKEND, failure_class_of
+from provider_workers.backends.ways import PROXY_WANTS_CREDENTIALS, words_of
 from service_common.failures import FailureClass
 
 _BY_TYPE: tuple[tuple[type[Exception], FailureClass], ...] = (
@@ -36,6 +39,7 @@ _PER_ACCOUNT = re.compile(r"PerDay|per day|insufficient_quota")
 _RETRY_INFO = re.compile(r'\\?"retryDelay\\?":\s*\\?"(\d+(?:\.\d+)?)s')
 _NOT_MAPPED = re.compile(r"Unmapped LLM provider|LLM Provider NOT provided")
 _MOST_CAUSES = 20
+_Cause = TypeVar("_Cause", bound=Exception)
 
 
 def failure(error: Exception, now: datetime, where: str, *, answering: bool) -> ProviderFailure:
@@ -50,10 +54,9 @@ def failure(error: Exception, now: datetime, where: str, *, answering: bool) -> 
     inner = error
     while isinstance(inner, exceptions.MidStreamFallbackError) and inner.original_exception is not None:
         inner = inner.original_exception
-    lost = _lost_connection(inner)
-    if lost is not None:
-        failure_class = FailureClass.STREAM_BROKEN if answering else FailureClass.UNAVAILABLE
-        return ProviderFailure(failure_class, of_connection(lost, where, answering=answering))
+    way = _way_broken(inner, where, answering=answering)
+    if way:
+        return ProviderFailure(FailureClass.STREAM_BROKEN if answering else FailureClass.UNAVAILABLE, way)
     said = str(getattr(inner, "message", "") or inner)
     if _NOT_MAPPED.search(said):  # by litellm itself: nobody was asked, so that another target may well answer
         said = "litellm has no call of this kind for the provider, or does not know the provider's name"
@@ -71,11 +74,28 @@ def failure(error: Exception, now: datetime, where: str, *, answering: bool) -> 
     )
 
 
-def _lost_connection(error: BaseException) -> httpx.TransportError | None:
-    """What broke the connection, where that is behind an error: litellm makes a status of it, each time another."""
+def _way_broken(error: Exception, where: str, *, answering: bool) -> str:
+    """What broke on the way to the provider; empty where the provider itself answered."""
+    lost = _behind(error, httpx.TransportError)
+    if lost is not None:
+        return of_connection(lost, where, answering=answering)
+    unreadable = _behind(error, HttpProcessingError)
+    if unreadable is not None:  # its own words hold bytes of the response
+        broke = f"the answer of {where} broke off" if answering else f"{where} gave no answer"
+        return f"{broke}: {words_of(unreadable)}"
+    refused = _behind(error, aiohttp.ClientHttpProxyError)
+    status = _status(error) if refused is None else refused.status
+    if refused is None and status != PROXY_WANTS_CREDENTIALS:
+        return ""
+    why = ": it wants a name and password, or others" if status == PROXY_WANTS_CREDENTIALS else ""
+    return f"the proxy that HTTP_PROXY or HTTPS_PROXY names does not lead to {where} (HTTP {status}){why}"
+
+
+def _behind(error: BaseException, kind: type[_Cause]) -> _Cause | None:
+    """What broke the way, where that is behind an error: litellm makes a status of it, each time another."""
     behind: BaseException | None = error
     for _ in range(_MOST_CAUSES):
-        if behind is None or isinstance(behind, httpx.TransportError):
+        if behind is None or isinstance(behind, kind):
             return behind
         behind = behind.__cause__ or behind.__context__
     return None

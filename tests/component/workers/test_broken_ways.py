@@ -21,7 +21,7 @@ UNREADABLE = {
     "a giant header": (HEAD + b"X-A: " + b"SECRET" * 10_000 + b"\r\n\r\n", "headers are too large"),
     "another protocol": (b"\x00SECRET\r\n\r\n", "not HTTP"),
     "another encoding": (HEAD + b"Content-Encoding: gzip\r\n\r\nSECRET", "Content-Encoding"),
-    "nothing": (b"", "it was closed"),
+    "nothing": (b"", "gave no answer: the connection was closed"),
 }
 
 
@@ -112,4 +112,4 @@ async def test_a_proxy_is_named_where_either_may_have_broken_the_way(through: py
     async with answering(b"") as proxy:
         through.setenv("HTTP_PROXY", proxy)
         failure = await failure_of("http://prov.invalid/v1", proxied=True)
-    assert failure.message.startswith(f"prov.invalid:80, by way of the proxy {proxy} (HTTP_PROXY), broke")
+    assert failure.message.startswith(f"prov.invalid:80, by way of the proxy {proxy} (HTTP_PROXY), gave no answer: ")

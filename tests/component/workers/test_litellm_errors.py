@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
@@ -176,3 +177,39 @@ async def test_a_count_of_geminis_embeddings_is_litellms_own() -> None:
         await backend.close()
     assert vectors.values
     assert vectors.usage is None
+
+
+@asynccontextmanager
+async def answering(answer: bytes) -> AsyncIterator[str]:
+    """The `host:port` of a server that answers every request with these bytes and closes."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nX-A: " + b"SECRET" * 10_000 + b"\r\n\r\n", b"SECRET\r\n\r\n"])
+async def test_bytes_of_a_response_that_is_not_http_stand_in_no_message(answer: bytes) -> None:
+    """They may be a caller's answer; what is wrong is told in words of our own."""
+    async with answering(answer) as where:
+        with pytest.raises(ProviderFailure) as raised:
+            await pieces("anthropic", f"http://{where}", KEY)
+    assert raised.value.failure_class is FailureClass.UNAVAILABLE
+    assert raised.value.message.startswith(f"{where} gave no answer: the response")
+    assert "SECRET" not in raised.value.message
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_that_wants_other_credentials_is_the_cause(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    """Not the provider, and not the caller."""
+    async with answering(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n") as proxy:
+        monkeypatch.setenv(f"{scheme}_proxy", f"u:SECRETPW@{proxy}")
+        with pytest.raises(ProviderFailure) as raised:
+            await pieces("anthropic", f"{scheme}://prov.invalid", KEY)
+    assert raised.value.failure_class is FailureClass.UNAVAILABLE
+    assert raised.value.message.startswith("the proxy that HTTP_PROXY or HTTPS_PROXY names does not lead")
+    assert "SECRETPW" not in raised.value.message
