@@ -59,11 +59,17 @@ def test_what_is_no_address_is_refused_at_start(address: str) -> None:
         split_address(address)
 
 
-@pytest.mark.parametrize("host", ["a" * 70 + ".com", "router..example"])
+@pytest.mark.parametrize("host", ["a" * 70 + ".com", "router..example", ".example", "\u00fc" * 70, "\u00fc..example"])
 def test_a_router_whose_host_is_no_name_is_refused_at_start(host: str) -> None:
     """No look-up takes it: it would end a worker that runs."""
     with pytest.raises(AddressError, match="its host is no name"):
         split_address(f"{host}:5")
+
+
+def test_names_and_addresses_of_every_kind_are_taken() -> None:
+    """Names with a dot at their end, with other letters, and addresses of IPv6."""
+    for host in ("router.example.", "r\u00fcter.example", "a" * 63 + ".com", "fe80::1%eth0"):
+        assert split_address(f"{host}:5") == (host, 5)
 
 
 @pytest.mark.parametrize(
