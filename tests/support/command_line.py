@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -70,7 +71,12 @@ async def trunkline(
 async def started(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, AsyncIterator[str]]]:
     """A command that goes on, and the lines that it writes to standard output; it has ended when the block ends."""
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, env=clean_environment()
+        *COMMAND,
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=clean_environment(),
+        preexec_fn=_heed_interrupts,
     )
     out = process.stdout
     assert out is not None
@@ -80,3 +86,8 @@ async def started(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Pro
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+def _heed_interrupts() -> None:
+    """A shell has what it starts in the background ignore SIGINT, and all that this starts inherits that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
