@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from router_service.dispatch.attempt_plan import (
     Cancel,
@@ -46,15 +47,26 @@ def test_a_stalled_target_is_replaced_without_a_retry() -> None:
     assert (start.target, start.kind) == ("b/m", AttemptKind.FALLBACK)
 
 
-def test_a_hurried_target_is_not_to_blame() -> None:
+@pytest.mark.parametrize(
+    ("deadline", "telling_silence", "per_attempt_timeout", "hurried"),
+    [
+        (1.0, 5.0, 30.0, True),
+        (60.0, 5.0, 30.0, False),
+        (1.0, 0.2, 30.0, False),  # the target is quicker than half of the caller's second
+        (60.0, 5.0, 0.3, False),  # the profile gives no more
+    ],
+)
+def test_a_hurried_target_is_not_to_blame(
+    deadline: float, telling_silence: float, per_attempt_timeout: float, hurried: bool
+) -> None:
     """What the caller's own deadline cuts short, before the time that the target usually needs, says nothing of it."""
-    for deadline, hurried in ((1.0, True), (60.0, False)):
-        m = machine(deadline=deadline)
-        first = start_of(m.begin(0.0))
-        m.started(first.number, 0.0)
-        cancel = m.tick(m.wake_at)[0]
-        assert isinstance(cancel, Cancel)
-        assert cancel.failure == Failure(FailureClass.TIMEOUT_FIRST_TOKEN, "no token came in time", hurried=hurried)
+    plan = (replace(A, telling_silence=telling_silence), B)
+    m = machine(plan, deadline=deadline, limits=AttemptLimits(per_attempt_timeout=per_attempt_timeout))
+    first = start_of(m.begin(0.0))
+    m.started(first.number, 0.0)
+    cancel = m.tick(m.wake_at)[0]
+    assert isinstance(cancel, Cancel)
+    assert cancel.failure == Failure(FailureClass.TIMEOUT_FIRST_TOKEN, "no token came in time", hurried=hurried)
 
 
 def test_an_overloaded_target_is_retried_after_a_backoff_then_replaced() -> None:

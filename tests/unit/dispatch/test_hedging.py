@@ -5,6 +5,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from router_service.dispatch.attempt_loop import AttemptLoop
 from router_service.dispatch.attempt_machine import AttemptMachine
@@ -20,6 +21,7 @@ from service_common.clock import SystemClock
 from service_common.deadline import Deadline
 from service_common.failures import FailureClass
 from service_common.vocabulary import AttemptKind, StreamRecovery
+from tests.support.attempt_machines import A, B, machine, start_of
 from tests.support.fakes import KeptLink
 from tests.support.link_parts import Parts, catalogue, hello, spec
 from tests.support.routing import ask, engine_for, snapshot
@@ -103,3 +105,13 @@ async def test_a_hedge_that_may_not_be_tried_is_no_budget_s_fault() -> None:
     with pytest.raises(CallFailed, match="b/m skipped: switched off"):
         [event async for event in loop.events()]
     assert budget.denied == 0
+
+
+def test_a_hedge_waits_for_its_time() -> None:
+    """Not before the target counts as slow."""
+    m = machine((replace(A, hedge_after=2.0), B), limits=AttemptLimits(hedge=True))
+    first = start_of(m.begin(0.0))
+    m.started(first.number, 1.0)
+    assert m.wake_at == 3.0
+    assert m.tick(2.9) == []
+    assert start_of(m.tick(3.0)).kind is AttemptKind.HEDGE
