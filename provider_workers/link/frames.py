@@ -3,7 +3,6 @@
 Each frame is a message of its own, since the outbox joins messages: see `link/outbox.py`.
 """
 
-from google.protobuf.duration_pb2 import Duration
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -20,6 +19,7 @@ from provider_workers.backends.base import (
 )
 from provider_workers.orders import Answered, Failed, Order, Report
 from provider_workers.worker import Announcement, CoolDown, Status, Worker
+from service_common.durations import duration, fill_duration, seconds
 from service_common.scrub import printable
 from service_common.vocabulary import Operation, Sensitivity
 from trunkline.types.v1.chat_pb2 import ToolCallDelta, Usage
@@ -40,7 +40,6 @@ _UNRECORDED = trace.set_span_in_context(trace.NonRecordingSpan(trace.SpanContext
 """What stands above the spans of a call that is not recorded: it says only that, since nobody asks for more."""
 
 _PROPAGATOR = TraceContextTextMapPropagator()
-_NANOSECONDS = 1_000_000_000
 
 
 def hello(worker: Worker, version: str) -> wire.AttachRequest:
@@ -88,7 +87,7 @@ def heartbeat(sequence: int, status: Status) -> wire.AttachRequest:
 def announcement(said: Announcement) -> wire.AttachRequest:
     """What every router is to know."""
     if isinstance(said, CoolDown):
-        cooldown = wire.Cooldown(model=said.model, duration=_duration(said.seconds), reason=_sendable(said.reason))
+        cooldown = wire.Cooldown(model=said.model, duration=duration(said.seconds), reason=_sendable(said.reason))
         return wire.AttachRequest(frames=[wire.WorkerFrame(cooldown=cooldown)])
     changed = wire.TargetsChanged(models=[_facts(model) for model in said.models])
     return wire.AttachRequest(frames=[wire.WorkerFrame(targets_changed=changed)])
@@ -164,9 +163,9 @@ def _set_finished(finished: wire.Finished, answered: Answered) -> None:
     finished.provider_request_id = _sendable(finish.provider_request_id)
     finished.body = answered.body
     finished.body_uploaded = answered.body_uploaded
-    _set_duration(finished.duration, answered.duration)
+    fill_duration(finished.duration, answered.duration)
     if answered.first_token is not None:
-        _set_duration(finished.first_token, answered.first_token)
+        fill_duration(finished.first_token, answered.first_token)
     if answered.usage is not None:
         _set_usage(finished.usage, answered.usage)
 
@@ -176,9 +175,9 @@ def _set_failed(told: wire.Failed, failed: Failed) -> None:
     told.message = _sendable(failed.message)
     told.http_status = failed.http_status
     told.backend_wide = failed.backend_wide
-    _set_duration(told.duration, failed.duration)
+    fill_duration(told.duration, failed.duration)
     if failed.retry_after is not None:
-        _set_duration(told.retry_after, failed.retry_after)
+        fill_duration(told.retry_after, failed.retry_after)
     if failed.usage is not None:
         _set_usage(told.usage, failed.usage)
 
@@ -217,8 +216,8 @@ def _rate_limit(left: RateLimitLeft) -> wire.RateLimitStatus:
     return wire.RateLimitStatus(
         remaining_requests=left.remaining_requests,
         remaining_tokens=left.remaining_tokens,
-        requests_reset=None if left.requests_reset is None else _duration(left.requests_reset),
-        tokens_reset=None if left.tokens_reset is None else _duration(left.tokens_reset),
+        requests_reset=None if left.requests_reset is None else duration(left.requests_reset),
+        tokens_reset=None if left.tokens_reset is None else duration(left.tokens_reset),
         limit_requests=left.limit_requests,
         limit_tokens=left.limit_tokens,
     )
@@ -230,18 +229,3 @@ def _trace_context(dispatch: wire.Dispatch) -> Context | None:
     if dispatch.traceparent.endswith(_NOT_SAMPLED):
         return _UNRECORDED
     return _PROPAGATOR.extract({"traceparent": dispatch.traceparent, "tracestate": dispatch.tracestate})
-
-
-def _duration(seconds: float) -> Duration:
-    duration = Duration()
-    _set_duration(duration, seconds)
-    return duration
-
-
-def _set_duration(duration: Duration, seconds: float) -> None:
-    duration.seconds, duration.nanos = divmod(round(seconds * _NANOSECONDS), _NANOSECONDS)
-
-
-def seconds(duration: Duration) -> float:
-    """A Duration in seconds."""
-    return duration.seconds + duration.nanos / _NANOSECONDS

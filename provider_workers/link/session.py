@@ -13,6 +13,7 @@ from provider_workers.link import frames
 from provider_workers.link.outbox import Outbox
 from provider_workers.orders import Answered, Failed, Order, Report
 from provider_workers.worker import Announcement, Worker
+from service_common.durations import seconds
 from service_common.failures import FailureClass
 from trunkline.worker.v1 import worker_service_pb2 as wire
 from trunkline.worker.v1.worker_service_pb2_grpc import WorkerServiceStub
@@ -166,7 +167,7 @@ class Session:
         first, *others = message.frames
         self._welcome = first.welcome
         interval = first.welcome.heartbeat_interval
-        self._spawn(self._beat(frames.seconds(interval) or DEFAULT_HEARTBEAT))
+        self._spawn(self._beat(seconds(interval) or DEFAULT_HEARTBEAT))
         self._on_welcome(self, first.welcome)
         for frame in others:
             self._take(frame)
@@ -182,7 +183,7 @@ class Session:
                 attempts.cancel(self, frame.cancel.attempt_id)
             case "drain":
                 self._draining = frame.drain.reason or "the router lets this worker go"
-                self._spawn(self._drain(frames.seconds(frame.drain.grace)))
+                self._spawn(self._drain(seconds(frame.drain.grace)))
             case unknown:
                 _LOG.warning("the router sent a frame that this version does not know: %s", unknown)
 

@@ -10,7 +10,8 @@ from router_service.domain.request import Request
 from router_service.server.handling import CallBoundary, Context, Received, time_left
 from router_service.server.requests import completion_request, embedding_request
 from router_service.server.validation import check_completion, check_embedding
-from router_service.server.wire import duration, timestamp
+from router_service.server.wire import timestamp
+from service_common.durations import duration
 from service_common.vocabulary import Operation
 from trunkline.admin.v1 import admin_service_pb2 as pb
 from trunkline.router.v1 import router_service_pb2 as router_pb

@@ -17,9 +17,10 @@ from router_service.server.admin_requests import check_target, form_of, imported
 from router_service.server.admin_statistics import statistics_response
 from router_service.server.catalogue import row_message
 from router_service.server.handling import CallBoundary, Context, MessageT, Received, receive, serialise
-from router_service.server.wire import optional_timestamp, seconds, timestamp
+from router_service.server.wire import optional_timestamp, timestamp
 from router_service.state.table import Table
 from service_common.clock import Clock
+from service_common.durations import seconds
 from trunkline.admin.v1 import admin_service_pb2 as pb
 from trunkline.types.v1 import target_pb2 as target_pb
 

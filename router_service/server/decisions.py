@@ -6,7 +6,8 @@ on every level, which doubled the cost of an answer.
 
 from router_service.domain.attempt import AttemptRecord, Failure, Usage
 from router_service.domain.decision import Candidate, Classification, Decision
-from router_service.server.wire import fill_duration, fill_timestamp
+from router_service.server.wire import fill_timestamp
+from service_common.durations import fill_duration
 from trunkline.types.v1 import attempt_pb2 as attempt_pb
 from trunkline.types.v1 import chat_pb2 as chat_pb
 from trunkline.types.v1 import classification_pb2 as classification_pb

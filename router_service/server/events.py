@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from router_service.domain import events
 from router_service.server.decisions import fill_attempt, fill_decision, fill_usage
-from router_service.server.wire import fill_duration
+from service_common.durations import fill_duration
 from trunkline.router.v1 import router_service_pb2 as router_pb
 from trunkline.types.v1 import chat_pb2 as chat_pb
 

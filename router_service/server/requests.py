@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from router_service.domain.errors import InvalidRequest, Violation
 from router_service.domain.request import CapabilityRequirement, PromptMessage, Request, RoutingOptions
-from router_service.server.wire import seconds
+from service_common.durations import seconds
 from service_common.vocabulary import Complexity, Operation, Sensitivity, StreamRecovery, Task
 from trunkline.router.v1 import router_service_pb2 as router_pb
 from trunkline.types.v1 import chat_pb2 as chat_pb

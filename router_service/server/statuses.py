@@ -13,7 +13,8 @@ from grpc_status import rpc_status
 from router_service.domain import errors
 from router_service.domain.attempt import Failure
 from router_service.server.decisions import fill_attempt
-from router_service.server.wire import duration, fill_duration, shortened
+from router_service.server.wire import shortened
+from service_common.durations import duration, fill_duration
 from service_common.failures import POLICIES, Verdict
 from trunkline.types.v1 import attempt_pb2 as attempt_pb
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from google.protobuf.duration_pb2 import Duration
 
 from router_service.domain.errors import InvalidRequest, Violation
-from router_service.server.wire import NANO
+from service_common.durations import NANO
 from trunkline.router.v1 import router_service_pb2 as router_pb
 from trunkline.types.v1 import chat_pb2 as chat_pb
 from trunkline.types.v1 import classification_pb2 as classification_pb

@@ -6,24 +6,7 @@ from datetime import datetime
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-NANO = 1_000_000_000
-
-
-def fill_duration(message: Duration, length: float) -> None:
-    """Seconds as a Duration; negative ones (a clock cannot have run backwards) as 0."""
-    message.seconds, message.nanos = divmod(max(0, round(length * NANO)), NANO)
-
-
-def duration(length: float) -> Duration:
-    """As `fill_duration`, in a message of its own."""
-    message = Duration()
-    fill_duration(message, length)
-    return message
-
-
-def seconds(value: Duration) -> float:
-    """A Duration in seconds."""
-    return value.seconds + value.nanos / NANO
+from service_common.durations import duration
 
 
 def optional_duration(length: float | None) -> Duration | None:

@@ -13,8 +13,8 @@ from router_service.domain.events import ReasoningDelta, TextDelta, ToolCallDelt
 from router_service.domain.signals import AttemptSignal, Failed, Finished, PullProgressed, Responded
 from router_service.domain.target import Price
 from router_service.domain.worker import ModelReport, RateLimitStatus, WorkerHeartbeat, WorkerHello
-from router_service.server.wire import fill_duration, seconds
 from service_common.clock import Clock
+from service_common.durations import fill_duration, seconds
 from service_common.failures import FailureClass
 from service_common.vocabulary import FinishReason, Locality, ModelMode, Operation, Sensitivity, WorkerState
 from trunkline.router.v1 import router_service_pb2 as router_pb

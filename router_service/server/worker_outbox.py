@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator
 from msgspec import Struct
 
 from router_service.contracts.dispatch import AttemptOrder
-from router_service.server.wire import duration
 from router_service.server.worker_frames import dispatch_message
 from service_common.clock import Clock
+from service_common.durations import duration
 from trunkline.worker.v1 import worker_service_pb2 as pb
 
 LARGEST_MESSAGE = 64 * 1024

@@ -18,7 +18,7 @@ from router_service.dispatch.sessions import StaleHello, WorkerSession
 from router_service.domain.errors import InvalidRequest
 from router_service.domain.signals import Finished
 from router_service.server.handling import Received, abort, receive, serialise
-from router_service.server.wire import duration, shortened
+from router_service.server.wire import shortened
 from router_service.server.worker_frames import (
     BadFrame,
     UploadedResult,
@@ -31,6 +31,7 @@ from router_service.server.worker_frames import (
 )
 from router_service.server.worker_outbox import WorkerOutbox
 from service_common.clock import Clock
+from service_common.durations import duration
 from trunkline.worker.v1 import worker_service_pb2 as pb
 
 logger = logging.getLogger(__name__)
