@@ -1,4 +1,11 @@
-"""When two targets' models are the same."""
+"""When two models are the same, whatever they are called."""
+
+LATEST = ":latest"
+
+
+def untagged(name: str) -> str:
+    """The name without the tag that Ollama adds by itself: `llama3.1` for `llama3.1:latest`."""
+    return name.removesuffix(LATEST)
 
 
 def plain_model(name: str) -> str:
@@ -6,4 +13,4 @@ def plain_model(name: str) -> str:
 
     Models of one bare name are the same wherever they are served: an embedding's vectors can be compared.
     """
-    return name.rpartition("/")[2].removesuffix(":latest").lower()
+    return untagged(name.rpartition("/")[2]).lower()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from service_common.configuration import is_offline
+from service_common.model_names import untagged
 from service_common.network import is_local_name
 
 BASE_URL_VARIABLE = "OLLAMA_BASE_URL"
@@ -30,6 +31,6 @@ def ollama_models(environment: Mapping[str, str]) -> tuple[str, ...] | None:
     try:
         with opener.open(f"{base_url.rstrip('/')}/api/tags", timeout=PATIENCE_SECONDS) as answer:
             listed = json.load(answer)
-        return tuple(str(model["name"]).removesuffix(":latest") for model in listed["models"])
+        return tuple(untagged(str(model["name"])) for model in listed["models"])
     except (urllib.error.URLError, OSError, ValueError, KeyError, TypeError):
         return None

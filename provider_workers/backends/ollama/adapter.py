@@ -23,12 +23,13 @@ from provider_workers.backends.content import may_be_empty, passed_through, unsu
 from provider_workers.backends.http import ProviderHttp, read_error_body, read_json
 from provider_workers.backends.ndjson import NdjsonParser
 from provider_workers.backends.ollama.errors import response_failure
-from provider_workers.backends.ollama.models import announced, description, listed_models, same_name
+from provider_workers.backends.ollama.models import announced, description, listed_models
 from provider_workers.backends.ollama.request import chat_body
 from provider_workers.backends.ollama.stream import ChatStream, embeddings, progress
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
 from service_common.failures import FailureClass
+from service_common.model_names import untagged
 from service_common.vocabulary import ModelMode, WorkerState
 
 OTHERS_TIME = 1.0
@@ -73,15 +74,15 @@ class OllamaBackend:
             return self._ailing(f"{failure.failure_class.label}: {failure.message}{hint}")
         except ValueError as error:
             return self._ailing(f"{error}: is base_url an Ollama's address?")
-        self._models = {same_name(model.model): model for model in models}
-        in_memory = tuple(model.model for model in models if same_name(model.model) in resident)
+        self._models = {untagged(model.model): model for model in models}
+        in_memory = tuple(model.model for model in models if untagged(model.model) in resident)
         reason = f"not there: {', '.join(missing)}; `ollama pull` fetches a model" if missing else ""
         state = WorkerState.READY if models or not missing else WorkerState.UNHEALTHY
         return BackendDescription(tuple(models), state, reason, in_memory)
 
     async def complete(self, work: Work) -> AsyncIterator[Sequence[Piece]]:
         """Stream one answer; see `BackendAdapter.complete`."""
-        known = self._models.get(same_name(work.model))
+        known = self._models.get(untagged(work.model))
         body = chat_body(work, self._settings, known.context_window if known else 0)
         stream = ChatStream(may_be_empty=may_be_empty(work))
         async with self._http.exchange("POST", "api/chat", body, trace_context=work.trace) as response:
@@ -110,7 +111,7 @@ class OllamaBackend:
 
     async def warm_up(self, model: str) -> None:
         """Load a model into memory."""
-        known = self._models.get(same_name(model))
+        known = self._models.get(untagged(model))
         body: dict[str, Any] = {"model": model}
         if self._settings.keep_alive:
             body["keep_alive"] = self._settings.keep_alive
@@ -150,13 +151,13 @@ class OllamaBackend:
         start; the router takes what it allows. Where there is much, what is not configured is told over several looks.
         """
         present, missing, others = announced(self._settings.models, listed)
-        models = [await self._described(name, listed[same_name(name)]) for name in present]
+        models = [await self._described(name, listed[untagged(name)]) for name in present]
         begun = self._clock.now()
         for name in self._told(others, present):
             if self._clock.now() - begun > OTHERS_TIME:
                 break
             try:
-                models.append(await self._described(name, listed[same_name(name)]))
+                models.append(await self._described(name, listed[untagged(name)]))
             except ProviderFailure as failure:  # what nobody may have asked for takes the backend out for nobody
                 _LOG.debug("%s is there, but says nothing of itself: %s", name, failure.message)
         return models, missing
@@ -165,12 +166,12 @@ class OllamaBackend:
         """What is told beside the configured names; where all of it is used, each model by one name alone."""
         if not self._settings.discover:
             return list(others)
-        known = {same_name(name) for name in present}
-        return [name for name in others if name == same_name(name) and name not in known]
+        known = {untagged(name) for name in present}
+        return [name for name in others if name == untagged(name) and name not in known]
 
     async def _described(self, name: str, entry: Mapping[str, Any]) -> ModelDescription:
         """The model's facts; asked for once per version of the model."""
-        key = (same_name(name), entry.get("digest"))
+        key = (untagged(name), entry.get("digest"))
         if key not in self._shown:
             self._shown[key] = await self._post("api/show", {"model": name})
         return description(name, entry, self._shown[key])

@@ -4,15 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from provider_workers.backends.base import ModelDescription
+from service_common.model_names import LATEST, untagged
 from service_common.vocabulary import ModelMode
 
 _ABILITIES = {"tools": "tools", "vision": "vision", "thinking": "reasoning"}
-LATEST = ":latest"
-
-
-def same_name(name: str) -> str:
-    """The name without the tag that Ollama adds by itself: `llama3.1` for `llama3.1:latest`."""
-    return name.removesuffix(LATEST)
 
 
 def listed_models(tags: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -27,7 +22,7 @@ def listed_models(tags: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     if not isinstance(entries, list):
         raise ValueError("the list of models has an unknown shape")
     named = [(entry.get("model") or entry.get("name"), entry) for entry in entries if isinstance(entry, dict)]
-    return {same_name(name): entry for name, entry in named if name}
+    return {untagged(name): entry for name, entry in named if name}
 
 
 def announced(configured: Iterable[str], listed: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
@@ -37,8 +32,8 @@ def announced(configured: Iterable[str], listed: Iterable[str]) -> tuple[list[st
     adds it to the configuration later may write either.
     """
     there = set(listed)
-    present = [name for name in configured if same_name(name) in there]
-    missing = [name for name in configured if same_name(name) not in there]
+    present = [name for name in configured if untagged(name) in there]
+    missing = [name for name in configured if untagged(name) not in there]
     others = [name for known in sorted(there) for name in _spellings(known) if name not in present]
     return present, missing, others
 
