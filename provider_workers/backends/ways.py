@@ -38,8 +38,7 @@ class Way:
             answered: whether the response had begun, so that the answer broke.
         """
         if answered:
-            said = f"the answer of {self._provider} broke off: {words_of(error)}"
-            return ProviderFailure(FailureClass.STREAM_BROKEN, said)
+            return ProviderFailure(FailureClass.STREAM_BROKEN, broken(self._provider, words_of(error), answered=True))
         return ProviderFailure(FailureClass.UNAVAILABLE, self._unanswered(error))
 
     def check_status(self, status: int) -> None:
@@ -73,11 +72,21 @@ class Way:
             where = f"{self._proxy} on the way to {self._provider}" if self.proxy else self._provider
             return f"{where} cannot be reached: {error.os_error.strerror or error.os_error}"
         through = f", by way of {self._proxy}," if self.proxy else ""
-        return f"{self._provider}{through} gave no answer: {words_of(error)}"
+        return broken(f"{self._provider}{through}", words_of(error), answered=False)
 
     def _refused(self, status: int) -> str:
-        why = ": it wants a name and password, or others" if status == PROXY_WANTS_CREDENTIALS else ""
-        return f"{self._proxy} does not lead to {self._provider} (HTTP {status}){why}"
+        return refused(self._proxy, self._provider, status)
+
+
+def broken(where: str, why: str, *, answered: bool) -> str:
+    """That a connection to `where` broke, before the answer or in the middle of it."""
+    return f"the answer of {where} broke off: {why}" if answered else f"{where} gave no answer: {why}"
+
+
+def refused(proxy: str, where: str, status: int) -> str:
+    """That a proxy does not lead to `where`."""
+    why = ": it wants a name and password, or others" if status == PROXY_WANTS_CREDENTIALS else ""
+    return f"{proxy} does not lead to {where} (HTTP {status}){why}"
 
 
 def words_of(error: BaseException) -> str:

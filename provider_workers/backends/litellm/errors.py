@@ -14,7 +14,7 @@ from provider_workers.backends.base import ProviderFailure
 from provider_workers.backends.headers import retry_after
 from provider_workers.backends.litellm.wording import of_connection, plain
 from provider_workers.backends.meaning import WHOLE_BACKEND, failure_class_of
-from provider_workers.backends.ways import PROXY_WANTS_CREDENTIALS, words_of
+from provider_workers.backends.ways import PROXY_WANTS_CREDENTIALS, broken, refused, words_of
 from service_common.failures import FailureClass
 
 _BY_TYPE: tuple[tuple[type[Exception], FailureClass], ...] = (
@@ -81,14 +81,12 @@ def _way_broken(error: Exception, where: str, *, answering: bool) -> str:
         return of_connection(lost, where, answering=answering)
     unreadable = _behind(error, HttpProcessingError)
     if unreadable is not None:  # its own words hold bytes of the response
-        broke = f"the answer of {where} broke off" if answering else f"{where} gave no answer"
-        return f"{broke}: {words_of(unreadable)}"
-    refused = _behind(error, aiohttp.ClientHttpProxyError)
-    status = _status(error) if refused is None else refused.status
-    if refused is None and status != PROXY_WANTS_CREDENTIALS:
+        return broken(where, words_of(unreadable), answered=answering)
+    by_proxy = _behind(error, aiohttp.ClientHttpProxyError)
+    status = _status(error) if by_proxy is None else by_proxy.status
+    if by_proxy is None and status != PROXY_WANTS_CREDENTIALS:
         return ""
-    why = ": it wants a name and password, or others" if status == PROXY_WANTS_CREDENTIALS else ""
-    return f"the proxy that HTTP_PROXY or HTTPS_PROXY names does not lead to {where} (HTTP {status}){why}"
+    return refused("the proxy that HTTP_PROXY or HTTPS_PROXY names", where, status)
 
 
 def _behind(error: BaseException, kind: type[_Cause]) -> _Cause | None:

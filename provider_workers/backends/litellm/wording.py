@@ -3,6 +3,8 @@
 import json
 import re
 
+from provider_workers.backends.ways import broken
+
 _PREFIX = re.compile(r"^(?:(?:litellm\.)?[A-Za-z_]+(?:Error|Exception)\b|(?:[A-Z]+_)*[A-Z]{5,}(?= - ))\s*[:-]*\s*")
 _ADVICE = re.compile(
     r"\s*(?:Traceback \(most recent call last\)|This looks like a bug in LiteLLM|Handle with `litellm\.|To drop these"
@@ -45,7 +47,7 @@ def of_connection(lost: Exception, where: str, *, answering: bool) -> str:
     """
     said = _TLS_DETAILS.sub("", str(lost)) or type(lost).__name__
     if answering:
-        return f"the answer of {where} broke off: {said}"
+        return broken(where, said, answered=True)
     return said if where in said else f"no answer of {where}: {said}"
 
 
