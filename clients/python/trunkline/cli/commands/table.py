@@ -1,6 +1,7 @@
 """`trunkline table`: the health and load of every target."""
 
 import time
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -51,29 +52,42 @@ def table(
 
 def _watch(client: "trunkline.Client", output: Output, interval: float) -> None:
     """Show the table in place; where the router goes away, say so and wait for it."""
-    rows: tuple[TargetRow, ...] = client.table()  # no router at all is an error, not something to wait for
+    rows = client.table()
     with Live(health_table(rows), console=output.data, auto_refresh=False) as live:
-        while True:
-            try:
-                for rows in client.watch_table(interval):
-                    live.update(health_table(rows), refresh=True)
-            except Unavailable as error:
-                live.update(Group(health_table(rows), Text(f"{error}; trying again", "red")), refresh=True)
-            time.sleep(_RETRY_SECONDS)
+        for found in _followed(client, interval):
+            if isinstance(found, Unavailable):
+                live.update(Group(health_table(rows), _trying_again(found)), refresh=True)
+            else:
+                rows = found
+                live.update(health_table(rows), refresh=True)
 
 
 def _append(client: "trunkline.Client", output: Output, interval: float) -> None:
     """As `_watch` where nothing can be shown in place, such as a pipe: each table with its time after the last."""
     client.table()
     lost = ""
+    for found in _followed(client, interval):
+        if not isinstance(found, Unavailable):
+            lost = ""
+            output.data.print(formats.local_time(), style="dim")
+            output.data.print(health_table(found))
+        elif str(found) != lost:  # once, not once a second
+            lost = str(found)
+            output.notes.print(Text(f"{formats.local_time()}  ", "red").append(_trying_again(found)))
+
+
+def _followed(client: "trunkline.Client", interval: float) -> Iterator[tuple[TargetRow, ...] | Unavailable]:
+    """The table at each change, and why there is none whenever the router is away; for ever.
+
+    To be begun once the table was read: no router at all is an error, not something to wait for.
+    """
     while True:
         try:
-            for rows in client.watch_table(interval):
-                lost = ""
-                output.data.print(formats.local_time(), style="dim")
-                output.data.print(health_table(rows))
+            yield from client.watch_table(interval)
         except Unavailable as error:
-            if str(error) != lost:  # once, not once a second
-                lost = str(error)
-                output.notes.print(Text(f"{formats.local_time()}  {error}; trying again", "red"))
+            yield error
         time.sleep(_RETRY_SECONDS)
+
+
+def _trying_again(error: Unavailable) -> Text:
+    return Text(f"{error}; trying again", "red")
