@@ -196,8 +196,7 @@ class Drills:
         self, alias: str, request: Request, members: Set[str], *, estimate_only: bool
     ) -> AsyncGenerator[DrillStep, None]:
         decision = self._decide(request)
-        missing = list(_missing(alias, members, decision))
-        for step in missing:
+        for step in _missing(alias, members, decision):
             yield step
         plan = decision.plan
         for position, target in enumerate(plan):

@@ -1,15 +1,12 @@
 """What callers are told of a way to a provider that broke: by its cause, never by the provider's bytes."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import pytest
 
 from provider_workers.backends.base import ProviderFailure
 from provider_workers.backends.http import ProviderHttp
 from provider_workers.settings import BackendSettings
 from service_common.failures import FailureClass
+from tests.support.web_server import answering
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 UNREADABLE = {
@@ -23,19 +20,6 @@ UNREADABLE = {
     "another encoding": (HEAD + b"Content-Encoding: gzip\r\n\r\nSECRET", "Content-Encoding"),
     "nothing": (b"", "gave no answer: the connection was closed"),
 }
-
-
-@asynccontextmanager
-async def answering(answer: bytes) -> AsyncIterator[str]:
-    """The `host:port` of a server that answers every request with these bytes and closes."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
-        writer.close()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 async def failure_of(base_url: str, *, proxied: bool = False) -> ProviderFailure:

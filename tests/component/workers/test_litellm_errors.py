@@ -1,9 +1,7 @@
 """What litellm's exceptions come to, of providers that the conformance suite does not start."""
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
@@ -15,6 +13,7 @@ from provider_workers.simulated import Behaviour, Fault, ProviderSpec, Simulated
 from service_common.clock import SystemClock
 from service_common.failures import FailureClass
 from service_common.vocabulary import WorkerState
+from tests.support.web_server import answering
 from tests.support.worker_processes import question
 from trunkline.router.v1.router_service_pb2 import EmbedRequest
 
@@ -56,15 +55,8 @@ def nobody() -> Iterator[str]:
 async def web_server() -> AsyncIterator[str]:
     """The address of a server that answers every request with a page and status 501."""
     head = f"HTTP/1.1 501 Unsupported\r\nContent-Type: text/html\r\nContent-Length: {len(PAGE)}\r\n\r\n".encode()
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(head + PAGE)
-        await writer.drain()
-        writer.close()
-
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with answering(head + PAGE) as where:
+        yield f"http://{where}"
 
 
 async def pieces(provider: str, base_url: str, key: str) -> list[Piece]:
@@ -177,19 +169,6 @@ async def test_a_count_of_geminis_embeddings_is_litellms_own() -> None:
         await backend.close()
     assert vectors.values
     assert vectors.usage is None
-
-
-@asynccontextmanager
-async def answering(answer: bytes) -> AsyncIterator[str]:
-    """The `host:port` of a server that answers every request with these bytes and closes."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
-        writer.close()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nX-A: " + b"SECRET" * 10_000 + b"\r\n\r\n", b"SECRET\r\n\r\n"])
