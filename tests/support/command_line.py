@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -76,7 +75,6 @@ async def started(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Pro
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         env=clean_environment(),
-        preexec_fn=_heed_interrupts,
     )
     out = process.stdout
     assert out is not None
@@ -86,8 +84,3 @@ async def started(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Pro
         if process.returncode is None:
             process.kill()
             await process.wait()
-
-
-def _heed_interrupts() -> None:
-    """A shell has what it starts in the background ignore SIGINT, and all that this starts inherits that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
