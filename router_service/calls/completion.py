@@ -97,17 +97,10 @@ class Calls(Struct, frozen=True):
                 decision = self._decide(engine, request, deadline, cursor)
                 recording.decision_made(request, decision)
                 made = DecisionMade(decision, recording.trace_id)
-                if not decision.plan:
-                    nobody = self._nobody(engine, decision)
-                    if min(decision.later.values(), default=deadline.at) < deadline.at:
-                        await self._wait(seat, self._waits(decision), nobody)
-                        continue
-                    yield made
-                    raise nobody
                 turn = Turn(self.dispatcher, self.room, seat)
-                call = self._planned(engine, request, decision, deadline, recording, began_at)
                 announced = False
                 try:
+                    call = self._planned(engine, request, decision, deadline, recording, began_at)
                     async with aclosing(AttemptLoop(call, turn, self.clock, self.random).events()) as events:
                         async for event in events:
                             if not announced:
@@ -118,9 +111,10 @@ class Calls(Struct, frozen=True):
                 except RouterError as error:
                     if turn.begun:
                         raise
-                    if isinstance(error, Exhausted) and turn.refused:
-                        await self._wait(seat, turn.refused, error)
-                    elif isinstance(error, NoTarget) and not anew:
+                    wanted = self._wanted(decision, turn, error, deadline)
+                    if wanted:
+                        await self._wait(seat, wanted, error)
+                    elif isinstance(error, NoTarget) and decision.plan and not anew:
                         anew = True  # what was planned is gone since: the state of this moment may offer another
                     else:
                         yield made
@@ -132,14 +126,23 @@ class Calls(Struct, frozen=True):
         decision = engine.decide(request, self.table.snapshot(), deadline.left(self.clock), cursor=cursor)
         return keep_one_model(decision) if request.operation is Operation.EMBED else decision
 
-    def _waits(self, decision: Decision) -> dict[str, float | None]:
+    def _wanted(
+        self, decision: Decision, turn: Turn, error: RouterError, deadline: Deadline
+    ) -> Mapping[str, float | None]:
+        """Targets that a call may wait for which was sent to none; empty: in vain."""
+        if decision.plan:
+            return turn.refused if isinstance(error, Exhausted) else {}
+        soonest = min(decision.later.values(), default=deadline.at)
+        return self._waits(decision) if soonest < deadline.at else {}
+
+    def _waits(self, decision: Decision) -> dict[str, float]:
         """Seconds until each target is back that time alone brings back."""
         now = self.clock.now()
         return {target: max(0.0, at - now) for target, at in decision.later.items()}
 
     def _nobody(self, engine: Engine, decision: Decision) -> RouterError:
         """Why nothing can be tried; and when to come back, where time alone helps."""
-        wait = min((wait for wait in self._waits(decision).values() if wait is not None), default=None)
+        wait = min(self._waits(decision).values(), default=None)
         kind = NoTarget if wait is None else Exhausted
         return kind(engine.explain(decision), decision=decision, retry_after=wait)
 
@@ -160,6 +163,8 @@ class Calls(Struct, frozen=True):
         recording: CallRecording,
         began_at: float,
     ) -> PlannedCall:
+        if not decision.plan:
+            raise self._nobody(engine, decision)
         profile = engine.catalogue.profiles[decision.profile]
         decided_on = {candidate.target: candidate.view for candidate in decision.candidates}
 
