@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from itertools import groupby
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError
@@ -24,6 +23,7 @@ from provider_workers.backends.base import (
 )
 from provider_workers.characters import WholeCharacters
 from provider_workers.credit import Credit
+from provider_workers.held_pieces import LONGEST_HOLD, HeldPieces
 from provider_workers.orders import Answered, AttemptSink, Failed, Order
 from service_common.clock import Clock
 from service_common.failures import FailureClass
@@ -68,6 +68,7 @@ class RunningAttempt:
         self._first_token: float | None = None
         self._usage: TokenUsage | None = None
         self._usage_untold = False
+        self._held = HeldPieces(min(LONGEST_HOLD, order.idle_timeout / 4) if order.whole else 0.0, clock.now)
         self._characters = WholeCharacters()
         self._timer = MovingTimeout()
         self._timeout_class = FailureClass.TIMEOUT_TOTAL
@@ -167,7 +168,7 @@ class RunningAttempt:
         return empty
 
     async def _pass_on(self, batch: Sequence[Piece]) -> None:
-        for piece in self._characters.of(_joined(batch)):
+        for piece in self._characters.of(self._held.ready(batch)):
             if self._usage_untold and not isinstance(piece, TokenUsage | Finish):
                 self._tell_usage()
             match piece:
@@ -190,18 +191,23 @@ class RunningAttempt:
 
     async def _pass_on_text(self, piece: Text | Reasoning) -> None:
         self._token_came()
-        text = piece.text
-        size = len(text) if text.isascii() else len(text.encode())
-        if size <= MAX_DELTA and size <= self.credit.available:
-            self.credit.take(size)
-            self.sink.report(self.order.attempt_id, piece)
+        if self._sent_at_once(piece):
             return
         make = type(piece)
-        data, start = text.encode(), 0
+        data, start = piece.text.encode(), 0
         while start < len(data):
             end = await self._affordable(data, start)
             self.sink.report(self.order.attempt_id, make(data[start:end].decode()))
             start = end
+
+    def _sent_at_once(self, piece: Text | Reasoning) -> bool:
+        text = piece.text
+        size = len(text) if text.isascii() else len(text.encode())
+        if size > min(MAX_DELTA, self.credit.available):
+            return False
+        self.credit.take(size)
+        self.sink.report(self.order.attempt_id, piece)
+        return True
 
     async def _pass_on_tool(self, piece: ToolDelta) -> None:
         self._token_came()
@@ -225,6 +231,14 @@ class RunningAttempt:
                 return end
             self._wait_for(FailureClass.TIMEOUT_TOTAL, self.order.time_left)  # the caller is slow, not the provider
             await self.credit.more()
+
+    def _pass_on_held(self) -> None:
+        """What was held back of an answer that fails, as far as credit goes: the router estimates its cost by it."""
+        for piece in self._characters.of(self._held.left()):
+            if isinstance(piece, TokenUsage):
+                self._usage = piece
+            elif isinstance(piece, Text | Reasoning):
+                self._sent_at_once(piece)
 
     def _token_came(self) -> None:
         if self._first_token is None:
@@ -253,6 +267,8 @@ class RunningAttempt:
         self._wait_for(FailureClass.TIMEOUT_TOTAL, self.order.time_left)
 
     def _fail(self, failure: ProviderFailure) -> None:
+        if not self._settled:
+            self._pass_on_held()
         self._settle(
             Failed(
                 failure.failure_class,
@@ -269,19 +285,6 @@ class RunningAttempt:
         if not self._settled:
             self._settled = True
             self._on_settled(self, end)
-
-
-def _joined(batch: Sequence[Piece]) -> Sequence[Piece]:
-    """The pieces with adjacent texts of one kind joined: in a burst a frame per token would double the cost."""
-    if len(batch) == 1:
-        return batch
-    pieces: list[Piece] = []
-    for kind, group in groupby(batch, type):
-        if kind is Text or kind is Reasoning:
-            pieces.append(kind("".join([piece.text for piece in group])))  # type: ignore[union-attr]
-        else:
-            pieces.extend(group)
-    return pieces
 
 
 def _boundary(data: bytes, start: int, cut: int) -> int:

@@ -18,6 +18,7 @@ class Order(Struct, frozen=True):
         body: the caller's request, serialised; empty where `body_size` says that it is to be fetched.
         credit: bytes of deltas that may be sent before more is granted.
         prefill: text of the answer so far, to be continued.
+        whole: the caller takes the answer whole: its pieces may be held back for a moment and sent together.
     """
 
     attempt_id: int
@@ -31,6 +32,7 @@ class Order(Struct, frozen=True):
     credit: int
     sensitivity: Sensitivity
     prefill: str = ""
+    whole: bool = False
     trace: Context | None = None
 
 

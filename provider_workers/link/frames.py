@@ -145,6 +145,7 @@ def order(dispatch: wire.Dispatch) -> Order:
         credit=dispatch.credit_bytes,
         sensitivity=Sensitivity(dispatch.sensitivity or Sensitivity.INTERNAL),
         prefill=dispatch.prefill,
+        whole=dispatch.whole,
         trace=_trace_context(dispatch),
     )
 

@@ -24,6 +24,7 @@ class AttemptOrder(Struct, frozen=True):
         deadline: end of the attempt.
         first_token_timeout, idle_timeout: seconds.
         prefill: text of the answer so far, to be continued, at most LONGEST_PREFILL; empty: from the start.
+        whole: the caller takes the answer whole, so that nobody awaits a piece of it.
         input_tokens: estimate, for the usage of attempts that report none; `output_tokens`: as expected.
         replaced: why the previous attempt failed.
         upkeep: the router makes it for the target's sake, outside of any call: in every state, and counted nowhere.
@@ -42,6 +43,7 @@ class AttemptOrder(Struct, frozen=True):
     first_token_timeout: float
     idle_timeout: float
     recording: AttemptRecording
+    whole: bool = False
     input_tokens: int = 0
     output_tokens: int = 0
     prefill: str = ""

@@ -265,6 +265,7 @@ class AttemptLoop:
             first_token_timeout=call.profile.attempts.per_attempt_timeout,
             idle_timeout=call.profile.attempts.idle_timeout,
             recording=recording,
+            whole=call.request.whole,
             input_tokens=self._expected_tokens(start.target),
             output_tokens=call.decision.classification.expected_output_tokens,
             prefill="".join(self._shown) if start.prefill else "",

@@ -88,6 +88,7 @@ class Request(Struct, frozen=True):
         reasoning: whether reasoning effort was asked for.
         max_output_tokens: the caller's limit of the answer.
         seeded: whether the caller set a sampling seed.
+        whole: whether the caller takes the answer whole and sees no piece of it before.
         options: what the caller wants of the routing.
         labels: short key-value pairs.
         idempotency_key: calls with one key are one call; `fingerprint` tells whether they ask the same.
@@ -106,6 +107,7 @@ class Request(Struct, frozen=True):
     reasoning: bool = False
     max_output_tokens: int | None = None
     seeded: bool = False
+    whole: bool = False
     options: RoutingOptions = RoutingOptions()
     labels: Mapping[str, str] = NO_LABELS
     request_id: str = ""

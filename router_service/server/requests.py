@@ -20,16 +20,15 @@ ROLES = {
 }
 
 
-def completion_request(
-    completion: chat_pb.CompletionRequest, body: bytes, recovery: StreamRecovery | None = None
-) -> Request:
+def completion_request(completion: chat_pb.CompletionRequest, body: bytes, *, whole: bool = False) -> Request:
     """The request as the stages see it.
 
     Args:
         completion: a valid request.
         body: the serialised `CompleteRequest` that the worker gets, as it came.
-        recovery: counts in place of what the caller says; None: the caller's counts.
+        whole: the caller sees nothing before the end: a broken answer is always begun anew, whatever it says.
     """
+    recovery = StreamRecovery.RESET if whole else None
     images = files = 0
     messages = []
     for message in completion.messages:
@@ -59,6 +58,7 @@ def completion_request(
         reasoning=parameters.reasoning_effort > chat_pb.REASONING_EFFORT_NONE,
         max_output_tokens=parameters.max_output_tokens if parameters.HasField("max_output_tokens") else None,
         seeded=parameters.HasField("seed"),
+        whole=whole,
         options=routing_options(completion.routing, recovery)
         if completion.HasField("routing")
         else RoutingOptions(stream_recovery=recovery),
@@ -113,7 +113,7 @@ def embedding_fields() -> Iterator[None]:
 
 
 def routing_options(options: chat_pb.RoutingOptions, recovery: StreamRecovery | None = None) -> RoutingOptions:
-    """What the caller wants of the routing; `recovery` as for `completion_request`."""
+    """What the caller wants of the routing; `recovery` counts in place of what it says, where there is one."""
     has = options.HasField
     if recovery is None and options.stream_recovery:
         recovery = StreamRecovery(options.stream_recovery)

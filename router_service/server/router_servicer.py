@@ -15,7 +15,6 @@ from router_service.server.events import Collector, embedding_response, event_me
 from router_service.server.handling import CallBoundary, Context, Received, receive, serialise, time_left
 from router_service.server.requests import completion_request, embedding_fields, embedding_request
 from router_service.server.validation import check_completion, check_embedding, check_outcome
-from service_common.vocabulary import StreamRecovery
 from trunkline.router.v1 import router_service_pb2 as pb
 
 SERVICE = pb.DESCRIPTOR.services_by_name["RouterService"].full_name
@@ -44,7 +43,7 @@ class RouterServicer:
         """The collected stream. Its caller has seen nothing, so a failed provider is always replaced."""
         async with self._boundary.recorded(f"{SERVICE}/Complete", context) as recording:
             check_completion(received.message.completion)
-            request = completion_request(received.message.completion, received.body, StreamRecovery.RESET)
+            request = completion_request(received.message.completion, received.body, whole=True)
             collector = Collector()
             async with aclosing(self._repeats.stream(request, recording, time_left(context))) as events:
                 async for event in events:

@@ -161,6 +161,7 @@ def dispatch_message(attempt_id: int, order: AttemptOrder, credit: int, clock: C
     dispatch.tracestate = order.recording.tracestate
     dispatch.sensitivity = order.sensitivity  # type: ignore[assignment]
     dispatch.prefill = order.prefill
+    dispatch.whole = order.whole
     return message
 
 

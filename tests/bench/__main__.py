@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.bench import measures
+from tests.bench import load, measures
 from tests.bench.processes import Stack, Upstream, floor, seconds_until_up, sink, stack, upstream
 
 ROUNDS = 7
@@ -94,6 +94,9 @@ def _deltas(source: Upstream, stacks: Sequence[Stack]) -> Iterable[Row]:
         bare, full = asyncio.run(measures.paced(source, stacks, rate))
         yield Row(f"delta, {rate} a second, tuned floor", bare, "us")
         yield Row(f"delta, {rate} a second", full, "us", 75, "in each of 32 streams")
+    bare, full = asyncio.run(measures.paced(source, stacks, RATES[0], load.complete))
+    yield Row(f"delta, {RATES[0]} a second, of unary calls, tuned floor", bare, "us")
+    yield Row(f"delta, {RATES[0]} a second, of unary calls", full, "us", detail="32 answers that are taken whole")
 
 
 def _split(cost: measures.Cost) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -18,6 +18,9 @@ EXPORT_WAIT = 1.2
 """Seconds until the last batch of spans has left; they belong to the round."""
 MICRO = 1e6
 MEGABYTE = 1024 * 1024
+
+Calls = Callable[[str, int, int], Awaitable[load.Load]]
+"""Makes so many calls to an address, so many at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +88,10 @@ async def burst(source: Upstream, stacks: Sequence[Stack]) -> list[float]:
     return [await _per_delta(one, calls=40, deltas=2000, in_flight=4) for one in stacks]
 
 
-async def paced(source: Upstream, stacks: Sequence[Stack], rate: int) -> list[float]:
-    """CPU per delta where each comes on its own, `rate` a second in each of 32 streams."""
+async def paced(source: Upstream, stacks: Sequence[Stack], rate: int, make: Calls = load.stream) -> list[float]:
+    """CPU per delta where each comes on its own, `rate` a second in each of 32 calls that `make` makes."""
     source.behave(answer_tokens=5 * rate, tokens_per_second=rate)
-    return [await _per_delta(one, calls=IN_FLIGHT, deltas=5 * rate, in_flight=IN_FLIGHT) for one in stacks]
+    return [await _per_delta(one, calls=IN_FLIGHT, deltas=5 * rate, in_flight=IN_FLIGHT, make=make) for one in stacks]
 
 
 def memory(idle: Stack) -> dict[str, float]:
@@ -111,9 +114,9 @@ async def _round(one: Stack) -> Cost:
     )
 
 
-async def _per_delta(one: Stack, *, calls: int, deltas: int, in_flight: int) -> float:
+async def _per_delta(one: Stack, *, calls: int, deltas: int, in_flight: int, make: Calls = load.stream) -> float:
     before = sum(one.cpu())
-    await load.stream(one.address, calls, in_flight)
+    await make(one.address, calls, in_flight)
     return (sum(one.cpu()) - before) / (calls * deltas) * MICRO
 
 

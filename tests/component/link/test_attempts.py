@@ -54,6 +54,7 @@ async def test_a_dispatch_carries_everything_that_the_worker_needs(router: LinkS
         "a/m",
         body=b"the request",
         prefill="so far",
+        whole=True,
         deadline=Deadline.after(router.clock, 20.0),
         recording=KeptRecording("00-aa-bb-01", "vendor=1"),
     )
@@ -65,6 +66,7 @@ async def test_a_dispatch_carries_everything_that_the_worker_needs(router: LinkS
     assert dispatch.credit_bytes == 64 * 1024
     assert dispatch.operation == pb.OPERATION_COMPLETE
     assert dispatch.sensitivity == 2
+    assert dispatch.whole
 
 
 async def test_an_answer_arrives_in_order_with_usage_and_cost(router: LinkServer, worker: ScriptedWorker) -> None:

@@ -4,12 +4,17 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import QuotaFailure, RetryInfo
 
+from provider_workers.link.outbox import Outbox
 from provider_workers.simulated import Behaviour, Fault, SimulatedProviders
 from tests.component.router.conftest import Start, sent
 from tests.support.caller import Caller, ask, failure_of, routed
 from tests.support.configurations import FIRST, LOCAL, SECOND, THIRD, Target
 from trunkline.types.v1 import attempt_pb2 as attempts
 from trunkline.types.v1 import chat_pb2 as chat
+from trunkline.worker.v1.worker_service_pb2 import AttachRequest
+
+SLOW = Behaviour(answer_tokens=60, tokens_per_second=200.0)
+"""60 tokens within 0.3 s."""
 
 WEATHER = chat.Tool(
     name="get_weather", description="The weather", parameters_json_schema='{"type":"object","properties":{}}'
@@ -41,6 +46,33 @@ async def test_an_answer_is_whole_and_accounted_for(caller: Caller, simulated: S
     assert only.worker_id == "openai-1"
     assert only.latency.ToTimedelta() >= only.first_token.ToTimedelta()
     assert done.latency.ToTimedelta() >= only.latency.ToTimedelta()
+
+
+async def test_pieces_that_nobody_awaits_come_together(
+    caller: Caller, simulated: SimulatedProviders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream's tokens leave the worker one by one; those of an answer that is taken whole ten times a second."""
+    frames: list[AttachRequest] = []
+    queue = Outbox.data
+
+    def noted(outbox: Outbox, frame: AttachRequest) -> None:
+        frames.append(frame)
+        queue(outbox, frame)
+
+    def texts() -> list[str]:
+        found = [frame.frames[0].attempt_event.text_delta for frame in frames]
+        frames.clear()
+        return [text for text in found if text]
+
+    monkeypatch.setattr(Outbox, "data", noted)
+    simulated.set_behaviour("openai", SLOW)
+    streamed = await caller.stream(ask())
+    one_by_one = texts()
+    whole = await caller.complete(ask())
+    together = texts()
+    assert "".join(one_by_one) == streamed.text
+    assert "".join(together) == whole.text
+    assert len(together) < 10 < 20 < len(one_by_one)
 
 
 @pytest.mark.parametrize("target", [FIRST, LOCAL])

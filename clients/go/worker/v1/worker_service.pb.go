@@ -1682,7 +1682,9 @@ type Dispatch struct {
 	// The request's sensitivity: the worker refuses what is above its clearance.
 	Sensitivity v1.Sensitivity `protobuf:"varint,12,opt,name=sensitivity,proto3,enum=trunkline.types.v1.Sensitivity" json:"sensitivity,omitempty"`
 	// Text of the answer so far, to be continued by assistant prefill; empty: from the start.
-	Prefill       string `protobuf:"bytes,13,opt,name=prefill,proto3" json:"prefill,omitempty"`
+	Prefill string `protobuf:"bytes,13,opt,name=prefill,proto3" json:"prefill,omitempty"`
+	// The caller takes the answer whole: pieces of it may be held back for 100 ms and sent together.
+	Whole         bool `protobuf:"varint,14,opt,name=whole,proto3" json:"whole,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1806,6 +1808,13 @@ func (x *Dispatch) GetPrefill() string {
 		return x.Prefill
 	}
 	return ""
+}
+
+func (x *Dispatch) GetWhole() bool {
+	if x != nil {
+		return x.Whole
+	}
+	return false
 }
 
 // Nobody waits for this attempt any more: stop it and close its socket.
@@ -2303,7 +2312,7 @@ const file_trunkline_worker_v1_worker_service_proto_rawDesc = "" +
 	"session_id\x18\x01 \x01(\tR\tsessionId\x12H\n" +
 	"\x12heartbeat_interval\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x11heartbeatInterval\x12%\n" +
 	"\x0erouter_version\x18\x03 \x01(\tR\rrouterVersion\x12\x1b\n" +
-	"\trouter_id\x18\x04 \x01(\tR\brouterId\"\xb1\x04\n" +
+	"\trouter_id\x18\x04 \x01(\tR\brouterId\"\xc7\x04\n" +
 	"\bDispatch\x12\x1d\n" +
 	"\n" +
 	"attempt_id\x18\x01 \x01(\x04R\tattemptId\x12<\n" +
@@ -2321,7 +2330,8 @@ const file_trunkline_worker_v1_worker_service_proto_rawDesc = "" +
 	"tracestate\x18\v \x01(\tR\n" +
 	"tracestate\x12A\n" +
 	"\vsensitivity\x18\f \x01(\x0e2\x1f.trunkline.types.v1.SensitivityR\vsensitivity\x12\x18\n" +
-	"\aprefill\x18\r \x01(\tR\aprefill\"?\n" +
+	"\aprefill\x18\r \x01(\tR\aprefill\x12\x14\n" +
+	"\x05whole\x18\x0e \x01(\bR\x05whole\"?\n" +
 	"\x06Cancel\x12\x1d\n" +
 	"\n" +
 	"attempt_id\x18\x01 \x01(\x04R\tattemptId\x12\x16\n" +

@@ -824,6 +824,7 @@ class Dispatch(_message.Message):
     TRACESTATE_FIELD_NUMBER: _builtins.int
     SENSITIVITY_FIELD_NUMBER: _builtins.int
     PREFILL_FIELD_NUMBER: _builtins.int
+    WHOLE_FIELD_NUMBER: _builtins.int
     attempt_id: _builtins.int
     """Unique in this session."""
     operation: Global___Operation.ValueType
@@ -844,6 +845,8 @@ class Dispatch(_message.Message):
     """The request's sensitivity: the worker refuses what is above its clearance."""
     prefill: _builtins.str
     """Text of the answer so far, to be continued by assistant prefill; empty: from the start."""
+    whole: _builtins.bool
+    """The caller takes the answer whole: pieces of it may be held back for 100 ms and sent together."""
     @_builtins.property
     def time_left(self) -> _duration_pb2.Duration:
         """Time that is left for the whole attempt."""
@@ -872,10 +875,11 @@ class Dispatch(_message.Message):
         tracestate: _builtins.str = ...,
         sensitivity: _classification_pb2.Sensitivity.ValueType = ...,
         prefill: _builtins.str = ...,
+        whole: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["first_token_timeout", b"first_token_timeout", "idle_timeout", b"idle_timeout", "time_left", b"time_left"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "body", b"body", "body_size", b"body_size", "credit_bytes", b"credit_bytes", "first_token_timeout", b"first_token_timeout", "idle_timeout", b"idle_timeout", "model", b"model", "operation", b"operation", "prefill", b"prefill", "sensitivity", b"sensitivity", "time_left", b"time_left", "traceparent", b"traceparent", "tracestate", b"tracestate"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_id", b"attempt_id", "body", b"body", "body_size", b"body_size", "credit_bytes", b"credit_bytes", "first_token_timeout", b"first_token_timeout", "idle_timeout", b"idle_timeout", "model", b"model", "operation", b"operation", "prefill", b"prefill", "sensitivity", b"sensitivity", "time_left", b"time_left", "traceparent", b"traceparent", "tracestate", b"tracestate", "whole", b"whole"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
