@@ -43,6 +43,7 @@ class Claim(Struct, frozen=True):
         upkeep: made for the target's sake: its outcome says nothing of how it serves callers.
         listed: the table has a row of the target; a model that is yet to be pulled has none.
         tokens: counted against limits per minute; None: not counted there.
+        minute: number of the minute in which they count.
     """
 
     target: str
@@ -52,6 +53,7 @@ class Claim(Struct, frozen=True):
     upkeep: bool = False
     listed: bool = True
     tokens: int | None = None
+    minute: int = 0
 
 
 class AttemptGate(Protocol):

@@ -42,10 +42,12 @@ class Gate:
         if entry is None and not upkeep:
             return Refusal(f"{name} is not in the configuration any more")
         probe = waived = False
+        minute = 0
         if entry is not None and not upkeep:
-            refusal = self._refusal(entry, order, now)
-            if refusal is not None:
-                return refusal
+            counted = self._count(entry, order, now)
+            if isinstance(counted, Refusal):
+                return counted
+            minute = counted
             probe = entry.circuit.claim_probe(now)
             waived = not probe and entry.circuit.state(now) is not CircuitState.CLOSED
         if entry is not None:
@@ -53,7 +55,7 @@ class Gate:
             self._rows.touch((name,))
         self._backend_in_flight[backend] = self._backend_in_flight.get(backend, 0) + 1
         tokens = None if upkeep else order.input_tokens + order.output_tokens
-        return Claim(name, backend, probe, waived, upkeep, listed=entry is not None, tokens=tokens)
+        return Claim(name, backend, probe, waived, upkeep, listed=entry is not None, tokens=tokens, minute=minute)
 
     def settle(self, claim: Claim, record: AttemptRecord) -> None:
         """See `AttemptGate.settle`."""
@@ -62,7 +64,8 @@ class Gate:
             del self._backend_in_flight[claim.backend]
         if claim.tokens is not None:
             usage = record.outcome.usage
-            self._limits.correct((claim.target, claim.backend), usage.input_tokens + usage.output_tokens - claim.tokens)
+            difference = usage.input_tokens + usage.output_tokens - claim.tokens
+            self._limits.correct((claim.target, claim.backend), difference, claim.minute)
         if not claim.listed:
             return
         entry = self._roster.entries[claim.target]
@@ -81,7 +84,8 @@ class Gate:
         entry = self._roster.find(target)
         return 0 if entry is None else self._free(entry)
 
-    def _refusal(self, entry: TargetEntry, order: AttemptOrder, now: float) -> Refusal | None:
+    def _count(self, entry: TargetEntry, order: AttemptOrder, now: float) -> int | Refusal:
+        """Count it against the limits per minute, and return the minute; or why the target does not take it."""
         standing = self._rows.standing(entry, now)
         if standing.state not in SERVING and not (order.circuit_waived and standing.state is TargetState.CIRCUIT_OPEN):
             retry_after = None if standing.available_at is None else max(0.0, standing.available_at - now)

@@ -121,13 +121,13 @@ async def test_a_password_is_used(tmp_path: Path) -> None:
     with run_redis(tmp_path, password="s3cret") as server:
         address = server.address.replace("//", "//:s3cret@")
         book = LimitBook(lambda: 0.0)
-        assert book.claim((Limited("a/m", Limits(requests_per_minute=5)),), 1) is None
+        assert book.claim((Limited("a/m", Limits(requests_per_minute=5)),), 1) == 0
         sharing = RedisSharing(address, SharingSettings(timeout=2.0), book)
         await sharing.answers.keep("k", KeptAnswer(b"f", ()), 10)
         assert await sharing.answers.find("k") is None  # it was kept, and is no whole answer
         assert sharing.answers.reachable
         await sharing.limits.exchange()
-        assert [count.unsent for count in book.counts()] == [0]
+        assert [count.unsent for count in book.counts()] == [0, 0]
         await sharing.close()
 
 

@@ -100,15 +100,39 @@ def test_a_target_may_bound_its_attempts_at_once() -> None:
     assert parts.table.free_slots("a/m") == 0
 
 
+@pytest.mark.parametrize(("used", "fits"), [(1_000, 1_800), (11_000, 150)])
+def test_a_correction_counts_in_the_minute_of_its_claim(used: int, fits: int) -> None:
+    """What was claimed in the last minute makes no room in this one, and takes none beyond its share."""
+    parts = limited_parts(Limits(tokens_per_minute=10_000))
+    parts.clock.advance(WINDOW - parts.clock.now() % WINDOW + 59)
+    first = parts.start("a/m", input_tokens=10_000)
+    parts.clock.advance(51)
+    parts.start("a/m", input_tokens=8_000)
+    last = Finished(Answer(FinishReason.STOP), Usage(used, 0))
+    parts.link.deliver(next(iter(parts.sessions)), first.attempt_id, last)
+    refusal(answer(parts, input_tokens=fits + 50))
+    assert isinstance(answer(parts, input_tokens=fits), Attempt)
+
+
+def test_what_was_claimed_two_minutes_ago_corrects_nothing() -> None:
+    """It has left the window, and its correction with it."""
+    parts = limited_parts(Limits(tokens_per_minute=1_000))
+    slow = parts.start("a/m", input_tokens=1_000)
+    parts.clock.advance(2 * WINDOW)
+    parts.start("a/m", input_tokens=1_000)
+    parts.link.deliver(next(iter(parts.sessions)), slow.attempt_id, Finished(Answer(FinishReason.STOP), Usage(0, 0)))
+    refusal(answer(parts, input_tokens=500))
+
+
 def test_a_clock_set_back_refuses_nobody() -> None:
     """Where replicas share counts these follow the wall clock, which may jump; the count begins anew then."""
     now = [3_600_030.0]
     book = LimitBook(lambda: now[0])
     limited = (Limited("a/m", Limits(requests_per_minute=1)),)
-    assert book.claim(limited, 1) is None
-    assert book.claim(limited, 1) is not None
+    assert isinstance(book.claim(limited, 1), int)
+    assert isinstance(book.claim(limited, 1), Refusal)
     now[0] -= 3600
-    assert book.claim(limited, 1) is None
+    assert isinstance(book.claim(limited, 1), int)
 
 
 def test_what_other_replicas_used_counts() -> None:
@@ -116,16 +140,34 @@ def test_what_other_replicas_used_counts() -> None:
     clock = FakeClock(1_000 * WINDOW)
     book = LimitBook(clock.now)
     limited = (Limited("a/m", Limits(requests_per_minute=4)),)
-    assert book.claim(limited, 1) is None
-    [count] = book.counts()
-    assert (count.key, count.unsent) == ("a/m:requests", 1)
+    assert isinstance(book.claim(limited, 1), int)
+    count, before = book.counts()
+    assert (count.key, count.unsent, before.unsent) == ("a/m:requests", 1, 0)
     book.exchanged(count, total=4)
-    assert [c.unsent for c in book.counts()] == [0]
-    assert book.claim(limited, 1) is not None
+    assert [c.unsent for c in book.counts()] == [0, 0]
+    assert isinstance(book.claim(limited, 1), Refusal)
     clock.advance(WINDOW + 1)
-    assert book.claim(limited, 1) is not None
+    assert isinstance(book.claim(limited, 1), Refusal)
     clock.advance(WINDOW / 2)
-    assert book.claim(limited, 1) is None
+    assert isinstance(book.claim(limited, 1), int)
+
+
+def test_what_is_corrected_after_the_minute_reaches_the_other_replicas() -> None:
+    """The last minute's count is exchanged like the current one's, both ways."""
+    clock = FakeClock(1_000 * WINDOW)
+    book = LimitBook(clock.now)
+    limited = (Limited("a", Limits(tokens_per_minute=100)),)
+    minute = book.claim(limited, 80)
+    assert isinstance(minute, int)
+    book.exchanged(next(book.counts()), total=80)
+    clock.advance(WINDOW)
+    book.correct(("a",), -30, minute)
+    current, before = book.counts()
+    assert (current.index, current.unsent, before.index, before.unsent) == (minute + 1, 0, minute, -30)
+    book.exchanged(before, total=50 + 20)
+    assert [count.unsent for count in book.counts()] == [0, 0]
+    assert book.claim(limited, 30) == minute + 1
+    assert isinstance(book.claim(limited, 1), Refusal)
 
 
 @given(

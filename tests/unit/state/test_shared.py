@@ -176,7 +176,7 @@ async def test_limits_go_on_alone_whatever_fails(
 ) -> None:
     """The exchange is tried again and again, and only what nobody foresaw leaves a trace."""
     book, counts = LimitBook(lambda: 0.0), Counts(error)
-    assert book.claim((Limited("a/m", Limits(requests_per_minute=5)),), 1) is None
+    assert book.claim((Limited("a/m", Limits(requests_per_minute=5)),), 1) == 0
     sharing = LimitSharing(book, counts, FAST, (LibraryError,))
     running = asyncio.create_task(sharing.run())
     async with asyncio.timeout(10):
