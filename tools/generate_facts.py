@@ -32,7 +32,6 @@ COLUMNS = (
     "output_price",
     "abilities",
     "cached_input_price",
-    "cache_write_price",
     "deprecated_on",
     "dimensions",
     "long_context",
@@ -95,12 +94,13 @@ def flatten_tiers(entry: Entry) -> Entry:
             int(tiers[0]["range"][1]),
             price(tiers[-1].get("input_cost_per_token")),
             price(tiers[-1].get("output_cost_per_token")),
+            price(tiers[-1].get("cache_read_input_token_cost")),
         ]
     return flat
 
 
 def long_context(entry: Entry) -> list[int | None] | None:
-    """`[threshold in tokens, input price, output price]` where long prompts cost more."""
+    """`[threshold in tokens, input price, output price, cached input price]` where long prompts cost more."""
     if "long_context" in entry:
         return list(entry["long_context"])
     for threshold in LONG_CONTEXT:
@@ -108,7 +108,8 @@ def long_context(entry: Entry) -> list[int | None] | None:
         dearer = entry.get("input_cost_per_token" + suffix)
         if dearer is not None:
             output = entry.get("output_cost_per_token" + suffix, entry.get("output_cost_per_token"))
-            return [threshold, price(dearer), price(output)]
+            cached = entry.get("cache_read_input_token_cost" + suffix)
+            return [threshold, price(dearer), price(output), price(cached)]
     return None
 
 
@@ -123,7 +124,6 @@ def row_of(raw: Entry) -> list[Any]:
         price(entry.get("output_cost_per_token")),
         "".join(letter for letter, key in ABILITIES.items() if entry.get(key)),
         price(entry.get("cache_read_input_token_cost")),
-        price(entry.get("cache_creation_input_token_cost")) or None,
         entry.get("deprecation_date"),
         entry.get("output_vector_size"),
         long_context(entry),

@@ -24,4 +24,12 @@ def price_in(facts: ModelFacts) -> Price | None:
     if facts.input_price is None or output is None:
         return None
     cached = facts.input_price if facts.cached_input_price is None else facts.cached_input_price
-    return Price(facts.input_price, output, cached)
+    long = facts.long_context
+    if long is None or long.input_price is None:
+        return Price(facts.input_price, output, cached)
+    beyond = Price(
+        long.input_price,
+        output if long.output_price is None else long.output_price,
+        long.input_price if long.cached_input_price is None else long.cached_input_price,
+    )
+    return Price(facts.input_price, output, cached, long_above=long.above, long=beyond)

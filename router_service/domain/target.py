@@ -15,14 +15,23 @@ ENOUGH_REPORTS = 20
 
 
 class Price(Struct, frozen=True):
-    """Nano-dollars per 1,000,000 tokens."""
+    """Nano-dollars per 1,000,000 tokens.
+
+    Attributes:
+        long: the price of every token where the prompt has more than `long_above`, cached ones among them; None: the
+            same as of short ones.
+    """
 
     input: int
     output: int
     cached_input: int
+    long_above: int = 0
+    long: "Price | None" = None
 
     def cost(self, input_tokens: int, output_tokens: int, cached_input_tokens: int = 0) -> int:
         """Nano-dollars of one answer, rounded up to whole nano-dollars."""
+        if self.long is not None and input_tokens > self.long_above:
+            return self.long.cost(input_tokens, output_tokens, cached_input_tokens)
         if cached_input_tokens:
             plain = max(0, input_tokens - cached_input_tokens)
             total = plain * self.input + cached_input_tokens * self.cached_input + output_tokens * self.output

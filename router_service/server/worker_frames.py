@@ -172,7 +172,8 @@ def _model_of(fact: target_pb2.ModelFacts) -> ModelReport:
         if fact.HasField("cached_input_price_nanodollars"):
             cached = fact.cached_input_price_nanodollars
         stated = (fact.input_price_nanodollars, fact.output_price_nanodollars, cached)
-        price = Price(*(min(max(0, one), MOST_NANODOLLARS) for one in stated))
+        for_input, for_output, for_cached = (min(max(0, one), MOST_NANODOLLARS) for one in stated)
+        price = Price(for_input, for_output, for_cached)
     return ModelReport(
         model=fact.model,
         mode=_word(ModelMode, fact.mode, None),

@@ -33,6 +33,8 @@ class LongContextPrice:
     above: int
     input_price: int | None
     output_price: int | None
+    cached_input_price: int | None = None
+    """As in `ModelFacts`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class ModelFacts:
     """What the table knows of one model. Prices are nano-dollars per million tokens; None means unknown.
 
     `provider` and `model` name the entry that matched, which is not always the name that was asked for: a dated
-    version that the table lacks is answered by its undated name. `exact` says whether nothing had to be set aside.
+    version that the table lacks is answered by its undated name.
     """
 
     provider: str
@@ -54,18 +56,15 @@ class ModelFacts:
     output_price: int | None = None
     cached_input_price: int | None = None
     """Of input tokens read from the provider's prompt cache; None: as `input_price`."""
-    cache_write_price: int | None = None
-    """Of input tokens written to the provider's prompt cache; None: as `input_price`."""
     long_context: LongContextPrice | None = None
     abilities: frozenset[Ability] = frozenset()
     deprecated_on: date | None = None
     """The day from which the provider no longer serves the model."""
     dimensions: int | None = None
     """The length of an embedding."""
-    exact: bool = True
 
     @classmethod
     def unlisted(cls, provider: str, model: str, price: int | None = None) -> "ModelFacts":
         """Of a model that no table lists: its price, if that is clear, and what its name says it is for."""
         mode = Mode.EMBEDDING if "embed" in model.lower() else Mode.CHAT
-        return cls(provider, model, mode, input_price=price, output_price=price, exact=False)
+        return cls(provider, model, mode, input_price=price, output_price=price)

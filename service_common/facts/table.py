@@ -73,10 +73,6 @@ class FactsTable:
     def __len__(self) -> int:
         return sum(len(models) for models in self._providers.values())
 
-    def providers(self) -> list[str]:
-        """The providers' names, sorted."""
-        return sorted(self._providers)
-
     def models(self, provider: str) -> list[str]:
         """The names of a provider's models, sorted; empty for a provider that the table does not know."""
         return sorted(self._providers.get(_canonical(provider), ()))
@@ -105,11 +101,10 @@ class FactsTable:
         if tag.endswith("cloud") or model.endswith("-cloud"):
             return found  # runs at Ollama's, not here: nothing is free unless the table says so
         if found is None and tag:
-            untagged = self._find_local(provider, base)
-            found = replace(untagged, exact=tag == "latest") if untagged else None
+            found = self._find_local(provider, base)
         if found is None:
             return ModelFacts.unlisted(provider, model, price=0)
-        return replace(found, input_price=0, output_price=0)
+        return _free(found)
 
     def _find_local(self, provider: str, model: str) -> ModelFacts | None:
         """As `_find`. Ollama's chat endpoint serves all but embedding models: the table's mode is litellm's route."""
@@ -120,11 +115,7 @@ class FactsTable:
         vendor, _, rest = model.partition("/")
         bare, _, variant = rest.partition(":")
         found = self._find(_canonical(vendor), bare) if bare else None
-        if found is None:
-            return None
-        if variant == "free":
-            return replace(found, input_price=0, output_price=0, cached_input_price=0, exact=False)
-        return replace(found, exact=False)
+        return _free(found) if found is not None and variant == "free" else found
 
     def _find(self, provider: str, model: str) -> ModelFacts | None:
         rows = self._providers.get(provider)
@@ -132,13 +123,13 @@ class FactsTable:
             return None
         for name in _spellings(model):
             if name in rows:
-                return _facts(provider, name, rows[name], exact=name.lower() == model.lower())
+                return _facts(provider, name, rows[name])
         lowered = model.lower()
         folded = next((name for name in rows if name.lower() == lowered), None)
         if folded is not None:
-            return _facts(provider, folded, rows[folded], exact=True)
+            return _facts(provider, folded, rows[folded])
         newest = _newest_version(rows, _VERSION.sub("", lowered))
-        return None if newest is None else _facts(provider, newest, rows[newest], exact=False)
+        return None if newest is None else _facts(provider, newest, rows[newest])
 
 
 def _canonical(provider: str) -> str:
@@ -166,9 +157,13 @@ def _newest_version(rows: Mapping[str, Row], base: str) -> str | None:
     return max(dated)[1] if dated else None
 
 
-def _facts(provider: str, model: str, row: Row, *, exact: bool) -> ModelFacts:
-    padded = [*row, *[None] * (11 - len(row))]
-    mode, window, max_output, input_price, output_price, letters, cached, cache_write, day, dimensions, long = padded
+def _free(facts: ModelFacts) -> ModelFacts:
+    return replace(facts, input_price=0, output_price=0, cached_input_price=0, long_context=None)
+
+
+def _facts(provider: str, model: str, row: Row) -> ModelFacts:
+    padded = [*row, *[None] * (10 - len(row))]
+    mode, window, max_output, input_price, output_price, letters, cached, day, dimensions, long = padded
     return ModelFacts(
         provider=provider,
         model=model,
@@ -178,10 +173,8 @@ def _facts(provider: str, model: str, row: Row, *, exact: bool) -> ModelFacts:
         input_price=input_price,
         output_price=output_price,
         cached_input_price=cached,
-        cache_write_price=cache_write,
         long_context=LongContextPrice(*long) if long else None,
         abilities=frozenset(_LETTERS[letter] for letter in letters or ""),
         deprecated_on=date.fromisoformat(day) if day else None,
         dimensions=dimensions,
-        exact=exact,
     )

@@ -56,6 +56,22 @@ models:
     assert said.retires_on == date(2030, 1, 1)
 
 
+def test_a_long_prompt_costs_what_the_table_says(facts: FactsTable) -> None:
+    """Above 200,000 tokens of prompt all tokens of Gemini 2.5 Pro are dearer; a price of the file has no such step."""
+    text = """\
+backends: {gemini: {kind: litellm}, other: {kind: litellm, provider: gemini}}
+models: {gemini/gemini-2.5-pro: {}, other/gemini-2.5-pro: {price: {input: 1.25, output: 10}}}
+"""
+    targets = catalogue_of(text, facts).targets
+    listed, said = targets["gemini/gemini-2.5-pro"].price, targets["other/gemini-2.5-pro"].price
+    assert listed is not None
+    assert said is not None
+    assert listed.cost(300_000, 1_000) == 765_000_000  # 0.3 * $2.50 + 0.001 * $15
+    assert listed.cost(200_000, 1_000) == 260_000_000  # 0.2 * $1.25 + 0.001 * $10
+    assert listed.cost(300_000, 1_000, 100_000) == 540_000_000  # 0.2 * $2.50 + 0.1 * $0.25 + 0.001 * $15
+    assert said.cost(300_000, 1_000) == 385_000_000
+
+
 def test_an_embedding_model_is_known_as_one(facts: FactsTable) -> None:
     """Mode, dimensions and a price without answer tokens come from the table."""
     text = "backends: {openai: {kind: openai_wire}}\nmodels: {openai/text-embedding-3-small: {}}"

@@ -9,6 +9,8 @@ import pytest
 
 from service_common.facts import Ability, FactsTable, LongContextPrice, Mode
 
+FILE = resources.files("service_common.facts").joinpath("models.json")
+
 
 @pytest.fixture(scope="module")
 def table() -> FactsTable:
@@ -16,12 +18,16 @@ def table() -> FactsTable:
     return FactsTable.load()
 
 
+def shipped() -> list[str]:
+    """The providers that the package's table lists."""
+    return list(json.loads(FILE.read_bytes())["providers"])
+
+
 def test_prices_are_exact_integers(table: FactsTable) -> None:
     """$0.15 and $0.60 a million tokens come out as nano-dollars, with nothing lost on the way."""
     facts = table.lookup("openai", "gpt-4o-mini")
     assert facts is not None
     assert (facts.input_price, facts.output_price, facts.cached_input_price) == (150_000_000, 600_000_000, 75_000_000)
-    assert facts.exact
     assert facts.mode is Mode.CHAT
     assert facts.context_window == 128_000
     assert facts.max_output == 16_384
@@ -30,44 +36,44 @@ def test_prices_are_exact_integers(table: FactsTable) -> None:
 
 def test_every_listed_model_is_found_under_its_own_name(table: FactsTable) -> None:
     """Whatever the table lists, a lookup finds that very entry."""
-    for provider in table.providers():
+    for provider in shipped():
         for model in table.models(provider):
             facts = table.lookup(provider, model)
             assert facts is not None, (provider, model)
-            assert (facts.model, facts.exact) == (model, True), (provider, model)
+            assert facts.model == model, (provider, model)
 
 
 def test_prices_are_whole_and_not_negative(table: FactsTable) -> None:
     """Money is integers from here on: no float survives in any row."""
-    for provider in table.providers():
+    for provider in shipped():
         for model in table.models(provider):
             facts = table.lookup(provider, model)
             assert facts is not None
-            for price in (facts.input_price, facts.output_price, facts.cached_input_price, facts.cache_write_price):
+            for price in (facts.input_price, facts.output_price, facts.cached_input_price):
                 assert price is None or (type(price) is int and price >= 0), (provider, model)
 
 
 @pytest.mark.parametrize(
-    ("provider", "model", "found", "exact"),
+    ("provider", "model", "found"),
     [
-        ("openai", "openai/gpt-4o", "gpt-4o", True),
-        ("OpenAI", "gpt-4o", "gpt-4o", True),
-        ("google", "models/gemini-2.5-pro", "gemini-2.5-pro", True),
-        ("groq", "openai/gpt-oss-120b", "openai/gpt-oss-120b", True),
-        ("mistral", "Mistral-Large-Latest", "mistral-large-latest", True),
-        ("mistral", "mistral-large", "mistral-large-latest", False),
-        ("openai", "gpt-4o-2031-01-01", "gpt-4o", False),
-        ("anthropic", "claude-haiku-4-5-latest", "claude-haiku-4-5", False),
-        ("openai", "ft:gpt-4o-2024-08-06:acme::abc123", "ft:gpt-4o-2024-08-06", False),
-        ("openrouter", "openai/gpt-4o", "gpt-4o", False),
-        ("openrouter", "mistralai/mistral-large", "mistral-large-latest", False),
+        ("openai", "openai/gpt-4o", "gpt-4o"),
+        ("OpenAI", "gpt-4o", "gpt-4o"),
+        ("google", "models/gemini-2.5-pro", "gemini-2.5-pro"),
+        ("groq", "openai/gpt-oss-120b", "openai/gpt-oss-120b"),
+        ("mistral", "Mistral-Large-Latest", "mistral-large-latest"),
+        ("mistral", "mistral-large", "mistral-large-latest"),
+        ("openai", "gpt-4o-2031-01-01", "gpt-4o"),
+        ("anthropic", "claude-haiku-4-5-latest", "claude-haiku-4-5"),
+        ("openai", "ft:gpt-4o-2024-08-06:acme::abc123", "ft:gpt-4o-2024-08-06"),
+        ("openrouter", "openai/gpt-4o", "gpt-4o"),
+        ("openrouter", "mistralai/mistral-large", "mistral-large-latest"),
     ],
 )
-def test_names_as_people_write_them(table: FactsTable, provider: str, model: str, found: str, exact: bool) -> None:
+def test_names_as_people_write_them(table: FactsTable, provider: str, model: str, found: str) -> None:
     """Prefixes, case, dates, fine-tunes and resellers lead to the entry that bills them."""
     facts = table.lookup(provider, model)
     assert facts is not None
-    assert (facts.model, facts.exact) == (found, exact)
+    assert facts.model == found
 
 
 def test_an_undated_name_means_the_newest_version() -> None:
@@ -121,7 +127,7 @@ def test_what_an_unlisted_local_model_is_for_is_told_by_its_name(table: FactsTab
     for model, mode in (("mxbai-embed-large", Mode.EMBEDDING), ("phi4", Mode.CHAT)):
         facts = table.lookup("ollama", model)
         assert facts is not None
-        assert (facts.mode, facts.exact) == (mode, False)
+        assert facts.mode is mode
 
 
 def test_a_cloud_model_of_ollama_is_not_free_by_default(table: FactsTable) -> None:
@@ -144,12 +150,19 @@ def test_long_prompts_have_their_own_price(table: FactsTable) -> None:
     """Where a provider charges more above a length, both prices are there."""
     facts = table.lookup("gemini", "gemini-2.5-pro")
     assert facts is not None
-    assert facts.long_context == LongContextPrice(200_000, 2_500_000_000, 15_000_000_000)
+    assert facts.long_context == LongContextPrice(200_000, 2_500_000_000, 15_000_000_000, 250_000_000)
+
+
+def test_a_free_variant_is_free_for_long_prompts_too(table: FactsTable) -> None:
+    """No price above a length is left of the paid model."""
+    free = table.lookup("openrouter", "google/gemini-2.5-pro:free")
+    assert free is not None
+    assert free.long_context is None
 
 
 def test_embeddings_and_deprecations() -> None:
     """Dimensions and the day of deprecation are read where the row holds them."""
-    row = ["embedding", 8191, None, 20_000_000, 0, "", None, None, "2027-04-14", 1536]
+    row = ["embedding", 8191, None, 20_000_000, 0, "", None, "2027-04-14", 1536]
     facts = FactsTable({"acme": {"e": row}}, "0").lookup("acme", "e")
     assert facts is not None
     assert facts.mode is Mode.EMBEDDING
@@ -159,8 +172,7 @@ def test_embeddings_and_deprecations() -> None:
 
 def test_the_shipped_file_is_small_and_names_its_source() -> None:
     """The table stays under 400 KB and says what it was made from."""
-    file = resources.files("service_common.facts").joinpath("models.json")
-    data = file.read_bytes()
+    data = FILE.read_bytes()
     assert len(data) < 400_000
     meta = json.loads(data)["meta"]
     assert meta["source"] == "litellm"
