@@ -71,7 +71,7 @@ class Link:
         """Stay attached until cancelled.
 
         Raises:
-            RefusedError: a router refuses the worker for good, and it is attached to no other.
+            RefusedError: a router has a newer start of this worker, or refuses it for good while no other takes it.
         """
         self._refused = asyncio.get_running_loop().create_future()
         try:
@@ -86,6 +86,9 @@ class Link:
         """Take no more work, let what runs finish within `grace` seconds, then end every stream in good order."""
         self._leaving = True
         self._worker.drain(reason)
+        for address, task in self._tasks.items():
+            if address not in self._sessions:
+                task.cancel()  # it dials, or waits to: there is nobody to take leave of
         for session in self._sessions.values():
             session.say_draining(reason)
         try:
