@@ -134,11 +134,11 @@ class _Unscripted:
     async def _refuse(self, request: Any, context: Any) -> Any:
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not scripted")
 
-    GetStatistics = GetUsage = SetTargetState = UpsertModel = RemoveModel = PullModel = _refuse
-    ExportConfiguration = ImportConfiguration = ReloadConfiguration = RunDrill = _refuse
+    GetStatistics = GetUsage = SetTargetState = UpsertModel = RemoveModel = _refuse
+    ExportConfiguration = ImportConfiguration = ReloadConfiguration = _refuse
 
 
-class _Admin(_Unscripted, _Scripted, AdminServiceServicer):  # type: ignore[misc]
+class _Admin(_Unscripted, _Scripted, AdminServiceServicer):
     """The service that operators call."""
 
     async def GetTable(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -146,6 +146,14 @@ class _Admin(_Unscripted, _Scripted, AdminServiceServicer):  # type: ignore[misc
 
     async def WatchTable(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802
         async for message in self._stream("WatchTable", request, context):
+            yield message
+
+    async def RunDrill(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802
+        async for message in self._stream("RunDrill", request, context):
+            yield message
+
+    async def PullModel(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802
+        async for message in self._stream("PullModel", request, context):
             yield message
 
     async def ListWorkers(self, request: Any, context: Any) -> Any:  # noqa: N802

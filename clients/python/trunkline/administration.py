@@ -1,6 +1,6 @@
 """Operators' commands, for code without asyncio: `client.admin`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import grpc
@@ -25,6 +25,7 @@ from trunkline.targets import TargetRow
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
+_Item = TypeVar("_Item")
 
 
 class Call(Protocol):
@@ -38,9 +39,12 @@ class Stream(Protocol):
     """Makes a call whose answers come one by one; its failure is one of `trunkline.errors`."""
 
     def __call__(
-        self, method: "grpc.UnaryStreamMultiCallable[_Request, _Response]", request: _Request
-    ) -> Iterator[_Response]:
-        """The answers. Closed early, the call is cancelled."""
+        self,
+        method: "grpc.UnaryStreamMultiCallable[_Request, _Response]",
+        request: _Request,
+        read: Callable[[_Response], _Item],
+    ) -> Generator[_Item, None, None]:
+        """What `read` makes of each answer. Closed early, the call is cancelled."""
 
 
 class Administration:
@@ -104,25 +108,30 @@ class Administration:
     def drill_cost(self, aliases: Sequence[str] = (), *, prompt: str = "") -> tuple[DrillStep, ...]:
         """The steps that `drill` would make, each with its expected cost; nothing is sent."""
         request = drill_request(aliases, prompt, estimate_only=True)
-        return tuple(map(drill_step_of, self._stream(self._stub.RunDrill, request)))
+        return tuple(self._stream(self._stub.RunDrill, request, drill_step_of))
 
-    def drill(self, aliases: Sequence[str] = (), *, prompt: str = "") -> Iterator[DrillStep]:
+    def drill(self, aliases: Sequence[str] = (), *, prompt: str = "") -> Generator[DrillStep, None, None]:
         """Make each alias's targets fail, one after the other, so that the rest must answer: each step as it is done.
+
+        Closing the iterator (`close`) ends the drill.
 
         Args:
             aliases: none: all.
             prompt: what to ask; empty: a short default.
         """
         request = drill_request(aliases, prompt, estimate_only=False)
-        return map(drill_step_of, self._stream(self._stub.RunDrill, request))
+        return self._stream(self._stub.RunDrill, request, drill_step_of)
 
     def drills(self) -> tuple[DrillResult, ...]:
         """What the newest drill of each alias came to, on this router."""
         return drill_results_of(self._call(self._stub.GetTable, pb.GetTableRequest()).drills)
 
-    def pull_model(self, target: str) -> Iterator[PullProgress]:
-        """Have a local server fetch `backend/model`: how far it has come, until the model is there."""
-        return map(pull_progress_of, self._stream(self._stub.PullModel, pb.PullModelRequest(target=target)))
+    def pull_model(self, target: str) -> Generator[PullProgress, None, None]:
+        """Have a local server fetch `backend/model`: how far it has come, until the model is there.
+
+        Closing the iterator (`close`) ends the call.
+        """
+        return self._stream(self._stub.PullModel, pb.PullModelRequest(target=target), pull_progress_of)
 
     def statistics(self, name: str = "") -> tuple[TargetStatistics, ...]:
         """Counts and rolling figures of a target, of all of a backend's, or of all."""

@@ -1,6 +1,6 @@
 """Operators' commands, for asyncio: `client.admin`."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from grpc import aio
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
+_Item = TypeVar("_Item")
 
 
 class Call(Protocol):
@@ -42,9 +43,12 @@ class Stream(Protocol):
     """Makes a call whose answers come one by one; its failure is one of `trunkline.errors`."""
 
     def __call__(
-        self, method: "aio.UnaryStreamMultiCallable[_Request, _Response]", request: _Request
-    ) -> AsyncIterator[_Response]:
-        """The answers. Closed early, the call is cancelled."""
+        self,
+        method: "aio.UnaryStreamMultiCallable[_Request, _Response]",
+        request: _Request,
+        read: Callable[[_Response], _Item],
+    ) -> AsyncGenerator[_Item, None]:
+        """What `read` makes of each answer. Closed early, the call is cancelled."""
 
 
 class AsyncAdministration:
@@ -110,27 +114,30 @@ class AsyncAdministration:
     async def drill_cost(self, aliases: Sequence[str] = (), *, prompt: str = "") -> tuple[DrillStep, ...]:
         """The steps that `drill` would make, each with its expected cost; nothing is sent."""
         request = drill_request(aliases, prompt, estimate_only=True)
-        return tuple([drill_step_of(message) async for message in self._stream(self._stub.RunDrill, request)])
+        return tuple([step async for step in self._stream(self._stub.RunDrill, request, drill_step_of)])
 
-    async def drill(self, aliases: Sequence[str] = (), *, prompt: str = "") -> AsyncIterator[DrillStep]:
+    def drill(self, aliases: Sequence[str] = (), *, prompt: str = "") -> AsyncGenerator[DrillStep, None]:
         """Make each alias's targets fail, one after the other, so that the rest must answer: each step as it is done.
+
+        Closing the iterator (`aclose`) ends the drill.
 
         Args:
             aliases: none: all.
             prompt: what to ask; empty: a short default.
         """
         request = drill_request(aliases, prompt, estimate_only=False)
-        async for message in self._stream(self._stub.RunDrill, request):
-            yield drill_step_of(message)
+        return self._stream(self._stub.RunDrill, request, drill_step_of)
 
     async def drills(self) -> tuple[DrillResult, ...]:
         """What the newest drill of each alias came to, on this router."""
         return drill_results_of((await self._call(self._stub.GetTable, pb.GetTableRequest())).drills)
 
-    async def pull_model(self, target: str) -> AsyncIterator[PullProgress]:
-        """Have a local server fetch `backend/model`: how far it has come, until the model is there."""
-        async for message in self._stream(self._stub.PullModel, pb.PullModelRequest(target=target)):
-            yield pull_progress_of(message)
+    def pull_model(self, target: str) -> AsyncGenerator[PullProgress, None]:
+        """Have a local server fetch `backend/model`: how far it has come, until the model is there.
+
+        Closing the iterator (`aclose`) ends the call.
+        """
+        return self._stream(self._stub.PullModel, pb.PullModelRequest(target=target), pull_progress_of)
 
     async def statistics(self, name: str = "") -> tuple[TargetStatistics, ...]:
         """Counts and rolling figures of a target, of all of a backend's, or of all."""

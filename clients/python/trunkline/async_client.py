@@ -1,8 +1,7 @@
 """The async client of a router."""
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
@@ -31,6 +30,7 @@ from trunkline.targets import Models, TargetRow, Worker
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
+_Item = TypeVar("_Item")
 
 
 class AsyncClient:
@@ -154,16 +154,14 @@ class AsyncClient:
         """
         return rows_of((await self._call(self._admin.GetTable, admin_pb2.GetTableRequest(), self._settings)).rows)
 
-    async def watch_table(self, min_interval: float = 1.0) -> AsyncIterator[tuple[TargetRow, ...]]:
+    def watch_table(self, min_interval: float = 1.0) -> AsyncGenerator[tuple[TargetRow, ...], None]:
         """The table now and after every change, at most every `min_interval` seconds, until the iterator is closed.
 
         Raises:
             TrunklineError: as `trunkline.errors` says; a watch has no deadline, the channel's keepalive ends it.
         """
         request = admin_pb2.WatchTableRequest(min_interval=duration_of(min_interval))
-        async with aclosing(self._plain_stream(self._admin.WatchTable, request)) as messages:
-            async for message in messages:
-                yield rows_of(message.rows)
+        return self._plain_stream(self._admin.WatchTable, request, lambda message: rows_of(message.rows))
 
     async def workers(self) -> tuple[Worker, ...]:
         """The attached workers.
@@ -199,13 +197,16 @@ class AsyncClient:
         return await self._call(method, request, self._settings)
 
     async def _plain_stream(
-        self, method: "aio.UnaryStreamMultiCallable[_Request, _Response]", request: _Request
-    ) -> AsyncGenerator[_Response, None]:
-        """Answers one by one, without a deadline; their failure is one of `trunkline.errors`."""
+        self,
+        method: "aio.UnaryStreamMultiCallable[_Request, _Response]",
+        request: _Request,
+        read: Callable[[_Response], _Item],
+    ) -> AsyncGenerator[_Item, None]:
+        """What `read` makes of each answer, without a deadline; their failure is one of `trunkline.errors`."""
         call = method(request)
         try:
             async for message in call:
-                yield message
+                yield read(message)
         except aio.AioRpcError as failure:
             raise error_of(failure, self.address) from failure
         finally:

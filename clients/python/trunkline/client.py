@@ -1,7 +1,7 @@
 """The sync client of a router."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
@@ -29,6 +29,7 @@ from trunkline.targets import Models, TargetRow, Worker
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
+_Item = TypeVar("_Item")
 
 
 class Client:
@@ -150,15 +151,14 @@ class Client:
         """
         return rows_of((self._call(self._admin.GetTable, admin_pb2.GetTableRequest(), self._settings)).rows)
 
-    def watch_table(self, min_interval: float = 1.0) -> Iterator[tuple[TargetRow, ...]]:
+    def watch_table(self, min_interval: float = 1.0) -> Generator[tuple[TargetRow, ...], None, None]:
         """The table now and after every change, at most every `min_interval` seconds, until the iterator is closed.
 
         Raises:
             TrunklineError: as `trunkline.errors` says; a watch has no deadline, the channel's keepalive ends it.
         """
         request = admin_pb2.WatchTableRequest(min_interval=duration_of(min_interval))
-        for message in self._plain_stream(self._admin.WatchTable, request):
-            yield rows_of(message.rows)
+        return self._plain_stream(self._admin.WatchTable, request, lambda message: rows_of(message.rows))
 
     def workers(self) -> tuple[Worker, ...]:
         """The attached workers.
@@ -192,12 +192,16 @@ class Client:
         return self._call(method, request, self._settings)
 
     def _plain_stream(
-        self, method: "grpc.UnaryStreamMultiCallable[_Request, _Response]", request: _Request
-    ) -> Iterator[_Response]:
-        """Answers one by one, without a deadline; their failure is one of `trunkline.errors`."""
+        self,
+        method: "grpc.UnaryStreamMultiCallable[_Request, _Response]",
+        request: _Request,
+        read: Callable[[_Response], _Item],
+    ) -> Generator[_Item, None, None]:
+        """What `read` makes of each answer, without a deadline; their failure is one of `trunkline.errors`."""
         call = method(request)
         try:
-            yield from call
+            for message in call:
+                yield read(message)
         except grpc.RpcError as failure:
             raise error_of(failure, self.address) from failure
         finally:

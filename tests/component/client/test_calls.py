@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
 
 import grpc
 import pytest
+from google.protobuf.message import Message
 
 from tests.support.scripted_router import Failure, Script, ScriptedRouter, Wait, completed, table_of
 from trunkline import (
@@ -214,7 +215,7 @@ async def test_table_watch(router: ScriptedRouter, client: AsyncClient) -> None:
         seen.append([row.state for row in table])
         if len(seen) == 2:
             break
-    await watch.aclose()  # type: ignore[attr-defined]
+    await watch.aclose()
     assert seen == [["ready"], ["ready"]]
     assert router.script.requests[0].min_interval.ToMilliseconds() == 500
     await asyncio.wait_for(router.script.ended.wait(), 2)
@@ -258,6 +259,50 @@ async def test_sync_stream_left_early_is_cancelled(router: ScriptedRouter) -> No
 
     await asyncio.to_thread(use)
     await asyncio.wait_for(router.script.ended.wait(), 2)
+
+
+ENDLESS: dict[str, list[Message | Failure | Wait]] = {
+    "WatchTable": [admin_pb2.WatchTableResponse(), Wait(30)],
+    "RunDrill": [admin_pb2.RunDrillResponse(), Wait(30)],
+    "PullModel": [admin_pb2.PullModelResponse(), Wait(30)],
+}
+"""Calls of operators that give one answer after the other, and never an end."""
+
+
+@pytest.mark.parametrize("method", ENDLESS)
+async def test_closing_what_operators_follow_cancels_the_call(
+    router: ScriptedRouter, client: AsyncClient, method: str
+) -> None:
+    """`aclose` reaches the router, whoever still holds the iterator."""
+    router.script.answers.update(ENDLESS)
+    followed: dict[str, AsyncGenerator[object, None]] = {
+        "WatchTable": client.watch_table(),
+        "RunDrill": client.admin.drill(),
+        "PullModel": client.admin.pull_model("ollama/qwen3:8b"),
+    }
+    await anext(followed[method])
+    await followed[method].aclose()
+    await asyncio.wait_for(router.script.ended.wait(), 5)
+
+
+@pytest.mark.parametrize("method", ENDLESS)
+async def test_closing_what_the_sync_client_follows_cancels_the_call(router: ScriptedRouter, method: str) -> None:
+    """`close` reaches the router while the client stays open."""
+    router.script.answers.update(ENDLESS)
+    loop = asyncio.get_running_loop()
+
+    def use() -> None:
+        with Client(router.address, timeout=5) as client:
+            followed: dict[str, Generator[object, None, None]] = {
+                "WatchTable": client.watch_table(),
+                "RunDrill": client.admin.drill(),
+                "PullModel": client.admin.pull_model("ollama/qwen3:8b"),
+            }
+            next(followed[method])
+            followed[method].close()
+            asyncio.run_coroutine_threadsafe(router.script.ended.wait(), loop).result(5)
+
+    await asyncio.to_thread(use)
 
 
 async def test_bad_timeout_is_refused_before_sending(client: AsyncClient) -> None:
