@@ -177,7 +177,7 @@ class Attempt:
             task=order.task,
             replaced=order.replaced,
             operation=order.operation,
-            expected_input_tokens=order.input_tokens,
+            expected_input_tokens=order.input_tokens if order.comparable else 0,
         )
 
     def _accept_delta(self, delta: Delta) -> bool:

@@ -252,24 +252,25 @@ class AttemptLoop:
         return AttemptStarted(number, start.target, start.kind, spec.simulated)
 
     def _order(self, start: Start, number: int, spec: TargetSpec, recording: AttemptRecording) -> AttemptOrder:
-        call = self.call
+        call, request = self.call, self.call.request
         return AttemptOrder(
             decision_id=call.decision.decision_id,
             number=number,
             kind=start.kind,
             spec=spec,
-            operation=call.request.operation,
-            body=call.request.body,
+            operation=request.operation,
+            body=request.body,
             sensitivity=call.decision.classification.sensitivity,
             deadline=call.deadline,
             first_token_timeout=call.profile.attempts.per_attempt_timeout,
             idle_timeout=call.profile.attempts.idle_timeout,
             recording=recording,
-            whole=call.request.whole,
+            whole=request.whole,
             input_tokens=self._expected_tokens(start.target),
             output_tokens=call.decision.classification.expected_output_tokens,
+            comparable=not (request.images or request.files or start.prefill),
             prefill="".join(self._shown) if start.prefill else "",
-            tenant=call.request.tenant,
+            tenant=request.tenant,
             task=call.decision.classification.task.label,
             replaced=start.replaced,
             circuit_waived=call.decision.circuit_waived,

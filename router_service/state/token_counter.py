@@ -60,7 +60,7 @@ class TokenCounter:
         )
 
     def attempt_settled(self, record: AttemptRecord) -> None:
-        """Compare what the provider reported with what was expected; estimates and pictures teach nothing."""
+        """Compare what the provider reported with what was expected, where both are of the same texts."""
         usage = record.outcome.usage
         if usage.estimated or not record.expected_input_tokens or not usage.input_tokens:
             return

@@ -39,7 +39,6 @@ _PER_IMAGE = {
     Family.GEMINI: 1032,  # 4 tiles of 258
 }
 _PER_IMAGE_DEFAULT = 1300
-_LOW_DETAIL = 85
 
 
 def measure_text(text: str) -> tuple[float, ...]:
@@ -81,8 +80,6 @@ def estimate_message_overhead(family: Family, messages: int, tools: int = 0) -> 
     return total
 
 
-def estimate_image(family: Family, *, low_detail: bool = False) -> int:
+def estimate_image(family: Family) -> int:
     """Tokens of one picture of about a megapixel; its true size is not looked at."""
-    if low_detail and family is Family.OPENAI:
-        return _LOW_DETAIL
     return _PER_IMAGE.get(family, _PER_IMAGE_DEFAULT)

@@ -134,7 +134,6 @@ def test_overhead_grows_with_messages_and_tools(family: Family, messages: int, t
 
 
 def test_a_picture_counts_by_family() -> None:
-    """OpenAI's tiles, Claude's pixels; low detail is cheap where it exists."""
+    """OpenAI's tiles, Claude's pixels."""
     assert estimate_image(Family.OPENAI) == 765
-    assert estimate_image(Family.OPENAI, low_detail=True) == 85
-    assert estimate_image(Family.CLAUDE, low_detail=True) == estimate_image(Family.CLAUDE) == 1600
+    assert estimate_image(Family.CLAUDE) == 1600
