@@ -155,6 +155,9 @@ class RecordedCall:
                 # What gRPC raises where an event was being written when the caller left.
                 self._ended(grpc.StatusCode.CANCELLED, CALLER_LEFT)
                 return True
+            elif isinstance(error, GeneratorExit):
+                # The caller left as well: gRPC drops a generator whose message was being written.
+                self._ended(grpc.StatusCode.CANCELLED, CALLER_LEFT)
             elif isinstance(error, Exception | asyncio.CancelledError):
                 await self._end_with(error)
                 return True

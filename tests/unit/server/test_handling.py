@@ -1,5 +1,7 @@
 """What stands around every call ends with it, whatever goes wrong."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import grpc
@@ -66,6 +68,33 @@ async def test_a_write_to_a_caller_that_left_is_no_mistake() -> None:
     async with boundary.recorded("m", CALLER):
         await write_in_vain()
     assert boundary.active == 0
+    assert tally.ended == {("m", "CANCELLED"): 1}
+
+
+async def test_a_caller_that_leaves_while_a_message_is_written_is_counted() -> None:
+    """gRPC drops the procedure's generator where it stands: the call counts as cancelled, however late it is told."""
+    tally = CallTally(StillClock())
+    boundary = CallBoundary(UntracedRecorder(), tally)
+
+    async def flood(request: bytes, context: Context) -> AsyncIterator[bytes]:
+        async with boundary.recorded("m", context):
+            while True:
+                yield bytes(1_000_000)
+
+    server = grpc.aio.server()
+    handlers = {"Flood": grpc.unary_stream_rpc_method_handler(flood)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Service", handlers),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            call = channel.unary_stream("/test.Service/Flood")(b"")
+            await call.read()
+            await asyncio.sleep(0.2)  # the next messages fill the windows, and one waits to be written
+            call.cancel()
+            assert await boundary.wait_until_idle(20.0)
+    finally:
+        await server.stop(None)
     assert tally.ended == {("m", "CANCELLED"): 1}
 
 
