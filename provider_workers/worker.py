@@ -38,6 +38,7 @@ class Status:
     in_flight: int
     state: WorkerState
     state_reason: str
+    state_failure: FailureClass | None
     rate_limit: RateLimitLeft | None
     resident_models: tuple[str, ...]
 
@@ -104,7 +105,12 @@ class Worker:
         """How the worker fares now."""
         state, reason = self.state()
         return Status(
-            self.attempts.in_flight, state, reason, self._backend.rate_limit(), self._description.resident_models
+            in_flight=self.attempts.in_flight,
+            state=state,
+            state_reason=reason,
+            state_failure=self.failure,
+            rate_limit=self._backend.rate_limit(),
+            resident_models=self._description.resident_models,
         )
 
     def state(self) -> tuple[WorkerState, str]:
@@ -114,6 +120,11 @@ class Worker:
         if self._draining:
             return WorkerState.DRAINING, self._draining
         return self._description.state, self._description.state_reason
+
+    @property
+    def failure(self) -> FailureClass | None:
+        """The failure of the provider for which the worker is unhealthy; None: for none, or it is not."""
+        return self._description.failure if self.state()[0] is WorkerState.UNHEALTHY else None
 
     async def refresh(self) -> None:
         """Ask the provider what it has and how it is, and tell the routers if its models changed."""
@@ -125,10 +136,10 @@ class Worker:
                 found = await self._backend.describe()
         except TimeoutError:
             reason = f"the provider did not describe itself within {DESCRIBE_TIMEOUT:g} s"
-            found = replace(before, state=WorkerState.UNHEALTHY, state_reason=reason)
+            found = _unknown(before, reason)
         except Exception as error:  # what the adapter was not made for must not end the asking
             reason = f"what the provider says of itself cannot be read ({type(error).__name__}: {error})"
-            found = replace(before, state=WorkerState.UNHEALTHY, state_reason=reason)
+            found = _unknown(before, reason)
             _LOG.debug("%s could not be described", self.settings.backend.name, exc_info=True)
         if found.state is not WorkerState.READY and not found.models:
             found = replace(found, models=before.models)
@@ -187,6 +198,11 @@ class Worker:
         seconds = pause(left, usage.input_tokens + usage.output_tokens if usage is not None else 0)
         if seconds > 0:
             self.announce(CoolDown(model, seconds, "the provider's rate limit is used up, by its own headers"))
+
+
+def _unknown(before: BackendDescription, reason: str) -> BackendDescription:
+    """A backend that could not be asked how it is: what it was, unhealthy."""
+    return replace(before, state=WorkerState.UNHEALTHY, state_reason=reason, failure=None)
 
 
 def _kind_of(description: BackendDescription) -> tuple[WorkerState, str]:

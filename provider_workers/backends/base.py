@@ -161,11 +161,12 @@ class RateLimitLeft:
 
 @dataclass(frozen=True, slots=True)
 class BackendDescription:
-    """What a backend is and how it is now."""
+    """What a backend is and how it is now. `failure`: why it is unhealthy; None: for no failure of the provider."""
 
     models: tuple[ModelDescription, ...]
     state: WorkerState = WorkerState.READY
     state_reason: str = ""
+    failure: FailureClass | None = None
     resident_models: tuple[str, ...] = ()
 
 

@@ -3,6 +3,8 @@
 Each frame is a message of its own, since the outbox joins messages: see `link/outbox.py`.
 """
 
+from typing import Any
+
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -20,6 +22,7 @@ from provider_workers.backends.base import (
 from provider_workers.orders import Answered, Failed, Order, Report
 from provider_workers.worker import Announcement, CoolDown, Status, Worker
 from service_common.durations import duration, fill_duration, seconds
+from service_common.failures import FailureClass
 from service_common.scrub import printable
 from service_common.vocabulary import Operation, Sensitivity
 from trunkline.types.v1.chat_pb2 import ToolCallDelta, Usage
@@ -63,6 +66,7 @@ def hello(worker: Worker, version: str) -> wire.AttachRequest:
             simulated=settings.simulated,
             state=state.value,  # type: ignore[arg-type]
             state_reason=_sendable(reason),
+            state_failure=_failure(worker.failure),
             takes_any_model=worker.takes_any_model,
         )
     )
@@ -77,11 +81,16 @@ def heartbeat(sequence: int, status: Status) -> wire.AttachRequest:
             in_flight=status.in_flight,
             state=status.state.value,  # type: ignore[arg-type]
             state_reason=_sendable(status.state_reason),
+            state_failure=_failure(status.state_failure),
             rate_limit=None if status.rate_limit is None else _rate_limit(status.rate_limit),
             resident_models=[_sendable(model) for model in status.resident_models],
         )
     )
     return wire.AttachRequest(frames=[frame])
+
+
+def _failure(failure: FailureClass | None) -> Any:
+    return 0 if failure is None else failure.value
 
 
 def announcement(said: Announcement) -> wire.AttachRequest:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
+from service_common.failures import FailureClass
 from service_common.vocabulary import Locality, ModelMode, Sensitivity, TargetState
 
 NO_RATINGS: Mapping[str, int] = MappingProxyType({})
@@ -209,6 +210,7 @@ class TargetView(Struct, frozen=True):
     """One row of the table at one moment: what filters and scorers read.
 
     Attributes:
+        outage: the failure for which it is out; None: it is not, or for no failure of its provider.
         available_at: monotonic seconds when a cooling or open-circuit target may be tried again; None: now or never.
         in_flight: attempts of this router; `reported_in_flight`: of all routers, by the workers' heartbeats.
         rate_limit_left: share of the provider's own rate limit that is left, 0..1; None: not known.
@@ -221,6 +223,7 @@ class TargetView(Struct, frozen=True):
     spec: TargetSpec
     state: TargetState
     state_reason: str = ""
+    outage: FailureClass | None = None
     available_at: float | None = None
     workers: int = 0
     in_flight: int = 0

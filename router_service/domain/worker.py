@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from router_service.domain.target import Price
+from service_common.failures import FailureClass
 from service_common.vocabulary import Locality, ModelMode, Sensitivity, WorkerState
 
 
@@ -37,6 +38,7 @@ class WorkerHello(Struct, frozen=True):
         epoch: grows with each start of the worker.
         capacity: most attempts at once, at least 1.
         clearance: the highest sensitivity that the worker lets through.
+        state_failure: the failure of its provider for which it is unhealthy; None: not known, or another cause.
         takes_any_model: it hands any model's name on to its provider, also one that it did not list.
     """
 
@@ -54,6 +56,7 @@ class WorkerHello(Struct, frozen=True):
     simulated: bool = False
     state: WorkerState = WorkerState.READY
     state_reason: str = ""
+    state_failure: FailureClass | None = None
     takes_any_model: bool = False
 
 
@@ -81,6 +84,7 @@ class WorkerHeartbeat(Struct, frozen=True):
     Attributes:
         sequence: 1 for the first of a session, then one more each time.
         in_flight, queued: attempts that it runs, and that wait in it, for all routers.
+        state_failure: as in the hello.
         resident_models: in memory (local servers).
     """
 
@@ -89,5 +93,6 @@ class WorkerHeartbeat(Struct, frozen=True):
     queued: int = 0
     state: WorkerState = WorkerState.READY
     state_reason: str = ""
+    state_failure: FailureClass | None = None
     rate_limit: RateLimitStatus | None = None
     resident_models: frozenset[str] = frozenset()

@@ -6,7 +6,6 @@ from router_service.domain.statistics import TargetStatistics
 from router_service.domain.target import TargetView
 from router_service.recording.tallies import AttemptTally
 from router_service.state.table import Table
-from service_common.failures import FailureClass
 from service_common.families import Family, Row, counter, gauge, histogram
 from service_common.vocabulary import TargetState
 
@@ -14,9 +13,7 @@ NANO = 1_000_000_000
 TARGET = ("target",)
 SUCCESS = "success"
 UNHEALTHY = "unhealthy"
-"""Why a target is out that was not taken out by a failure class: its worker cannot reach the provider."""
-
-_CLASSES = frozenset(each.label for each in FailureClass)
+"""Why a target is out for no failure class that is known: its worker cannot reach the provider."""
 
 
 class TargetCollector:
@@ -44,18 +41,12 @@ class TargetCollector:
         yield histogram("answer_seconds", "From dispatch to the end of a whole answer", TARGET, answers)
 
 
-def outage(reason: str) -> str:
-    """The failure class for which a target is out. Every reason begins with it, whoever found out."""
-    word = reason.partition(":")[0].partition(" ")[0]
-    return word if word in _CLASSES else UNHEALTHY
-
-
 def _states(views: Sequence[TargetView]) -> Iterator[Family]:
     facts = ("target", "backend", "provider", "simulated")
     yield gauge("target_info", "What the target is; always 1", facts, map(_facts, views))
     states: Iterator[Row] = (((view.name, each.label), view.state is each) for view in views for each in TargetState)
     yield gauge("target_state", "1 for the state that the target is in", ("target", "state"), states)
-    out = (((view.name, outage(view.state_reason)), 1) for view in views if view.state is TargetState.OUT)
+    out = (((view.name, _outage(view)), 1) for view in views if view.state is TargetState.OUT)
     yield gauge(
         "target_out", "1 while the target is out; auth and quota_exhausted need a person", ("target", "reason"), out
     )
@@ -64,6 +55,10 @@ def _states(views: Sequence[TargetView]) -> Iterator[Family]:
     yield _each("target_health", "0.7 success rate + 0.3 speed, 0 to 1", views, lambda view: view.metrics.health)
     known = (((view.name,), view.rate_limit_left) for view in views if view.rate_limit_left is not None)
     yield gauge("rate_limit_left_ratio", "Left of the provider's own rate limit, where it says so", TARGET, known)
+
+
+def _outage(view: TargetView) -> str:
+    return UNHEALTHY if view.outage is None else view.outage.label
 
 
 def _facts(view: TargetView) -> Row:

@@ -77,6 +77,7 @@ def hello_of(hello: pb.Hello) -> WorkerHello:
         simulated=hello.simulated,
         state=_word(WorkerState, hello.state, WorkerState.READY),
         state_reason=hello.state_reason,
+        state_failure=_word(FailureClass, hello.state_failure, None),
         takes_any_model=hello.takes_any_model,
     )
 
@@ -108,6 +109,7 @@ def heartbeat_of(heartbeat: pb.Heartbeat) -> WorkerHeartbeat:
         queued=max(0, heartbeat.queued),
         state=_word(WorkerState, heartbeat.state, WorkerState.READY),
         state_reason=heartbeat.state_reason,
+        state_failure=_word(FailureClass, heartbeat.state_failure, None),
         rate_limit=_rate_limit_of(heartbeat.rate_limit) if heartbeat.HasField("rate_limit") else None,
         resident_models=frozenset(heartbeat.resident_models),
     )

@@ -3,8 +3,6 @@
 from collections import Counter
 from datetime import datetime
 
-from msgspec import Struct
-
 from router_service.domain.attempt import AttemptOutcome, AttemptRecord, Failure
 from router_service.domain.statistics import TargetStatistics
 from router_service.domain.switches import ON
@@ -12,7 +10,7 @@ from router_service.domain.target import TargetSpec, TargetView
 from router_service.state.circuit import CircuitBreaker, CircuitSettings, CircuitState
 from router_service.state.cooldowns import Cooldown
 from router_service.state.metrics import RollingMetrics, Sample
-from router_service.state.reports import Together
+from router_service.state.reports import Standing, Together
 from service_common.failures import POLICIES, FailureClass
 from service_common.vocabulary import Operation, TargetState
 
@@ -20,14 +18,6 @@ MEASURED = frozenset({Operation.COMPLETE, Operation.EMBED})
 """Operations whose attempts say how fast and dear a target is."""
 
 OFFLINE = "offline: true, and it is neither on its worker's host nor in a private network"
-
-
-class Standing(Struct, frozen=True):
-    """Whether a target can be used. `available_at`: monotonic seconds when that may change; None: not by time."""
-
-    state: TargetState
-    reason: str = ""
-    available_at: float | None = None
 
 
 class TargetEntry:
@@ -44,7 +34,7 @@ class TargetEntry:
         "last_error_at",
         "last_error_wall",
         "metrics",
-        "out_reason",
+        "outage",
         "output_tokens",
         "spec",
         "spent",
@@ -69,7 +59,7 @@ class TargetEntry:
         self.output_tokens = 0
         self.spent = 0
         self.switch = ON
-        self.out_reason = ""
+        self.outage: Standing | None = None
         self.last_error = ""
         self.last_error_at: float | None = None
         self.last_error_wall: datetime | None = None
@@ -86,7 +76,7 @@ class TargetEntry:
         blamed = self._is_to_blame(record.outcome, now)
         if failure is None:
             self.successes += 1
-            self.out_reason = ""
+            self.outage = None
             self.circuit.succeeded(probe=probe)
         else:
             self._take_failure(failure, now, wall, probe=probe, blamed=blamed)
@@ -103,6 +93,10 @@ class TargetEntry:
         self.in_flight -= 1
         self.spent += record.outcome.cost
 
+    def take_out(self, failure: Failure) -> None:
+        """Leave it alone until something changes. The provider's words may quote a prompt: they are not shown."""
+        self.outage = Standing(TargetState.OUT, failure.kind, outage=failure.failure_class)
+
     def standing(self, workers: Together, cooldown: Cooldown | None, now: float) -> Standing:
         """The first that holds: switched off, no worker, out, draining, cooling, circuit; else what its workers say."""
         if not self.spec.enabled:
@@ -111,15 +105,16 @@ class TargetEntry:
             return Standing(TargetState.DISABLED, OFFLINE)
         if self.switch.state is not TargetState.READY:
             return Standing(self.switch.state, self.switch.reason or f"{self.switch.state.label} by an operator")
-        if workers.state in (TargetState.DETACHED, TargetState.NOT_CONFIGURED, TargetState.OUT):
-            return Standing(workers.state, workers.reason)
-        if self.out_reason:
-            return Standing(TargetState.OUT, self.out_reason)
-        if workers.state is TargetState.DRAINING:
-            return Standing(TargetState.DRAINING, workers.reason)
+        serving = workers.standing.state
+        if serving in (TargetState.DETACHED, TargetState.NOT_CONFIGURED, TargetState.OUT):
+            return workers.standing
+        if self.outage is not None:
+            return self.outage
+        if serving is TargetState.DRAINING:
+            return workers.standing
         if cooldown is not None:
             return Standing(TargetState.COOLING, cooldown.reason, cooldown.until)
-        return self._circuit_standing(now) or Standing(workers.state, workers.reason)
+        return self._circuit_standing(now) or workers.standing
 
     def view(self, standing: Standing, workers: Together, capacity: int, now: float) -> TargetView:
         """The row at this moment."""
@@ -127,6 +122,7 @@ class TargetEntry:
             spec=self.spec,
             state=standing.state,
             state_reason=standing.reason,
+            outage=standing.outage,
             available_at=standing.available_at,
             workers=workers.workers,
             in_flight=self.in_flight,
@@ -184,7 +180,7 @@ class TargetEntry:
         else:
             self.circuit.abandoned(probe=probe)
         if policy.takes_out:
-            self.out_reason = self.last_error
+            self.take_out(failure)
 
     def _is_to_blame(self, outcome: AttemptOutcome, now: float) -> bool:
         """Whether a failure speaks against the target: not where the caller was in a greater hurry than is usual."""

@@ -117,5 +117,5 @@ class Gate:
         if policy.takes_out and failure.backend_wide:
             names = self._roster.targets_of(claim.backend)
             for name in names:
-                self._roster.entries[name].out_reason = reason
+                self._roster.entries[name].take_out(failure)
             self._rows.touch(names)

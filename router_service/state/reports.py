@@ -6,7 +6,25 @@ from datetime import datetime
 from msgspec import Struct
 
 from router_service.domain.worker import ModelReport, WorkerHeartbeat, WorkerHello
+from service_common.failures import FailureClass
 from service_common.vocabulary import TargetState, WorkerState
+
+
+class Standing(Struct, frozen=True):
+    """Whether a target can be used.
+
+    Attributes:
+        available_at: monotonic seconds when that may change; None: not by time.
+        outage: the failure for which it is out, where that is known.
+    """
+
+    state: TargetState
+    reason: str = ""
+    available_at: float | None = None
+    outage: FailureClass | None = None
+
+
+READY = Standing(TargetState.READY)
 
 
 class SessionReport:
@@ -20,6 +38,7 @@ class SessionReport:
         "last",
         "models",
         "state",
+        "state_failure",
         "state_reason",
         "suspect",
     )
@@ -32,6 +51,7 @@ class SessionReport:
         self.heard_wall: datetime | None = None
         self.state = hello.state
         self.state_reason = hello.state_reason
+        self.state_failure = hello.state_failure
         self.suspect = False
         self.draining = False
         self.draining_reason = ""
@@ -42,6 +62,7 @@ class SessionReport:
         self.heard_wall = wall
         self.state = heartbeat.state
         self.state_reason = heartbeat.state_reason
+        self.state_failure = heartbeat.state_failure
         self.suspect = False
 
     def take_models(self, models: Iterable[ModelReport]) -> None:
@@ -60,17 +81,19 @@ class SessionReport:
         return self.state in (WorkerState.NOT_CONFIGURED, WorkerState.UNHEALTHY)
 
     @property
-    def standing(self) -> tuple[TargetState, str]:
+    def standing(self) -> Standing:
         """What it makes of its targets."""
         if self.draining or self.state is WorkerState.DRAINING:
-            return TargetState.DRAINING, self.draining_reason or self.state_reason or "its worker is draining"
+            reason = self.draining_reason or self.state_reason or "its worker is draining"
+            return Standing(TargetState.DRAINING, reason)
         if self.state is WorkerState.NOT_CONFIGURED:
-            return TargetState.NOT_CONFIGURED, self.state_reason or "its worker lacks what it needs"
+            return Standing(TargetState.NOT_CONFIGURED, self.state_reason or "its worker lacks what it needs")
         if self.state is WorkerState.UNHEALTHY:
-            return TargetState.OUT, self.state_reason or "its worker cannot reach the provider"
+            reason = self.state_reason or "its worker cannot reach the provider"
+            return Standing(TargetState.OUT, reason, outage=self.state_failure)
         if self.suspect:
-            return TargetState.SUSPECT, f"the heartbeat of worker {self.hello.worker_id} is late"
-        return TargetState.READY, ""
+            return Standing(TargetState.SUSPECT, f"the heartbeat of worker {self.hello.worker_id} is late")
+        return READY
 
 
 BEST_FIRST = (
@@ -85,8 +108,7 @@ BEST_FIRST = (
 class Together(Struct, frozen=True):
     """What all workers of a backend say of one model. `workers`: those attached to the backend."""
 
-    state: TargetState
-    reason: str
+    standing: Standing
     workers: int = 0
     in_flight: int = 0
     queued: int = 0
@@ -99,22 +121,21 @@ class Together(Struct, frozen=True):
 def together(backend: str, model: str, sessions: Sequence[SessionReport]) -> Together:
     """The best standing of any worker that has the model, and the sums over them."""
     if not sessions:
-        return Together(TargetState.DETACHED, f'no worker of backend "{backend}" is attached')
+        return Together(Standing(TargetState.DETACHED, f'no worker of backend "{backend}" is attached'))
     serving = [session for session in sessions if session.concerns(model)]
     heard = max((session.heard_wall for session in sessions if session.heard_wall), default=None)
     if not serving:
         said = next((f" ({session.state_reason})" for session in sessions if session.state_reason), "")
         reason = f"no attached worker has the model {model}{said}"
-        return Together(TargetState.DETACHED, reason, workers=len(sessions), heard_wall=heard)
-    state, reason = min((session.standing for session in serving), key=lambda found: BEST_FIRST.index(found[0]))
+        return Together(Standing(TargetState.DETACHED, reason), workers=len(sessions), heard_wall=heard)
+    standing = min((session.standing for session in serving), key=lambda found: BEST_FIRST.index(found.state))
     doubts = [session.models[model].doubt for session in serving if model in session.models]
-    if state is TargetState.READY and doubts and all(doubts):
-        reason = doubts[0]
+    if standing.state is TargetState.READY and doubts and all(doubts):
+        standing = Standing(TargetState.READY, doubts[0])
     limits = [session.last.rate_limit.share_left for session in serving if session.last.rate_limit is not None]
     known = [share for share in limits if share is not None]
     return Together(
-        state,
-        reason,
+        standing,
         workers=len(sessions),
         in_flight=sum(session.last.in_flight for session in serving),
         queued=sum(session.last.queued for session in serving),

@@ -82,7 +82,7 @@ class Roster:
         before = self._catalogue
         for entry in self._entries.values():
             entry.visible = False
-            entry.out_reason = ""
+            entry.outage = None
         self._catalogue = catalogue
         self._names = {}
         for backend in catalogue.backends:
@@ -114,7 +114,7 @@ class Roster:
         self._by_backend.setdefault(hello.backend, []).append(session)
         self._rebuild(hello.backend)
         for name in self.targets_of(hello.backend):
-            self._entries[name].out_reason = ""
+            self._entries[name].outage = None
         ignored = [model for model in session.models if self.find(f"{hello.backend}/{model}") is None]
         if ignored:
             listed = ", ".join(ignored[:10])

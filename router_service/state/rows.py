@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from router_service.domain.target import TableSnapshot, TargetSpec, TargetView
 from router_service.state.cooldowns import Cooldown, Cooldowns
-from router_service.state.entry import Standing, TargetEntry
-from router_service.state.reports import Together, together
+from router_service.state.entry import TargetEntry
+from router_service.state.reports import Standing, Together, together
 from router_service.state.roster import Roster
 from router_service.state.watching import Watchers
 from service_common.clock import Clock

@@ -121,7 +121,7 @@ class Table:
         now = self._clock.now()
         found = [entry for entry in map(self._roster.find, targets) if entry is not None]
         for entry in found:
-            entry.out_reason = ""
+            entry.outage = None
             entry.circuit.half_open(now)
         self._rows.touch(entry.spec.name for entry in found)
 

@@ -71,14 +71,14 @@ class OllamaBackend:
         except ProviderFailure as failure:
             strange = failure.http_status == 404 and "base_url" not in failure.message
             hint = ": is base_url an Ollama's address?" if strange else ""
-            return self._ailing(f"{failure.failure_class.label}: {failure.message}{hint}")
+            return self._ailing(f"{failure.failure_class.label}: {failure.message}{hint}", failure.failure_class)
         except ValueError as error:
             return self._ailing(f"{error}: is base_url an Ollama's address?")
         self._models = {untagged(model.model): model for model in models}
         in_memory = tuple(model.model for model in models if untagged(model.model) in resident)
         reason = f"not there: {', '.join(missing)}; `ollama pull` fetches a model" if missing else ""
         state = WorkerState.READY if models or not missing else WorkerState.UNHEALTHY
-        return BackendDescription(tuple(models), state, reason, in_memory)
+        return BackendDescription(tuple(models), state, reason, resident_models=in_memory)
 
     async def complete(self, work: Work) -> AsyncIterator[Sequence[Piece]]:
         """Stream one answer; see `BackendAdapter.complete`."""
@@ -140,9 +140,9 @@ class OllamaBackend:
         """Close every socket."""
         await self._http.close()
 
-    def _ailing(self, reason: str) -> BackendDescription:
+    def _ailing(self, reason: str, failure: FailureClass | None = None) -> BackendDescription:
         models = tuple(self._models.values()) or tuple(ModelDescription(name) for name in self._settings.models)
-        return BackendDescription(models, WorkerState.UNHEALTHY, reason)
+        return BackendDescription(models, WorkerState.UNHEALTHY, reason, failure)
 
     async def _announced(self, listed: Mapping[str, Mapping[str, Any]]) -> tuple[list[ModelDescription], list[str]]:
         """What is there, and the configured names of what is not.

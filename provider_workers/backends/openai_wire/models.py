@@ -37,7 +37,8 @@ def failing(settings: BackendSettings, failure: ProviderFailure) -> BackendDescr
         return BackendDescription(doubted, WorkerState.READY, said)
     if failure.failure_class in (FailureClass.RATE_LIMITED, FailureClass.OVERLOADED):
         return BackendDescription(models, WorkerState.READY, failure.message)
-    return BackendDescription(models, WorkerState.UNHEALTHY, f"{failure.failure_class.label}: {failure.message}")
+    said = f"{failure.failure_class.label}: {failure.message}"
+    return BackendDescription(models, WorkerState.UNHEALTHY, said, failure.failure_class)
 
 
 def configured(settings: BackendSettings) -> tuple[ModelDescription, ...]:

@@ -63,6 +63,7 @@ async def test_a_wrong_key_is_named_at_start_without_being_told(tmp_path: Path) 
         async with worker_process(command, {"GROQ_API_KEY": "gsk_wrong_1234567890"}):
             worker = await router.worker()
             assert worker.hello.state == wire.WORKER_STATE_UNHEALTHY
+            assert FailureClass(worker.hello.state_failure) is FailureClass.AUTH
             assert "auth" in worker.hello.state_reason
             failed = await worker.dispatch(complete_body(), "llama-3.3-70b-versatile").failed()
             assert FailureClass(failed.failure_class) is FailureClass.AUTH

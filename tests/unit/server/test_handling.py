@@ -43,6 +43,8 @@ class Refusing:
         raise LookupError("no recording today")
 
 
+Procedure = grpc.aio.UnaryStreamMultiCallable[bytes, bytes]
+
 CALLER = cast(Context, Caller())
 
 
@@ -82,13 +84,14 @@ async def test_a_caller_that_leaves_while_a_message_is_written_is_counted() -> N
                 yield bytes(1_000_000)
 
     server = grpc.aio.server()
-    handlers = {"Flood": grpc.unary_stream_rpc_method_handler(flood)}
+    handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {"Flood": grpc.unary_stream_rpc_method_handler(flood)}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Service", handlers),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            call = channel.unary_stream("/test.Service/Flood")(b"")
+            procedure: Procedure = channel.unary_stream("/test.Service/Flood")
+            call = procedure(b"")
             await call.read()
             await asyncio.sleep(0.2)  # the next messages fill the windows, and one waits to be written
             call.cancel()

@@ -1,5 +1,7 @@
 """Targets that are left alone for a time, or are out until something changes."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -7,8 +9,9 @@ from router_service.contracts.dispatch import Refusal
 from router_service.dispatch.attempt import Attempt
 from router_service.domain.attempt import Failure
 from router_service.domain.signals import Failed
+from router_service.domain.worker import WorkerHeartbeat
 from service_common.failures import FailureClass
-from service_common.vocabulary import Operation, TargetState
+from service_common.vocabulary import Operation, TargetState, WorkerState
 from tests.support.fakes import KeptLink
 from tests.support.link_parts import hello, order
 from tests.support.table import end, failing, parts, row
@@ -89,6 +92,7 @@ def test_a_refused_key_takes_the_target_out_until_something_changes(mend: str) -
     failing(found, FailureClass.AUTH, http_status=401)
     assert row(found).state is TargetState.OUT
     assert row(found).state_reason == "auth (401)"
+    assert row(found).outage is FailureClass.AUTH
     found.clock.advance(86_400)
     assert row(found).state is TargetState.OUT
     if mend == "configuration":
@@ -100,3 +104,17 @@ def test_a_refused_key_takes_the_target_out_until_something_changes(mend: str) -
         assert row(found).state is TargetState.OUT  # whoever sent it says what its outcome means
         found.table.recover(("a/m",))
     assert row(found).state is TargetState.READY
+    assert row(found).outage is None
+
+
+@pytest.mark.parametrize("failure", [FailureClass.QUOTA_EXHAUSTED, None])
+def test_a_worker_says_which_failure_ails_it(failure: FailureClass | None) -> None:
+    """In its hello and its heartbeats, beside the words for a person, which may be any."""
+    found = parts()
+    ill: dict[str, Any] = {"state": WorkerState.UNHEALTHY, "state_reason": "auth: no", "state_failure": failure}
+    session = found.link.attach(hello("w1", models=("m",), epoch=2, **ill), KeptLink(), "peer")
+    assert (row(found).state, row(found).outage) == (TargetState.OUT, failure)
+    found.link.heartbeat(session, WorkerHeartbeat(sequence=1))
+    assert (row(found).state, row(found).outage) == (TargetState.READY, None)
+    found.link.heartbeat(session, WorkerHeartbeat(sequence=2, **ill))
+    assert (row(found).state, row(found).outage) == (TargetState.OUT, failure)

@@ -387,6 +387,8 @@ type Hello struct {
 	StateReason string `protobuf:"bytes,15,opt,name=state_reason,json=stateReason,proto3" json:"state_reason,omitempty"`
 	// Whether it hands any model's name on to its provider: the router may then send it models that it did not list.
 	TakesAnyModel bool `protobuf:"varint,16,opt,name=takes_any_model,json=takesAnyModel,proto3" json:"takes_any_model,omitempty"`
+	// The failure of its provider for which it is unhealthy; unspecified: none of these.
+	StateFailure  v1.FailureClass `protobuf:"varint,17,opt,name=state_failure,json=stateFailure,proto3,enum=trunkline.types.v1.FailureClass" json:"state_failure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -533,6 +535,13 @@ func (x *Hello) GetTakesAnyModel() bool {
 	return false
 }
 
+func (x *Hello) GetStateFailure() v1.FailureClass {
+	if x != nil {
+		return x.StateFailure
+	}
+	return v1.FailureClass(0)
+}
+
 // How a worker fares.
 type Heartbeat struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -550,8 +559,10 @@ type Heartbeat struct {
 	RateLimit *RateLimitStatus `protobuf:"bytes,6,opt,name=rate_limit,json=rateLimit,proto3" json:"rate_limit,omitempty"`
 	// Models in memory (local servers).
 	ResidentModels []string `protobuf:"bytes,7,rep,name=resident_models,json=residentModels,proto3" json:"resident_models,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The failure of its provider for which it is unhealthy; unspecified: none of these.
+	StateFailure  v1.FailureClass `protobuf:"varint,8,opt,name=state_failure,json=stateFailure,proto3,enum=trunkline.types.v1.FailureClass" json:"state_failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Heartbeat) Reset() {
@@ -631,6 +642,13 @@ func (x *Heartbeat) GetResidentModels() []string {
 		return x.ResidentModels
 	}
 	return nil
+}
+
+func (x *Heartbeat) GetStateFailure() v1.FailureClass {
+	if x != nil {
+		return x.StateFailure
+	}
+	return v1.FailureClass(0)
 }
 
 // What is left of the provider's rate limit. Absent: not known.
@@ -2207,7 +2225,7 @@ const file_trunkline_worker_v1_worker_service_proto_rawDesc = "" +
 	"\bdraining\x18\x04 \x01(\v2\x1d.trunkline.worker.v1.DrainingH\x00R\bdraining\x12N\n" +
 	"\x0ftargets_changed\x18\x05 \x01(\v2#.trunkline.worker.v1.TargetsChangedH\x00R\x0etargetsChanged\x12;\n" +
 	"\bcooldown\x18\x06 \x01(\v2\x1d.trunkline.worker.v1.CooldownH\x00R\bcooldownB\a\n" +
-	"\x05frame\"\xb6\x05\n" +
+	"\x05frame\"\xfd\x05\n" +
 	"\x05Hello\x12)\n" +
 	"\x10protocol_version\x18\x01 \x01(\x05R\x0fprotocolVersion\x12\x1b\n" +
 	"\tworker_id\x18\x02 \x01(\tR\bworkerId\x12\x14\n" +
@@ -2225,10 +2243,11 @@ const file_trunkline_worker_v1_worker_service_proto_rawDesc = "" +
 	"\tsimulated\x18\r \x01(\bR\tsimulated\x126\n" +
 	"\x05state\x18\x0e \x01(\x0e2 .trunkline.worker.v1.WorkerStateR\x05state\x12!\n" +
 	"\fstate_reason\x18\x0f \x01(\tR\vstateReason\x12&\n" +
-	"\x0ftakes_any_model\x18\x10 \x01(\bR\rtakesAnyModel\x1a9\n" +
+	"\x0ftakes_any_model\x18\x10 \x01(\bR\rtakesAnyModel\x12E\n" +
+	"\rstate_failure\x18\x11 \x01(\x0e2 .trunkline.types.v1.FailureClassR\fstateFailure\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa5\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xec\x02\n" +
 	"\tHeartbeat\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x1b\n" +
 	"\tin_flight\x18\x02 \x01(\x05R\binFlight\x12\x16\n" +
@@ -2237,7 +2256,8 @@ const file_trunkline_worker_v1_worker_service_proto_rawDesc = "" +
 	"\fstate_reason\x18\x05 \x01(\tR\vstateReason\x12C\n" +
 	"\n" +
 	"rate_limit\x18\x06 \x01(\v2$.trunkline.worker.v1.RateLimitStatusR\trateLimit\x12'\n" +
-	"\x0fresident_models\x18\a \x03(\tR\x0eresidentModels\"\x99\x03\n" +
+	"\x0fresident_models\x18\a \x03(\tR\x0eresidentModels\x12E\n" +
+	"\rstate_failure\x18\b \x01(\x0e2 .trunkline.types.v1.FailureClassR\fstateFailure\"\x99\x03\n" +
 	"\x0fRateLimitStatus\x122\n" +
 	"\x12remaining_requests\x18\x01 \x01(\x03H\x00R\x11remainingRequests\x88\x01\x01\x12.\n" +
 	"\x10remaining_tokens\x18\x02 \x01(\x03H\x01R\x0fremainingTokens\x88\x01\x01\x12@\n" +
@@ -2423,11 +2443,11 @@ var file_trunkline_worker_v1_worker_service_proto_goTypes = []any{
 	(*v1.ModelFacts)(nil),       // 27: trunkline.types.v1.ModelFacts
 	(v1.Locality)(0),            // 28: trunkline.types.v1.Locality
 	(v1.Sensitivity)(0),         // 29: trunkline.types.v1.Sensitivity
-	(*durationpb.Duration)(nil), // 30: google.protobuf.Duration
-	(*v1.ToolCallDelta)(nil),    // 31: trunkline.types.v1.ToolCallDelta
-	(*v1.Usage)(nil),            // 32: trunkline.types.v1.Usage
-	(v1.FinishReason)(0),        // 33: trunkline.types.v1.FinishReason
-	(v1.FailureClass)(0),        // 34: trunkline.types.v1.FailureClass
+	(v1.FailureClass)(0),        // 30: trunkline.types.v1.FailureClass
+	(*durationpb.Duration)(nil), // 31: google.protobuf.Duration
+	(*v1.ToolCallDelta)(nil),    // 32: trunkline.types.v1.ToolCallDelta
+	(*v1.Usage)(nil),            // 33: trunkline.types.v1.Usage
+	(v1.FinishReason)(0),        // 34: trunkline.types.v1.FinishReason
 }
 var file_trunkline_worker_v1_worker_service_proto_depIdxs = []int32{
 	3,  // 0: trunkline.worker.v1.AttachRequest.frames:type_name -> trunkline.worker.v1.WorkerFrame
@@ -2442,50 +2462,52 @@ var file_trunkline_worker_v1_worker_service_proto_depIdxs = []int32{
 	29, // 9: trunkline.worker.v1.Hello.clearance:type_name -> trunkline.types.v1.Sensitivity
 	26, // 10: trunkline.worker.v1.Hello.labels:type_name -> trunkline.worker.v1.Hello.LabelsEntry
 	0,  // 11: trunkline.worker.v1.Hello.state:type_name -> trunkline.worker.v1.WorkerState
-	0,  // 12: trunkline.worker.v1.Heartbeat.state:type_name -> trunkline.worker.v1.WorkerState
-	6,  // 13: trunkline.worker.v1.Heartbeat.rate_limit:type_name -> trunkline.worker.v1.RateLimitStatus
-	30, // 14: trunkline.worker.v1.RateLimitStatus.requests_reset:type_name -> google.protobuf.Duration
-	30, // 15: trunkline.worker.v1.RateLimitStatus.tokens_reset:type_name -> google.protobuf.Duration
-	27, // 16: trunkline.worker.v1.TargetsChanged.models:type_name -> trunkline.types.v1.ModelFacts
-	30, // 17: trunkline.worker.v1.Cooldown.duration:type_name -> google.protobuf.Duration
-	11, // 18: trunkline.worker.v1.AttemptEvent.provider_responded:type_name -> trunkline.worker.v1.ProviderResponded
-	31, // 19: trunkline.worker.v1.AttemptEvent.tool_call_delta:type_name -> trunkline.types.v1.ToolCallDelta
-	32, // 20: trunkline.worker.v1.AttemptEvent.usage:type_name -> trunkline.types.v1.Usage
-	12, // 21: trunkline.worker.v1.AttemptEvent.finished:type_name -> trunkline.worker.v1.Finished
-	13, // 22: trunkline.worker.v1.AttemptEvent.failed:type_name -> trunkline.worker.v1.Failed
-	14, // 23: trunkline.worker.v1.AttemptEvent.pull_progress:type_name -> trunkline.worker.v1.PullProgress
-	33, // 24: trunkline.worker.v1.Finished.finish_reason:type_name -> trunkline.types.v1.FinishReason
-	32, // 25: trunkline.worker.v1.Finished.usage:type_name -> trunkline.types.v1.Usage
-	30, // 26: trunkline.worker.v1.Finished.first_token:type_name -> google.protobuf.Duration
-	30, // 27: trunkline.worker.v1.Finished.duration:type_name -> google.protobuf.Duration
-	34, // 28: trunkline.worker.v1.Failed.failure_class:type_name -> trunkline.types.v1.FailureClass
-	30, // 29: trunkline.worker.v1.Failed.retry_after:type_name -> google.protobuf.Duration
-	32, // 30: trunkline.worker.v1.Failed.usage:type_name -> trunkline.types.v1.Usage
-	30, // 31: trunkline.worker.v1.Failed.duration:type_name -> google.protobuf.Duration
-	16, // 32: trunkline.worker.v1.AttachResponse.frames:type_name -> trunkline.worker.v1.RouterFrame
-	17, // 33: trunkline.worker.v1.RouterFrame.welcome:type_name -> trunkline.worker.v1.Welcome
-	18, // 34: trunkline.worker.v1.RouterFrame.dispatch:type_name -> trunkline.worker.v1.Dispatch
-	19, // 35: trunkline.worker.v1.RouterFrame.cancel:type_name -> trunkline.worker.v1.Cancel
-	20, // 36: trunkline.worker.v1.RouterFrame.credit:type_name -> trunkline.worker.v1.Credit
-	21, // 37: trunkline.worker.v1.RouterFrame.drain:type_name -> trunkline.worker.v1.Drain
-	30, // 38: trunkline.worker.v1.Welcome.heartbeat_interval:type_name -> google.protobuf.Duration
-	1,  // 39: trunkline.worker.v1.Dispatch.operation:type_name -> trunkline.worker.v1.Operation
-	30, // 40: trunkline.worker.v1.Dispatch.time_left:type_name -> google.protobuf.Duration
-	30, // 41: trunkline.worker.v1.Dispatch.first_token_timeout:type_name -> google.protobuf.Duration
-	30, // 42: trunkline.worker.v1.Dispatch.idle_timeout:type_name -> google.protobuf.Duration
-	29, // 43: trunkline.worker.v1.Dispatch.sensitivity:type_name -> trunkline.types.v1.Sensitivity
-	30, // 44: trunkline.worker.v1.Drain.grace:type_name -> google.protobuf.Duration
-	2,  // 45: trunkline.worker.v1.WorkerService.Attach:input_type -> trunkline.worker.v1.AttachRequest
-	22, // 46: trunkline.worker.v1.WorkerService.FetchBody:input_type -> trunkline.worker.v1.FetchBodyRequest
-	24, // 47: trunkline.worker.v1.WorkerService.UploadBody:input_type -> trunkline.worker.v1.UploadBodyRequest
-	15, // 48: trunkline.worker.v1.WorkerService.Attach:output_type -> trunkline.worker.v1.AttachResponse
-	23, // 49: trunkline.worker.v1.WorkerService.FetchBody:output_type -> trunkline.worker.v1.FetchBodyResponse
-	25, // 50: trunkline.worker.v1.WorkerService.UploadBody:output_type -> trunkline.worker.v1.UploadBodyResponse
-	48, // [48:51] is the sub-list for method output_type
-	45, // [45:48] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	30, // 12: trunkline.worker.v1.Hello.state_failure:type_name -> trunkline.types.v1.FailureClass
+	0,  // 13: trunkline.worker.v1.Heartbeat.state:type_name -> trunkline.worker.v1.WorkerState
+	6,  // 14: trunkline.worker.v1.Heartbeat.rate_limit:type_name -> trunkline.worker.v1.RateLimitStatus
+	30, // 15: trunkline.worker.v1.Heartbeat.state_failure:type_name -> trunkline.types.v1.FailureClass
+	31, // 16: trunkline.worker.v1.RateLimitStatus.requests_reset:type_name -> google.protobuf.Duration
+	31, // 17: trunkline.worker.v1.RateLimitStatus.tokens_reset:type_name -> google.protobuf.Duration
+	27, // 18: trunkline.worker.v1.TargetsChanged.models:type_name -> trunkline.types.v1.ModelFacts
+	31, // 19: trunkline.worker.v1.Cooldown.duration:type_name -> google.protobuf.Duration
+	11, // 20: trunkline.worker.v1.AttemptEvent.provider_responded:type_name -> trunkline.worker.v1.ProviderResponded
+	32, // 21: trunkline.worker.v1.AttemptEvent.tool_call_delta:type_name -> trunkline.types.v1.ToolCallDelta
+	33, // 22: trunkline.worker.v1.AttemptEvent.usage:type_name -> trunkline.types.v1.Usage
+	12, // 23: trunkline.worker.v1.AttemptEvent.finished:type_name -> trunkline.worker.v1.Finished
+	13, // 24: trunkline.worker.v1.AttemptEvent.failed:type_name -> trunkline.worker.v1.Failed
+	14, // 25: trunkline.worker.v1.AttemptEvent.pull_progress:type_name -> trunkline.worker.v1.PullProgress
+	34, // 26: trunkline.worker.v1.Finished.finish_reason:type_name -> trunkline.types.v1.FinishReason
+	33, // 27: trunkline.worker.v1.Finished.usage:type_name -> trunkline.types.v1.Usage
+	31, // 28: trunkline.worker.v1.Finished.first_token:type_name -> google.protobuf.Duration
+	31, // 29: trunkline.worker.v1.Finished.duration:type_name -> google.protobuf.Duration
+	30, // 30: trunkline.worker.v1.Failed.failure_class:type_name -> trunkline.types.v1.FailureClass
+	31, // 31: trunkline.worker.v1.Failed.retry_after:type_name -> google.protobuf.Duration
+	33, // 32: trunkline.worker.v1.Failed.usage:type_name -> trunkline.types.v1.Usage
+	31, // 33: trunkline.worker.v1.Failed.duration:type_name -> google.protobuf.Duration
+	16, // 34: trunkline.worker.v1.AttachResponse.frames:type_name -> trunkline.worker.v1.RouterFrame
+	17, // 35: trunkline.worker.v1.RouterFrame.welcome:type_name -> trunkline.worker.v1.Welcome
+	18, // 36: trunkline.worker.v1.RouterFrame.dispatch:type_name -> trunkline.worker.v1.Dispatch
+	19, // 37: trunkline.worker.v1.RouterFrame.cancel:type_name -> trunkline.worker.v1.Cancel
+	20, // 38: trunkline.worker.v1.RouterFrame.credit:type_name -> trunkline.worker.v1.Credit
+	21, // 39: trunkline.worker.v1.RouterFrame.drain:type_name -> trunkline.worker.v1.Drain
+	31, // 40: trunkline.worker.v1.Welcome.heartbeat_interval:type_name -> google.protobuf.Duration
+	1,  // 41: trunkline.worker.v1.Dispatch.operation:type_name -> trunkline.worker.v1.Operation
+	31, // 42: trunkline.worker.v1.Dispatch.time_left:type_name -> google.protobuf.Duration
+	31, // 43: trunkline.worker.v1.Dispatch.first_token_timeout:type_name -> google.protobuf.Duration
+	31, // 44: trunkline.worker.v1.Dispatch.idle_timeout:type_name -> google.protobuf.Duration
+	29, // 45: trunkline.worker.v1.Dispatch.sensitivity:type_name -> trunkline.types.v1.Sensitivity
+	31, // 46: trunkline.worker.v1.Drain.grace:type_name -> google.protobuf.Duration
+	2,  // 47: trunkline.worker.v1.WorkerService.Attach:input_type -> trunkline.worker.v1.AttachRequest
+	22, // 48: trunkline.worker.v1.WorkerService.FetchBody:input_type -> trunkline.worker.v1.FetchBodyRequest
+	24, // 49: trunkline.worker.v1.WorkerService.UploadBody:input_type -> trunkline.worker.v1.UploadBodyRequest
+	15, // 50: trunkline.worker.v1.WorkerService.Attach:output_type -> trunkline.worker.v1.AttachResponse
+	23, // 51: trunkline.worker.v1.WorkerService.FetchBody:output_type -> trunkline.worker.v1.FetchBodyResponse
+	25, // 52: trunkline.worker.v1.WorkerService.UploadBody:output_type -> trunkline.worker.v1.UploadBodyResponse
+	50, // [50:53] is the sub-list for method output_type
+	47, // [47:50] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_trunkline_worker_v1_worker_service_proto_init() }

@@ -214,6 +214,7 @@ class Hello(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     STATE_REASON_FIELD_NUMBER: _builtins.int
     TAKES_ANY_MODEL_FIELD_NUMBER: _builtins.int
+    STATE_FAILURE_FIELD_NUMBER: _builtins.int
     protocol_version: _builtins.int
     """Version of this protocol: 1."""
     worker_id: _builtins.str
@@ -242,6 +243,8 @@ class Hello(_message.Message):
     """Why not, for a person."""
     takes_any_model: _builtins.bool
     """Whether it hands any model's name on to its provider: the router may then send it models that it did not list."""
+    state_failure: _attempt_pb2.FailureClass.ValueType
+    """The failure of its provider for which it is unhealthy; unspecified: none of these."""
     @_builtins.property
     def models(self) -> _containers.RepeatedCompositeFieldContainer[_target_pb2.ModelFacts]:
         """What it serves."""
@@ -269,10 +272,11 @@ class Hello(_message.Message):
         state: Global___WorkerState.ValueType = ...,
         state_reason: _builtins.str = ...,
         takes_any_model: _builtins.bool = ...,
+        state_failure: _attempt_pb2.FailureClass.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend", b"backend", "capacity", b"capacity", "clearance", b"clearance", "epoch", b"epoch", "labels", b"labels", "locality", b"locality", "models", b"models", "protocol_version", b"protocol_version", "provider", b"provider", "region", b"region", "simulated", b"simulated", "state", b"state", "state_reason", b"state_reason", "takes_any_model", b"takes_any_model", "version", b"version", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend", b"backend", "capacity", b"capacity", "clearance", b"clearance", "epoch", b"epoch", "labels", b"labels", "locality", b"locality", "models", b"models", "protocol_version", b"protocol_version", "provider", b"provider", "region", b"region", "simulated", b"simulated", "state", b"state", "state_failure", b"state_failure", "state_reason", b"state_reason", "takes_any_model", b"takes_any_model", "version", b"version", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -291,6 +295,7 @@ class Heartbeat(_message.Message):
     STATE_REASON_FIELD_NUMBER: _builtins.int
     RATE_LIMIT_FIELD_NUMBER: _builtins.int
     RESIDENT_MODELS_FIELD_NUMBER: _builtins.int
+    STATE_FAILURE_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """1 for the first of a session, then one more each time."""
     in_flight: _builtins.int
@@ -301,6 +306,8 @@ class Heartbeat(_message.Message):
     """Whether it can serve."""
     state_reason: _builtins.str
     """Why not, for a person."""
+    state_failure: _attempt_pb2.FailureClass.ValueType
+    """The failure of its provider for which it is unhealthy; unspecified: none of these."""
     @_builtins.property
     def rate_limit(self) -> Global___RateLimitStatus:
         """What the provider says is left of the rate limit."""
@@ -319,10 +326,11 @@ class Heartbeat(_message.Message):
         state_reason: _builtins.str = ...,
         rate_limit: Global___RateLimitStatus | None = ...,
         resident_models: _abc.Iterable[_builtins.str] | None = ...,
+        state_failure: _attempt_pb2.FailureClass.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["rate_limit", b"rate_limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_flight", b"in_flight", "queued", b"queued", "rate_limit", b"rate_limit", "resident_models", b"resident_models", "sequence", b"sequence", "state", b"state", "state_reason", b"state_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_flight", b"in_flight", "queued", b"queued", "rate_limit", b"rate_limit", "resident_models", b"resident_models", "sequence", b"sequence", "state", b"state", "state_failure", b"state_failure", "state_reason", b"state_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
