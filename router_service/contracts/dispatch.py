@@ -26,8 +26,7 @@ class AttemptOrder(Struct, frozen=True):
         prefill: text of the answer so far, to be continued, at most LONGEST_PREFILL; empty: from the start.
         whole: the caller takes the answer whole, so that nobody awaits a piece of it.
         input_tokens: estimate, for the usage of attempts that report none; `output_tokens`: as expected.
-        comparable: the prompt is what `input_tokens` estimates, texts and nothing else, so that the usage reported tells
-            how good the estimate was.
+        comparable: the prompt is texts and nothing else, so that the usage reported tells how good `input_tokens` was.
         replaced: why the previous attempt failed.
         upkeep: the router makes it for the target's sake, outside of any call: in every state, and counted nowhere.
         circuit_waived: it is made although the target's circuit is open, because every one is.
