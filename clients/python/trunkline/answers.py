@@ -173,7 +173,7 @@ class TokenCount:
     """A prompt's tokens as one target, or one model family, counts them.
 
     Attributes:
-        target: `backend/model`; empty where only the family is known.
+        target: `backend/model`; where the request names no target, the first of the family.
         family: the model family whose estimate it is.
         observations: answers whose reported usage corrected the estimate.
     """

@@ -157,11 +157,12 @@ async def test_count(router: ScriptedRouter) -> None:
     """Per target with what corrected it, per family where no target is named."""
     counts = router_pb2.CountTokensResponse()
     counts.counts.add(target="openai/big", family="gpt-4o", input_tokens=12, observations=3)
-    counts.counts.add(family="llama", input_tokens=14)
+    counts.counts.add(target="groq/llama", family="llama", input_tokens=14)
     router.script.answers["CountTokens"] = counts
-    ran = await trunkline("count", "hello", "--router", router.address)
-    lines = [" ".join(line.split()) for line in ran.out.splitlines()]
-    assert lines == ["openai/big 12 tokens corrected by 3 answers", "family llama 14 tokens an estimate"]
+    for flags, names in (((), ("family gpt-4o", "family llama")), (("-m", "both"), ("openai/big", "groq/llama"))):
+        ran = await trunkline("count", "hello", *flags, "--router", router.address)
+        lines = [" ".join(line.split()) for line in ran.out.splitlines()]
+        assert lines == [f"{names[0]} 12 tokens corrected by 3 answers", f"{names[1]} 14 tokens an estimate"]
     ran = await trunkline("count", "--json", "-", "--router", router.address, stdin="hello")
     assert [entry["input_tokens"] for entry in ran.json] == [12, 14]
 

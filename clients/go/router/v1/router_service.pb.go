@@ -1489,10 +1489,10 @@ func (x *CountTokensResponse) GetCounts() []*TokenCount {
 	return nil
 }
 
-// Tokens as one target counts them.
+// Tokens as one target, or one model family, counts them.
 type TokenCount struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// `backend/model`.
+	// `backend/model`; where the request names no target, the first of the family.
 	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
 	// The model family whose estimate it is.
 	Family string `protobuf:"bytes,2,opt,name=family,proto3" json:"family,omitempty"`

@@ -28,5 +28,5 @@ def count(flags: RequestFlags, as_json: JsonOption = False, router: RouterOption
     for entry in counts:
         learned = f"corrected by {entry.observations} answers" if entry.observations else "an estimate"
         counted = formats.plural(entry.input_tokens, "token")
-        grid.add_row(entry.target or f"family {entry.family}", counted, Text(learned, "dim"))
+        grid.add_row(entry.target if flags.model else f"family {entry.family}", counted, Text(learned, "dim"))
     output.data.print(grid)

@@ -795,7 +795,7 @@ Global___CountTokensResponse: _TypeAlias = CountTokensResponse  # noqa: Y015
 
 @_typing.final
 class TokenCount(_message.Message):
-    """Tokens as one target counts them."""
+    """Tokens as one target, or one model family, counts them."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -804,7 +804,7 @@ class TokenCount(_message.Message):
     INPUT_TOKENS_FIELD_NUMBER: _builtins.int
     OBSERVATIONS_FIELD_NUMBER: _builtins.int
     target: _builtins.str
-    """`backend/model`."""
+    """`backend/model`; where the request names no target, the first of the family."""
     family: _builtins.str
     """The model family whose estimate it is."""
     input_tokens: _builtins.int
