@@ -19,12 +19,12 @@ from provider_workers.backends.base import (
     Vectors,
     Work,
 )
-from provider_workers.backends.content import may_be_empty, passed_through, unsupported
+from provider_workers.backends.content import may_be_empty, unsupported
 from provider_workers.backends.http import ProviderHttp, read_error_body, read_json
 from provider_workers.backends.ndjson import NdjsonParser
 from provider_workers.backends.ollama.errors import response_failure
 from provider_workers.backends.ollama.models import announced, description, listed_models
-from provider_workers.backends.ollama.request import chat_body
+from provider_workers.backends.ollama.request import chat_body, embedding_body
 from provider_workers.backends.ollama.stream import ChatStream, embeddings, progress
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
@@ -97,12 +97,7 @@ class OllamaBackend:
 
     async def embed(self, work: EmbedWork) -> Vectors:
         """Turn texts into vectors; see `BackendAdapter.embed`."""
-        body: dict[str, Any] = {"model": work.model, "input": list(work.request.inputs), "truncate": False}
-        if work.request.HasField("dimensions"):
-            body["dimensions"] = work.request.dimensions
-        if self._settings.keep_alive:
-            body["keep_alive"] = self._settings.keep_alive
-        body.update(passed_through(work.request.provider_options, self._settings.name))
+        body = embedding_body(work, self._settings)
         return embeddings(await self._post("api/embed", body, work.trace), len(work.request.inputs))
 
     async def probe(self) -> None:

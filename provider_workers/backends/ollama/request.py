@@ -1,10 +1,11 @@
-"""A request as the body of Ollama's `POST /api/chat`."""
+"""A request as the body of Ollama's `POST /api/chat` or `POST /api/embed`."""
 
 import base64
 import binascii
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
-from provider_workers.backends.base import ProviderFailure, Work
+from provider_workers.backends.base import EmbedWork, ProviderFailure, Work
 from provider_workers.backends.body import LargeFile, base64_text
 from provider_workers.backends.content import embedded_json, joined_text, passed_through, unsupported
 from provider_workers.settings import BackendSettings
@@ -67,11 +68,33 @@ def chat_body(work: Work, settings: BackendSettings, window: int) -> Body:
     _add_format(body, request.response_format)
     _add_thinking(body, request.parameters.reasoning_effort)
     for extra in (settings.options, passed_through(request.provider_options, settings.name)):
-        inner = {**body.get("options", {}), **extra.get("options", {})}
-        body.update(extra)
-        if inner:
-            body["options"] = inner
+        _merge(body, extra)
     return body
+
+
+def embedding_body(work: EmbedWork, settings: BackendSettings) -> Body:
+    """The body of `POST /api/embed`.
+
+    Raises:
+        ProviderFailure: `INVALID_REQUEST`, the caller's provider options are not a JSON object.
+    """
+    request = work.request
+    body: Body = {"model": work.model, "input": list(request.inputs), "truncate": False}
+    if request.HasField("dimensions"):
+        body["dimensions"] = request.dimensions
+    if settings.keep_alive:
+        body["keep_alive"] = settings.keep_alive
+    for extra in (settings.options, passed_through(request.provider_options, settings.name)):
+        _merge(body, extra)
+    return body
+
+
+def _merge(body: Body, extra: Mapping[str, Any]) -> None:
+    """Add the configuration's or the caller's fields; those of Ollama's own `options` each by itself."""
+    inner = {**body.get("options", {}), **extra.get("options", {})}
+    body.update(extra)
+    if inner:
+        body["options"] = inner
 
 
 def _message(message: chat.Message, tool_names: dict[str, str]) -> Body:

@@ -19,6 +19,7 @@ def embedding_body(work: EmbedWork, settings: BackendSettings) -> dict[str, Any]
     body: dict[str, Any] = {"model": work.model, "input": list(work.request.inputs), "encoding_format": "float"}
     if work.request.HasField("dimensions"):
         body["dimensions"] = work.request.dimensions
+    body.update(settings.options)
     body.update(passed_through(work.request.provider_options, settings.name))
     return body
 
