@@ -62,8 +62,10 @@ from provider_workers.settings import BackendSettings
 from service_common.clock import SystemClock
 async def main():
     backend = {made}
-    print('litellm.litellm_core_utils.default_encoding' in sys.modules)
+    from litellm.types.router import LiteLLM_Params  # not before: the factory says how litellm is imported
+    print('tokenizer', 'litellm.litellm_core_utils.default_encoding' in sys.modules)
+    print('models', LiteLLM_Params.__pydantic_complete__)
     await backend.close()
 asyncio.run(main())
 """
-    assert run("-W", "ignore", "-c", program).strip() == "True"
+    assert run("-W", "ignore", "-c", program).splitlines() == ["tokenizer True", "models True"]

@@ -18,6 +18,7 @@ from service_common.configuration.defaults import load_providers
 from service_common.facts import FactsTable
 from service_common.vocabulary import ModelMode
 
+PROVIDERS = load_providers()["providers"]
 EVERYTHING = {name: f"value-of-{name.lower()}" for name in provider_variables()}
 SIMULATED = {
     "openai": "http://127.0.0.1:1001/v1",
@@ -41,7 +42,7 @@ def test_every_key_becomes_a_backend(facts: FactsTable) -> None:
     """With all variables set there is one backend for each provider, and all that is assumed of them is known."""
     text = automatic_configuration(EVERYTHING, ["llama3.1:8b", "nomic-embed-text:latest"], {})
     configuration = loaded(text, facts)
-    assert set(configuration.backends) == set(load_providers()["providers"])
+    assert set(configuration.backends) == set(PROVIDERS)
     assert not any(backend.simulated for backend in configuration.backends.values())
     assert {"fast", "smart", "embedding"} <= set(configuration.aliases)
     assert configuration.models["ollama/nomic-embed-text:latest"].mode is not None
@@ -64,6 +65,24 @@ def test_no_value_of_a_variable_gets_into_the_text() -> None:
     text = automatic_configuration(EVERYTHING, None, {})
     assert not [name for name, value in EVERYTHING.items() if value in text]
     assert "${OPENAI_API_KEY}" in text
+
+
+@pytest.mark.parametrize(
+    ("provider", "key"), [(name, key) for name, known in PROVIDERS.items() for key in known.get("keys", ())]
+)
+def test_each_variable_that_may_hold_a_key_is_the_one_referred_to(provider: str, key: str) -> None:
+    """Set alone, it is what the backend names, whichever of its provider's variables comes first in the data file."""
+    needed = {name: "value" for name in PROVIDERS[provider].get("needs", ())}
+    made = yaml.safe_load(automatic_configuration({**needed, key: "value"}, None, {}))
+    assert {name: backend.get("api_key") for name, backend in made["backends"].items()} == {provider: f"${{{key}}}"}
+
+
+def test_the_first_of_several_variables_is_the_one_referred_to() -> None:
+    """As the data file has them; one that is set to nothing is not set."""
+    both = {"GEMINI_API_KEY": "value", "GOOGLE_API_KEY": "value"}
+    for environment, key in ((both, "GEMINI_API_KEY"), ({**both, "GEMINI_API_KEY": " "}, "GOOGLE_API_KEY")):
+        made = yaml.safe_load(automatic_configuration(environment, None, {}))
+        assert made["backends"]["gemini"]["api_key"] == f"${{{key}}}"
 
 
 def test_each_worker_is_given_its_own_variables_alone(facts: FactsTable) -> None:
