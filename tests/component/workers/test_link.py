@@ -11,7 +11,7 @@ import pytest
 from provider_workers.simulated import Behaviour, ProviderSpec, SimulatedProviders
 from service_common.failures import FailureClass
 from tests.support.worker_harness import ScriptedRouter, seconds
-from tests.support.worker_processes import complete_body, worker_process
+from tests.support.worker_processes import complete_body, question, worker_process
 from trunkline.worker.v1 import worker_service_pb2 as wire
 
 MODEL = "gpt-4o-mini"
@@ -226,3 +226,18 @@ async def test_a_slow_reader_does_not_hold_its_neighbours_up(sim: SimulatedProvi
         await worker.dispatch(complete_body(), MODEL).finished()
         assert len(stopped.text.encode()) <= 1_000
         assert not stopped.ends
+
+
+async def test_a_body_of_another_size_is_not_answered(sim: SimulatedProviders) -> None:
+    """A request that was fetched beside the link and has not the size that was announced reaches no provider."""
+    body = complete_body(question("word " * 20_000))
+    async with ScriptedRouter() as router, worker_process(arguments(sim, router.address)):
+        worker = await router.worker()
+        for fetched in (body + body, b""):  # each of them can be read as a request
+            tried = worker.dispatch(body, MODEL)
+            worker.bodies[tried.attempt_id] = fetched
+            failed = await tried.failed()
+            assert FailureClass(failed.failure_class) is FailureClass.WORKER_LOST
+            assert f"has {len(fetched)} bytes instead of {len(body)}" in failed.message
+        assert not [request for request in sim.requests("openai") if request.model]
+        await worker.dispatch(body, MODEL).finished()

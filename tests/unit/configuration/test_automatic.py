@@ -72,7 +72,7 @@ def test_no_value_of_a_variable_gets_into_the_text() -> None:
 )
 def test_each_variable_that_may_hold_a_key_is_the_one_referred_to(provider: str, key: str) -> None:
     """Set alone, it is what the backend names, whichever of its provider's variables comes first in the data file."""
-    needed = {name: "value" for name in PROVIDERS[provider].get("needs", ())}
+    needed = dict.fromkeys(PROVIDERS[provider].get("needs", ()), "value")
     made = yaml.safe_load(automatic_configuration({**needed, key: "value"}, None, {}))
     assert {name: backend.get("api_key") for name, backend in made["backends"].items()} == {provider: f"${{{key}}}"}
 

@@ -4,6 +4,7 @@ import argparse
 import io
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -12,6 +13,7 @@ from router_service.config.running import Sources
 from router_service.config.store import ConfigurationStore
 from router_service.plugins.builtin import built_in_plugins
 from router_service.state.token_counter import TokenCounter
+from service_common.backend_kinds import KindName
 from service_common.configuration.plugins import PLUGIN_KINDS, PluginNames
 from service_common.facts import FactsTable
 from tests.support.routing import StillClock
@@ -61,6 +63,7 @@ def test_json_holds_the_same(tmp_path: Path) -> None:
     """For programs: `ok` and the mistakes with their parts."""
     file = tmp_path / "trunkline.yaml"
     file.write_text("backends: {o: {kind: olama}}\n")
+    *kinds, last = map(repr, get_args(KindName))
     code, output = check(file, "--json")
     assert code == 1
     assert json.loads(output) == {
@@ -70,7 +73,7 @@ def test_json_holds_the_same(tmp_path: Path) -> None:
                 "file": str(file),
                 "line": 1,
                 "path": "backends.o.kind",
-                "message": "this must be one of 'openai_wire', 'ollama' or 'litellm'.",
+                "message": f"this must be one of {', '.join(kinds)} or {last}.",
                 "suggestion": 'Did you mean "ollama"?',
             }
         ],
