@@ -87,15 +87,15 @@ class ProviderHttp:
                 method, url, data=encoded and encoded.payload, headers=_headers(encoded), allow_redirects=False
             )
             span.set_attribute("http.response.status_code", response.status)
-            if response.status >= 400:
+            if response.status >= 300:
                 mark_failed(span, str(response.status))
-                self._way.check_status(response.status)
+                self._way.check_status(response.status, response.headers)
             yield response
         except (aiohttp.ClientError, OSError) as error:
             mark_failed(span, type(error).__qualname__)
             raise self._way.failure(error, answered=response is not None) from error
         except ProviderFailure as failure:
-            if response is None or response.status < 400:  # else the status is the error's type
+            if response is None or response.status < 300:  # else the status is the error's type
                 mark_failed(span, failure.failure_class.label)
             raise
         except BaseException as error:  # cancellation and time-outs: the span ends as what it was

@@ -3,6 +3,7 @@
 The HTTP library's words hold bytes of what the provider sent, which are a caller's, and of a proxy's password.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import aiohttp
@@ -41,12 +42,15 @@ class Way:
             return ProviderFailure(FailureClass.STREAM_BROKEN, broken(self._provider, words_of(error), answered=True))
         return ProviderFailure(FailureClass.UNAVAILABLE, self._unanswered(error))
 
-    def check_status(self, status: int) -> None:
-        """Tell a refusal of the proxy from what the provider says.
+    def check_status(self, status: int, headers: Mapping[str, str]) -> None:
+        """Tell a refusal of the proxy, and a redirect, from what the provider says.
 
         Raises:
-            ProviderFailure: `UNAVAILABLE`, the proxy wants other credentials.
+            ProviderFailure: `UNAVAILABLE`, the proxy wants other credentials, or the provider is said to be elsewhere.
         """
+        if 300 <= status < 400:
+            said = redirected(status, headers.get("location", ""))
+            raise ProviderFailure(FailureClass.UNAVAILABLE, said, http_status=status)
         if status == PROXY_WANTS_CREDENTIALS and self.proxy is not None:
             raise ProviderFailure(FailureClass.UNAVAILABLE, self._refused(status))
 
@@ -87,6 +91,11 @@ def refused(proxy: str, where: str, status: int) -> str:
     """That a proxy does not lead to `where`."""
     why = ": it wants a name and password, or others" if status == PROXY_WANTS_CREDENTIALS else ""
     return f"{proxy} does not lead to {where} (HTTP {status}){why}"
+
+
+def redirected(status: int, location: str) -> str:
+    """That the provider is said to be elsewhere; without the location's query, which may hold a secret."""
+    return f"HTTP {status}: it redirects to {location.partition('?')[0] or 'nowhere'}; correct base_url"
 
 
 def words_of(error: BaseException) -> str:

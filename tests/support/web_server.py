@@ -19,6 +19,26 @@ async def answering(answer: bytes) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
+async def redirecting(status: int) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """The `host:port` of a server that sends every request on to another, and the heads that the other was asked with.
+
+    The other answers nothing that a client could use.
+    """
+    asked: list[bytes] = []
+
+    async def elsewhere(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(elsewhere, "127.0.0.1", 0) as other:
+        location = f"http://127.0.0.1:{other.sockets[0].getsockname()[1]}/elsewhere?token=SECRET"
+        head = f"HTTP/1.1 {status} Elsewhere\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+        async with answering(head.encode()) as where:
+            yield where, asked
+
+
+@asynccontextmanager
 async def nothing_but_404() -> AsyncIterator[str]:
     """The base URL of a web server that knows nothing."""
     page = b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 9\r\n\r\n<p>no</p>"

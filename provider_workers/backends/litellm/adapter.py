@@ -30,6 +30,7 @@ from provider_workers.backends.content import may_be_empty, unsupported
 from provider_workers.backends.litellm.errors import failure
 from provider_workers.backends.litellm.listing import is_listed, model_list
 from provider_workers.backends.litellm.providers import unknown_provider
+from provider_workers.backends.litellm.redirects import refuse_redirects
 from provider_workers.backends.litellm.request import completion_arguments, embedding_arguments
 from provider_workers.backends.litellm.stream import (
     COUNTED_BY_LITELLM,
@@ -54,7 +55,7 @@ class LiteLLMBackend:
     """One provider by way of litellm."""
 
     def __init__(self, settings: BackendSettings, clock: Clock) -> None:
-        """Turn litellm's own reporting off; open no connection yet; call inside the running event loop.
+        """Turn litellm's own reporting and redirects off; open no connection yet; call inside the running event loop.
 
         Raises:
             OSError: the file of certificate authorities cannot be read.
@@ -63,6 +64,7 @@ class LiteLLMBackend:
         self._clock = clock
         self._list = model_list(settings, clock)
         self._where = (URL(settings.base_url).authority if settings.base_url else "") or settings.provider
+        refuse_redirects()
         litellm.telemetry = False
         litellm.suppress_debug_info = True
         litellm.turn_off_message_logging = True

@@ -134,9 +134,6 @@ def _words(error: Mapping[str, Any]) -> str:
 def _unknown_body(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> ProviderFailure:
     """A proxy's page, an empty body, another server altogether."""
     kind = headers.get("content-type", "no content type")
-    if status < 400:
-        said = f"HTTP {status}: it redirects to {headers.get('location', 'nowhere')}; correct base_url"
-        return ProviderFailure(FailureClass.UNAVAILABLE, said, http_status=status)
     if status in (404, 405):
         said = f"HTTP {status} without an error object: base_url does not lead to a provider of this wire"
         return ProviderFailure(FailureClass.UNSUPPORTED, said, http_status=status)

@@ -1,0 +1,27 @@
+"""Keeps litellm from following redirects.
+
+All its HTTP clients are told to, whatever it is configured with, and they carry keys along in headers that httpx does
+not take for credentials (`x-api-key`, `x-goog-api-key`, `api-key`), and prompts in any case.
+"""
+
+import httpx
+
+from provider_workers.backends.ways import redirected
+
+
+def refuse_redirects() -> None:
+    """Make every response that redirects an error in this process, which is a litellm worker's alone."""
+    httpx.Response.has_redirect_location = property(_refuse)  # type: ignore[method-assign,assignment]
+
+
+def _refuse(response: httpx.Response) -> bool:
+    """What httpx asks of each response before it follows.
+
+    Raises:
+        httpx.TransportError: the response redirects.
+    """
+    location = response.headers.get("location")
+    if 300 <= response.status_code < 400 and location is not None:
+        where = response.request.url.netloc.decode()
+        raise httpx.TransportError(f"{where} answers with {redirected(response.status_code, location)}")
+    return False
