@@ -3,13 +3,13 @@
 The names are public: the command line, the control port and the tests use them, and docs/simulation.md lists them.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Final
 
 from provider_workers.simulated.exchange import CHAT, EMBED, METADATA
+from service_common.near_names import suggest
 
 
 class Stage(StrEnum):
@@ -133,9 +133,7 @@ def one_of(what: str, value: str, known: Iterable[str]) -> None:
     names = list(known)
     if value in names:
         return
-    near = difflib.get_close_matches(str(value), names, n=1)
-    hint = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(names)}"
-    raise ValueError(f'no {what} named "{value}"; {hint}')
+    raise ValueError(f'no {what} named "{value}". {suggest(str(value), names)}')
 
 
 def check_type(name: str, value: object, annotation: str) -> None:

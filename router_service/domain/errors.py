@@ -11,13 +11,13 @@ RouterError
 +- NotKept               the database cannot keep a change (admin)     UNAVAILABLE
 """
 
-from collections.abc import Collection
-from difflib import get_close_matches
+from collections.abc import Iterable
 
 from msgspec import Struct
 
 from router_service.domain.attempt import AttemptRecord
 from router_service.domain.decision import Decision
+from service_common.near_names import suggest
 
 
 class Violation(Struct, frozen=True):
@@ -103,15 +103,13 @@ class NotFound(RouterError):
     reason = "NOT_FOUND"
 
     @classmethod
-    def among(cls, kind: str, name: str, known: Collection[str], advice: str = "") -> "NotFound":
-        """There is no `kind` of that name; the nearest of those that are `known`, else all of them.
+    def among(cls, kind: str, name: str, known: Iterable[str], advice: str = "") -> "NotFound":
+        """There is no `kind` of that name; those that are nearest of the `known`, else the first of these.
 
         `advice`: a sentence on what else may help.
         """
-        nearest = get_close_matches(name, known, n=1)
-        hint = f'did you mean "{nearest[0]}"?' if nearest else f"known: {', '.join(known) or 'none'}"
-        message = f'no {kind} "{name}"; {hint}'
-        return cls(f"{message}{'' if nearest else '.'} {advice}" if advice else message)
+        hint = suggest(name, known, most=2) or "There is none."
+        return cls(f'no {kind} "{name}". {hint} {advice}'.rstrip())
 
 
 class NotKept(RouterError):

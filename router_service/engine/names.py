@@ -1,13 +1,13 @@
 """Checks the names in a request against what exists, and suggests the nearest."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from difflib import get_close_matches
 
 from router_service.contracts.engine import Catalogue
 from router_service.domain.errors import InvalidRequest, Violation
 from router_service.domain.request import CapabilityRequirement, Request
 from router_service.domain.target import TableSnapshot, TargetSpec
 from service_common.backend_kinds import BACKEND_KINDS
+from service_common.near_names import suggest
 
 STANDARD_CAPABILITIES = frozenset(
     (
@@ -132,20 +132,5 @@ def _capabilities(specs: Iterable[TargetSpec]) -> frozenset[str]:
 
 
 def _unknown(field: str, kind: str, name: str, known: Collection[str]) -> Violation:
-    near = _nearest(name, known)
-    if near:
-        hint = "Did you mean " + " or ".join(f'"{one}"' for one in near) + "?"
-    elif known:
-        hint = f"Known: {', '.join(sorted(known)[:8])}{', ...' if len(known) > 8 else '.'}"
-    else:
-        hint = "The configuration has none."
+    hint = suggest(name, known, most=2) or "The configuration has none."
     return Violation(f"{_FIELD}.{field}", f'no {kind} of the name "{name}". {hint}')
-
-
-def _nearest(name: str, known: Collection[str]) -> list[str]:
-    """Names that are spelled alike, else targets whose model is spelled alike."""
-    near = get_close_matches(name, known, n=2, cutoff=0.6)
-    if near:
-        return near
-    models = {one.partition("/")[2]: one for one in known if "/" in one}
-    return [models[model] for model in get_close_matches(name.rpartition("/")[2], models, n=2, cutoff=0.6)]

@@ -1,13 +1,13 @@
 """The plugins that a router knows, by kind and name. Nothing registers itself: `built_in_plugins` lists them."""
 
-from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from msgspec import Struct
 from pydantic import BaseModel
 
 from router_service.contracts.plugins import Classifier, Filter, Picker, PluginKind, Scorer
+from service_common.near_names import suggest
 
 
 class PluginEntry(Struct, frozen=True):
@@ -74,10 +74,7 @@ class PluginRegistry:
         found = self._entries.get(name)
         if found is not None and found.kind == kind:
             return found
-        known: Sequence[str] = self.names(kind)
-        near = get_close_matches(name, known, n=1)
-        hint = f'Did you mean "{near[0]}"?' if near else f"Known: {', '.join(known)}."
-        raise UnknownPlugin(f'no {kind} of the name "{name}". {hint}')
+        raise UnknownPlugin(f'no {kind} of the name "{name}". {suggest(name, self.names(kind))}')
 
     def settings_model(self, kind: PluginKind | str, name: str) -> type[BaseModel]:
         """The model of a plugin's settings.

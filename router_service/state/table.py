@@ -6,7 +6,6 @@ targets there are, `rows` how each fares at this moment, `gate` lets attempts th
 
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
-from difflib import get_close_matches
 from typing import Any
 
 from msgspec import Struct
@@ -232,7 +231,4 @@ class Table:
         self._rows.relist()
 
     def _unknown(self, name: str) -> NotFound:
-        known = [*self._roster.visible(), *self._roster.backends]
-        nearest = get_close_matches(name, known, n=3)
-        hint = f"; did you mean {', '.join(nearest)}?" if nearest else f"; known: {', '.join(known)}"
-        return NotFound(f'no target or backend "{name}"{hint}')
+        return NotFound.among("target or backend", name, (*self._roster.visible(), *self._roster.backends))

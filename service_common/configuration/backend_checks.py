@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterator
 from service_common.backend_kinds import BACKEND_KINDS
 from service_common.configuration.backends import BackendSection
 from service_common.configuration.defaults import load_providers
-from service_common.configuration.mistakes import Finding, Path, suggest
+from service_common.configuration.mistakes import Finding, Path
 from service_common.configuration.schema import Configuration
 from service_common.facts import FactsTable
+from service_common.near_names import did_you_mean
 
 
 def check_backends(configuration: Configuration, facts: FactsTable | None) -> Iterator[Finding]:
@@ -23,14 +24,12 @@ def check_backends(configuration: Configuration, facts: FactsTable | None) -> It
 def _nowhere(path: Path, name: str, backend: BackendSection) -> Finding:
     provider = backend.provider or name
     known = [other for other, it in load_providers()["providers"].items() if it["kind"] == backend.kind]
-    near = suggest(provider, known)
-    question = f" {near}" if near.startswith("Did you") and provider not in known else ""
+    question = "" if provider in known else did_you_mean(provider, known)
     said = f'this has no base_url, and the address of a provider "{provider}" is not known.'
-    return Finding(path, said, f"Say its base_url.{question}")
+    return Finding(path, said, f"Say its base_url. {question}".rstrip())
 
 
 def _unknown_provider(path: Path, name: str, backend: BackendSection, known: Collection[str]) -> Finding:
     provider = backend.provider or name
-    near = suggest(provider, known)
-    advice = near if near.startswith("Did you") else "Say its provider, as litellm names it."
+    advice = did_you_mean(provider, known) or "Say its provider, as litellm names it."
     return Finding(path, f'litellm knows no provider "{provider}".', advice)

@@ -8,11 +8,12 @@ from typing import Any
 from service_common.backend_kinds import BACKEND_KINDS
 from service_common.configuration.cycles import cycles
 from service_common.configuration.defaults import built_in_profiles
-from service_common.configuration.mistakes import Finding, Path, suggest
+from service_common.configuration.mistakes import Finding, Path
 from service_common.configuration.models import ModelSection
 from service_common.configuration.policies import PreferenceSection
 from service_common.configuration.schema import Configuration
 from service_common.facts import FactsTable, Mode
+from service_common.near_names import did_you_mean, suggest
 
 MOST_SUCCESSORS = 100
 
@@ -118,9 +119,8 @@ def _check_facts(path: Path, model: ModelSection, facts: FactsTable, provider: s
     if found is None:
         missing = [field for field in ("price", "context_window") if getattr(model, field) is None]
         if missing:
-            near = suggest(name, facts.models(provider)) if facts.models(provider) else ""
-            question = f" {near}" if near.startswith("Did you") else ""
-            advice = f"Say its {' and its '.join(missing)}.{question}"
+            question = did_you_mean(name, facts.models(provider))
+            advice = f"Say its {' and its '.join(missing)}. {question}".rstrip()
             yield Finding(path, f'nothing is known of a model "{name}" of {provider}.', advice)
     elif found.mode in {Mode.RESPONSES, Mode.COMPLETION} and model.mode is None:
         message = f"{provider} serves this model through its {found.mode.value} interface alone, which is not spoken."

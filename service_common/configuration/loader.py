@@ -20,21 +20,14 @@ from service_common.configuration.document import (
     resolve_references,
 )
 from service_common.configuration.masking import masked
-from service_common.configuration.mistakes import (
-    MOST_MISTAKES,
-    ConfigurationErrors,
-    Finding,
-    Mistake,
-    Path,
-    dotted,
-    suggest,
-)
+from service_common.configuration.mistakes import MOST_MISTAKES, ConfigurationErrors, Finding, Mistake, Path, dotted
 from service_common.configuration.plugin_checks import check_plugins
 from service_common.configuration.plugins import PluginNames
 from service_common.configuration.references import pick_variables
 from service_common.configuration.schema import Configuration
 from service_common.configuration.validation import validate
 from service_common.facts import FactsTable
+from service_common.near_names import suggest
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from service_common.configuration.mistakes import Finding, Path, suggest
+from service_common.configuration.mistakes import Finding, Path
 from service_common.configuration.plugins import PLUGIN_KINDS, PluginKind, PluginNames
 from service_common.configuration.profiles import ProfileSection
 from service_common.configuration.schema import Configuration
 from service_common.configuration.validation import validate
+from service_common.near_names import suggest
 
 
 def check_plugins(configuration: Configuration, plugins: PluginNames) -> Iterator[Finding]:

@@ -14,7 +14,8 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from service_common.configuration.mistakes import MOST_MISTAKES, Finding, Path, suggest
+from service_common.configuration.mistakes import MOST_MISTAKES, Finding, Path
+from service_common.near_names import did_you_mean, suggest
 
 ModelType = TypeVar("ModelType", bound=BaseModel)
 
@@ -113,8 +114,7 @@ def _nearest(expected: str, path: Path, data: Any) -> str:
     """The expected word that is nearest to what stands at `path`, as a question, or nothing."""
     for part in path:
         data = data[part]
-    hint = suggest(str(data), re.findall(r"'([^']*)'", expected))
-    return hint if hint.startswith("Did") else ""
+    return did_you_mean(str(data), re.findall(r"'([^']*)'", expected))
 
 
 def _pattern_message(detail: ErrorDetails, path: Path) -> str:

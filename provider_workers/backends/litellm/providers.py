@@ -4,7 +4,7 @@ import litellm
 from litellm.constants import openai_compatible_providers
 from litellm.llms.openai_like.json_loader import JSONProviderRegistry
 
-from service_common.configuration.mistakes import suggest
+from service_common.near_names import suggest
 
 
 def unknown_provider(name: str) -> str:

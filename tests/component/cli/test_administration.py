@@ -53,7 +53,7 @@ async def test_stats_show_what_happened(run: Run) -> None:
     assert found["spent_usd"] > 0
     unknown = await run("stats", "opnai")
     assert unknown.code == 1
-    assert "did you mean openai?" in unknown.err
+    assert 'Did you mean "openai"' in unknown.err
 
 
 async def test_a_watched_table_into_a_pipe_is_printed_at_each_change(run: Run, address: str) -> None:

@@ -36,14 +36,14 @@ def test_short_forms() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ({"fault": "stal"}, 'did you mean "stall"?'),
-        ({"fualt": "stall"}, 'did you mean "fault"?'),
-        ({"faults": [{"fault": "stall", "after_token": 1}]}, 'did you mean "after_tokens"?'),
+        ({"fault": "stal"}, 'Did you mean "stall"?'),
+        ({"fualt": "stall"}, 'Did you mean "fault"?'),
+        ({"faults": [{"fault": "stall", "after_token": 1}]}, 'Did you mean "after_tokens"?'),
         ({"answer_tokens": "many"}, "must be of type int"),
         ({"answer_tokens": True}, "must be of type int"),
         ({"answer_tokens": -1}, "must not be negative"),
         ({"fault": "503", "probability": 2}, "from 0 to 1"),
-        ({"fault": "wrong_wire", "wire": "opnai"}, 'did you mean "openai"?'),
+        ({"fault": "wrong_wire", "wire": "opnai"}, 'Did you mean "openai"?'),
         ({"fault": "503", "faults": []}, "not both"),
         ({"faults": {}}, "must be a list"),
         ([], "is a JSON object"),

@@ -145,8 +145,8 @@ async def test_behaviour_by_header() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--provider", "openai", "--fault", "opnai=503"], 'did you mean "openai"?'),
-        (["--fault", "openai=stal"], 'did you mean "stall"?'),
+        (["--provider", "openai", "--fault", "opnai=503"], 'Did you mean "openai"?'),
+        (["--fault", "openai=stal"], 'Did you mean "stall"?'),
         (["--provider", "openai:opnai"], "no wire named"),
         (["--provider", "openai", "--provider", "openai"], "same name"),
         (["--listen", "nowhere"], "is not HOST:PORT"),

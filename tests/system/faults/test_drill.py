@@ -110,7 +110,7 @@ async def test_an_unknown_alias_is_refused(open_lab: Open) -> None:
     async with drilling(open_lab) as lab:
         ran = await run(lab, "drill", "fats", "--yes")
         assert ran.code == 1
-        assert 'did you mean "fast"?' in ran.err
+        assert 'Did you mean "fast"?' in ran.err
 
 
 async def test_without_aliases_the_default_route_is_drilled(open_lab: Open) -> None:
@@ -217,7 +217,7 @@ async def test_a_model_is_pulled(open_lab: Open, as_json: bool) -> None:
     [
         ("openai/gpt-4o", "only an Ollama backend can fetch models"),
         ("ollama/qwen3:0.6b", "set backends.ollama.pull: true"),
-        ("olama/qwen3:0.6b", 'did you mean "ollama"?'),
+        ("olama/qwen3:0.6b", 'Did you mean "ollama"?'),
     ],
 )
 async def test_a_pull_that_cannot_be_says_why(open_lab: Open, target: str, said: str) -> None:

@@ -170,7 +170,7 @@ async def test_a_drill_that_nobody_waits_for_any_more_ends() -> None:
 
 async def test_an_alias_that_does_not_exist_is_refused() -> None:
     """Before anything is asked, with the nearest name."""
-    with pytest.raises(NotFound, match='did you mean "fast"'):
+    with pytest.raises(NotFound, match='Did you mean "fast"'):
         await World().drill("fats")
 
 

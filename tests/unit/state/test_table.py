@@ -139,7 +139,7 @@ def test_an_operator_switches_a_target_or_a_backend(state: TargetState) -> None:
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     """Switches and reports name what there is."""
-    with pytest.raises(NotFound, match=r'no target or backend "a/k"; did you mean .*a/m'):
+    with pytest.raises(NotFound, match=r'no target or backend "a/k"\. Did you mean .*"a/m"'):
         parts().table.targets_named("a/k")
     with pytest.raises(NotFound):
         parts().table.report_quality("a/k", 0.5)
