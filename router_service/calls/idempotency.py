@@ -1,6 +1,7 @@
 """Calls with an idempotency key: a repeat joins the running call or gets its answer, and nothing is done twice."""
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -19,8 +20,12 @@ from service_common.clock import Clock
 from service_common.deadline import Deadline
 from service_common.vocabulary import Sensitivity, StreamRecovery
 
+log = logging.getLogger(__name__)
+
 RESETTING = (StreamRecovery.RESET, StreamRecovery.CONTINUE_OR_RESET)
 RETRY_AFTER = 1.0
+CLOSE_TIMEOUT = 2.0
+"""Seconds that cancelled calls get to end."""
 
 Stream = Callable[[Request, CallRecording, float | None], AsyncGenerator[CallEvent, None]]
 
@@ -82,11 +87,14 @@ class IdempotentCalls:
         return self._joined(request, recording, time_left)
 
     async def close(self) -> None:
-        """End the calls that nobody waits for any more, and those that somebody does."""
+        """End the calls that nobody waits for any more, and those that somebody does, within `CLOSE_TIMEOUT`."""
         tasks = tuple(self._tasks.values())
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            _, deaf = await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT)
+            if deaf:
+                log.warning("%d call(s) did not end within %g s of being cancelled", len(deaf), CLOSE_TIMEOUT)
         for grace in self._graces.values():
             grace.cancel()
         self._graces.clear()

@@ -39,11 +39,13 @@ class LinkSettings(Struct, frozen=True):
         heartbeat_interval: how often workers report.
         late_after: intervals without a heartbeat until a worker is suspect: it is chosen last.
         missed_after: intervals until its attempts fail over and it gets no more.
+        piece_timeout: how long the next piece of a result may take that travels beside the link.
     """
 
     heartbeat_interval: float = 1.0
     late_after: float = 1.5
     missed_after: float = 2.5
+    piece_timeout: float = 30.0
 
     @property
     def check_interval(self) -> float:

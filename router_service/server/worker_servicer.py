@@ -17,7 +17,7 @@ from router_service.dispatch.registry import UnknownAttempt
 from router_service.dispatch.sessions import StaleHello, WorkerSession
 from router_service.domain.errors import InvalidRequest
 from router_service.domain.signals import Finished
-from router_service.server.handling import Received, abort, receive, serialise
+from router_service.server.handling import MessageT, Received, abort, receive, serialise
 from router_service.server.wire import shortened
 from router_service.server.worker_frames import (
     BadFrame,
@@ -118,13 +118,26 @@ class WorkerServicer:
         await self._check_token(context)
         session_id, attempt_id, size = "", 0, 0
         try:
-            async for received in pieces:
+            while (received := await self._next_of(pieces)) is not None:
                 piece = received.message
                 session_id, attempt_id = session_id or piece.session_id, attempt_id or piece.attempt_id
                 size = self._link.append_result(session_id, attempt_id, piece.chunk)
-        except (UnknownAttempt, UploadTooLarge, InvalidRequest) as mistake:
+        except (UnknownAttempt, UploadTooLarge, InvalidRequest, TimeoutError) as mistake:
             await abort(context, STATUS[type(mistake)], str(mistake))
         return pb.UploadBodyResponse(size=size)
+
+    async def _next_of(self, pieces: AsyncIterator[Received[MessageT]]) -> Received[MessageT] | None:
+        """The next piece of a result; None: it is whole.
+
+        Raises:
+            TimeoutError: it did not come.
+        """
+        longest = self._link.settings.piece_timeout
+        try:
+            async with asyncio.timeout(longest):
+                return await anext(pieces, None)
+        except TimeoutError:
+            raise TimeoutError(f"no further piece of the result came within {longest:g} s") from None
 
     async def _check_token(self, context: Context) -> None:
         shown = dict(context.invocation_metadata() or ()).get("authorization", "")

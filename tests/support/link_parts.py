@@ -82,7 +82,7 @@ class Parts:
 
     catalogue: Catalogue
     clock: Any = field(default_factory=FakeClock)
-    heartbeat_interval: float = 1.0
+    settings: LinkSettings = field(default_factory=LinkSettings)
 
     def __post_init__(self) -> None:
         """Wire them."""
@@ -90,8 +90,7 @@ class Parts:
         self.sessions = SessionDirectory()
         self.table = Table(self.catalogue, FactsTable({}, "none"), self.clock)
         self.registry = AttemptRegistry(self.clock, self.sessions, self.table, [self.kept])
-        settings = LinkSettings(heartbeat_interval=self.heartbeat_interval)
-        self.link = WorkerLink(self.clock, self.sessions, self.registry, self.table, settings)
+        self.link = WorkerLink(self.clock, self.sessions, self.registry, self.table, self.settings)
 
     def start(self, target: str, **changes: Any) -> Attempt:
         """Start an attempt that must not be refused."""

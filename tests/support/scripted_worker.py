@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 
 from router_service.contracts.engine import Catalogue
+from router_service.dispatch.link import LinkSettings
 from router_service.server.worker_servicer import RouterIdentity, WorkerServicer, worker_handlers
 from service_common.clock import SystemClock
 from tests.support.link_parts import Parts
@@ -30,9 +31,9 @@ class LinkServer(Parts):
 
     @classmethod
     @asynccontextmanager
-    async def listening(cls, catalogue: Catalogue, heartbeat_interval: float = 1.0) -> AsyncIterator["LinkServer"]:
-        """Serve for as long as the context lasts."""
-        parts = cls(catalogue, SystemClock(), heartbeat_interval)
+    async def listening(cls, catalogue: Catalogue, **settings: float) -> AsyncIterator["LinkServer"]:
+        """Serve for as long as the context lasts. `settings`: of the link."""
+        parts = cls(catalogue, SystemClock(), LinkSettings(**settings))
         server = grpc.aio.server(options=[("grpc.http2.bdp_probe", 0)])
         servicer = WorkerServicer(parts.link, parts.clock, RouterIdentity("r1", "0", TOKEN))
         server.add_generic_rpc_handlers((worker_handlers(servicer),))

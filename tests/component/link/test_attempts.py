@@ -247,6 +247,21 @@ async def test_a_large_result_is_uploaded_beside_the_link(router: LinkServer, wo
     assert last.body == body
 
 
+async def test_a_result_of_which_no_more_comes_is_given_up() -> None:
+    """The upload ends with a status that says so; nothing waits for the next piece for ever."""
+    async with (
+        LinkServer.listening(catalogue(spec("a/m")), piece_timeout=0.2) as router,
+        scripted_worker(router.address) as worker,
+    ):
+        await worker.attach()
+        attempt = router.start("a/m", **embedding_of("text"))
+        upload = worker.stub.UploadBody(metadata=worker.metadata)
+        half = pb.UploadBodyRequest(session_id=worker.session_id, attempt_id=attempt.attempt_id, chunk=b"half")
+        await upload.write(half)
+        assert await asyncio.wait_for(upload.code(), 20.0) is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert "0.2 s" in await upload.details()
+
+
 @pytest.mark.parametrize("body", [b"", b"\xff\xff", vectors(3), vectors(3, 3, 3)])
 async def test_vectors_that_do_not_fit_the_texts_are_no_answer(
     router: LinkServer, worker: ScriptedWorker, body: bytes

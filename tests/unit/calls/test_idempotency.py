@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -102,6 +103,26 @@ async def test_callers_are_told_when_the_call_never_began() -> None:
     with pytest.raises(CallFailed):
         await asyncio.wait_for(waiting, PATIENCE)
     assert repeats.kept == 0
+
+
+async def test_a_call_that_does_not_end_holds_up_no_end(caplog: pytest.LogCaptureFixture) -> None:
+    """It is waited for a short time only, and told."""
+    began, may_end = asyncio.Event(), asyncio.Event()
+
+    async def deaf(request: Request, recording: CallRecording, time_left: float | None) -> AsyncGenerator[CallEvent]:
+        began.set()
+        while not may_end.is_set():
+            with suppress(asyncio.CancelledError):
+                await may_end.wait()
+        yield TextDelta("Hello.")
+
+    repeats = IdempotentCalls(deaf, SystemClock(), IdempotencySettings())
+    first = caller(repeats)
+    await began.wait()
+    await asyncio.wait_for(repeats.close(), PATIENCE)
+    assert "1 call" in caplog.text
+    may_end.set()
+    await asyncio.wait_for(first, PATIENCE)
 
 
 async def test_a_repeat_of_a_call_that_was_just_given_up_begins_anew() -> None:
