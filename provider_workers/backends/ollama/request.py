@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args
 
 from provider_workers.backends.base import EmbedWork, ProviderFailure, Work
@@ -10,6 +10,7 @@ from provider_workers.backends.body import LargeFile, base64_text
 from provider_workers.backends.content import embedded_json, joined_text, passed_through, unsupported
 from provider_workers.settings import BackendSettings
 from service_common.failures import FailureClass
+from service_common.tokens import estimate_image, estimate_message_overhead, estimate_text, family_of
 from trunkline.types.v1 import chat_pb2 as chat
 
 Body = dict[str, Any]
@@ -17,8 +18,8 @@ Body = dict[str, Any]
 DEFAULT_WINDOW = 4096
 """Tokens that Ollama keeps in its window unless told otherwise; what is longer it would cut off without a word."""
 
-CHARACTERS_PER_TOKEN = 3
 ANSWER_RESERVE = 1024
+"""Tokens for an answer whose length nobody bounds."""
 
 _ROLES = {
     chat.ROLE_SYSTEM: "system",
@@ -61,7 +62,7 @@ def chat_body(work: Work, settings: BackendSettings, window: int) -> Body:
         body["messages"].append({"role": "assistant", "content": work.prefill})
     if settings.keep_alive:
         body["keep_alive"] = settings.keep_alive
-    options = _options(request, window)
+    options = _options(work, window)
     if options:
         body["options"] = options
     _add_tools(body, request)
@@ -132,25 +133,47 @@ def _image(image: chat.Image) -> str | LargeFile:
     return data
 
 
-def _options(request: chat.CompletionRequest, window: int) -> Body:
-    parameters = request.parameters
+def _options(work: Work, window: int) -> Body:
+    parameters = work.request.parameters
     options: Body = {name: getattr(parameters, name) for name in _OPTIONS if parameters.HasField(name)}
     if parameters.HasField("max_output_tokens"):
         options["num_predict"] = parameters.max_output_tokens
     if parameters.stop:
         options["stop"] = list(parameters.stop)
-    needed = _window_needed(request)
+    needed = _window_needed(work)
     if needed > DEFAULT_WINDOW:
         options["num_ctx"] = min(needed, window) if window else needed
     return options
 
 
-def _window_needed(request: chat.CompletionRequest) -> int:
-    """Tokens for prompt and answer, generously, as a power of two, so that near sizes do not reload the model."""
-    characters = sum(len(part.text) for message in request.messages for part in message.content)
-    characters += sum(len(tool.parameters_json_schema) + len(tool.description) for tool in request.tools)
-    tokens = characters // CHARACTERS_PER_TOKEN + (request.parameters.max_output_tokens or ANSWER_RESERVE)
-    return 1 << max(tokens - 1, 1).bit_length()
+def _window_needed(work: Work) -> int:
+    """Tokens for prompt and answer, as a power of two, so that near sizes do not reload the model.
+
+    A quarter more than the prompt's estimate: the error is rarely larger (docs/tokens.md).
+    """
+    request = work.request
+    pictures = sum(part.HasField("image") for message in request.messages for part in message.content)
+    answer = request.parameters.max_output_tokens or ANSWER_RESERVE
+    # No tokenizer makes more tokens than bytes: most prompts need no estimate.
+    if not pictures and request.ByteSize() + len(work.prefill.encode()) + answer <= DEFAULT_WINDOW:
+        return 0
+    family = family_of(work.model)
+    prompt = estimate_text("\n".join(_texts(work)), family) + pictures * estimate_image(family)
+    prompt += estimate_message_overhead(family, len(request.messages), len(request.tools))
+    tokens = prompt * 5 // 4 + answer
+    return 1 << (tokens - 1).bit_length()
+
+
+def _texts(work: Work) -> Iterator[str]:
+    """All that the model reads."""
+    for message in work.request.messages:
+        yield joined_text(message)
+        for call in message.tool_calls:
+            yield call.name
+            yield call.arguments_json
+    for tool in work.request.tools:
+        yield from (tool.name, tool.description, tool.parameters_json_schema)
+    yield work.prefill
 
 
 def _add_tools(body: Body, request: chat.CompletionRequest) -> None:

@@ -31,8 +31,39 @@ def test_parameters_go_under_ollamas_names() -> None:
 def test_a_long_prompt_gets_a_window_that_holds_it() -> None:
     """Ollama would cut what exceeds its default window off without a word, so a larger one is asked for."""
     assert "options" not in body(question("short"))
-    assert body(question("word " * 10_000))["options"]["num_ctx"] == 32768
+    assert body(question("word " * 10_000))["options"]["num_ctx"] == 16384
     assert body(question("word " * 100_000), 8192)["options"]["num_ctx"] == 8192
+
+
+CHINESE = "桥梁把荷载传到地基。" * 300
+"""3,000 characters, about 2,400 tokens."""
+PICTURES = [chat.ContentPart(image=chat.Image(data=b"small", media_type="image/png"))] * 3
+LONG_CALL = chat.ToolCall(id="1", name="keep", arguments_json='{"words": "' + "word " * 4000 + '"}')
+TOOLS = [chat.Tool(name=f"tool_{number}", description="Tells the time. " * 50) for number in range(20)]
+
+
+def said(role: chat.Role.ValueType, **fields: Any) -> chat.CompletionRequest:
+    """One message of a role."""
+    return chat.CompletionRequest(messages=[chat.Message(role=role, **fields)])
+
+
+@pytest.mark.parametrize(
+    ("work", "window"),
+    [
+        (Work("qwen3:8b", question(CHINESE)), None),
+        (Work("qwen3:8b", question(CHINESE * 2)), 8192),
+        (Work("llama3.1", question(CHINESE * 2)), 8192),
+        (Work("qwen3:8b", question(CHINESE), prefill=CHINESE), 8192),
+        (Work("qwen3:8b", question(CHINESE, parameters=chat.GenerationParameters(max_output_tokens=6000))), 16384),
+        (Work("llava", said(chat.ROLE_USER, content=PICTURES[:1])), None),
+        (Work("llava", said(chat.ROLE_USER, content=PICTURES)), 8192),
+        (Work("llama3.1", said(chat.ROLE_ASSISTANT, tool_calls=[LONG_CALL])), 8192),
+        (Work("llama3.1", question(tools=TOOLS)), 8192),
+    ],
+)
+def test_the_window_holds_the_prompt_as_the_model_counts_it(work: Work, window: int | None) -> None:
+    """Characters of any script, what was said before, pictures, calls of tools and their descriptions all count."""
+    assert chat_body(work, SETTINGS, 131072).get("options", {}).get("num_ctx") == window
 
 
 def test_a_tool_result_names_its_tool() -> None:
