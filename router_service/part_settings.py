@@ -20,28 +20,38 @@ def table_settings(running: Running) -> TableSettings:
     """What the table goes by."""
     section = running.configuration.circuit
     circuit = CircuitSettings(
-        section.failures_in_row, section.window, section.failure_share, section.open_for, section.open_for_max
+        failures_in_row=section.failures_in_row,
+        window=section.window,
+        failure_share=section.failure_share,
+        open_for=section.open_for,
+        open_for_max=section.open_for_max,
     )
-    return TableSettings(circuit, section.default_cooldown)
+    return TableSettings(circuit=circuit, default_cooldown=section.default_cooldown)
 
 
 def upkeep_settings(running: Running) -> UpkeepSettings:
     """What is done for targets beside the calls."""
     section = running.configuration.probes
     warm_up = {name: backend.warm_up for name, backend in running.catalogue.backends.items()}
-    return UpkeepSettings(section.interval, section.timeout, section.paid, probe_prompt(), warm_up)
+    return UpkeepSettings(
+        interval=section.interval,
+        timeout=section.timeout,
+        paid=section.paid,
+        prompt=probe_prompt(),
+        warm_up=warm_up,
+    )
 
 
 def waiting_settings(running: Running) -> WaitingSettings:
     """How calls wait."""
     section = running.configuration.waiting
-    return WaitingSettings(section.length, section.queue_timeout)
+    return WaitingSettings(length=section.length, queue_timeout=section.queue_timeout)
 
 
 def idempotency_settings(running: Running) -> IdempotencySettings:
     """How long answers are kept for those who repeat a call."""
     section = running.configuration.idempotency
-    return IdempotencySettings(section.ttl, section.grace, section.entries, section.memory)
+    return IdempotencySettings(ttl=section.ttl, grace=section.grace, entries=section.entries, memory=section.memory)
 
 
 def sharing(address: str, running: Running, book: LimitBook) -> "RedisSharing":
@@ -56,4 +66,5 @@ def sharing(address: str, running: Running, book: LimitBook) -> "RedisSharing":
         from router_service.state.redis import RedisSharing  # noqa: PLC0415
     except ImportError as error:
         raise ValueError(f"shared.redis needs more packages ({error}): pip install 'trunkline[redis]'") from error
-    return RedisSharing(address, SharingSettings(section.refresh, section.timeout, section.prefix), book)
+    settings = SharingSettings(refresh=section.refresh, timeout=section.timeout, prefix=section.prefix)
+    return RedisSharing(address, settings, book)

@@ -33,10 +33,10 @@ Stream = Callable[[Request, CallRecording, float | None], AsyncGenerator[CallEve
 class IdempotencySettings(Struct, frozen=True):
     """Times in seconds, memory in bytes; see `IdempotencySection`."""
 
-    ttl: float = 600.0
-    grace: float = 30.0
-    entries: int = 10_000
-    memory: int = 64 * 1024 * 1024
+    ttl: float
+    grace: float
+    entries: int
+    memory: int
 
 
 @dataclass(slots=True)

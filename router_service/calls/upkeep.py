@@ -46,11 +46,11 @@ class UpkeepSettings(Struct, frozen=True):
         warm_up: models to keep in memory, by backend.
     """
 
-    interval: float = 10.0
-    timeout: float = 10.0
-    paid: bool = False
-    prompt: bytes = b""
-    warm_up: Mapping[str, frozenset[str]] = {}
+    interval: float
+    timeout: float
+    paid: bool
+    prompt: bytes
+    warm_up: Mapping[str, frozenset[str]]
 
     def warms(self, view: TargetView) -> bool:
         """Whether the target's model is to be kept in memory."""

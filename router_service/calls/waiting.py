@@ -32,8 +32,8 @@ FreeSlots = Callable[[str], float]
 class WaitingSettings(Struct, frozen=True):
     """`length`: most calls that wait. `queue_timeout`: longest wait in seconds; None: until the call's deadline."""
 
-    length: int = 1000
-    queue_timeout: float | None = None
+    length: int
+    queue_timeout: float | None
 
 
 @dataclass(slots=True)
@@ -71,11 +71,11 @@ class Seat:
 class WaitingRoom:
     """Implements `AttemptObserver`: a settled attempt frees a slot."""
 
-    def __init__(self, clock: Clock, free: FreeSlots, settings: WaitingSettings | None = None) -> None:
+    def __init__(self, clock: Clock, free: FreeSlots, settings: WaitingSettings) -> None:
         """Begin empty."""
         self._clock = clock
         self._free = free
-        self._settings = settings or WaitingSettings()
+        self._settings = settings
         self.counts = WaitingCounts()
         self._queue: FairQueue[Seat] = FairQueue()
         self._numbers = itertools.count(1)

@@ -22,7 +22,7 @@ def build_policy(configuration: Configuration, aliases: Aliases) -> RoutingPolic
         tiers={tier: _preference(section, aliases) for tier, section in configuration.tiers.items()},
         ensembles={name: dict(ensemble.profiles) for name, ensemble in configuration.ensembles.items()},
         classifiers=dict(configuration.classifiers),
-        cache=CacheLimits(configuration.decision_cache.ttl, configuration.decision_cache.entries),
+        cache=CacheLimits(ttl=configuration.decision_cache.ttl, entries=configuration.decision_cache.entries),
     )
 
 

@@ -30,8 +30,8 @@ class Catalogue(Struct, frozen=True):
     aliases: Mapping[str, tuple[str, ...]]
     profiles: Mapping[str, Profile]
     default_profile: str
+    policy: RoutingPolicy
     chains: Mapping[str, tuple[str, ...]] = {}
-    policy: RoutingPolicy = RoutingPolicy()
 
 
 class Hop(Struct, frozen=True):

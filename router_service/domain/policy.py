@@ -80,22 +80,23 @@ class Rule(Struct, frozen=True):
 class CacheLimits(Struct, frozen=True):
     """How long (seconds) and how many classifications are kept; 0 entries: none."""
 
-    ttl: float = 300.0
-    entries: int = 1000
+    ttl: float
+    entries: int
 
 
 class RoutingPolicy(Struct, frozen=True):
     """The sections of the configuration that steer requests. Where several fit, the first in this order does.
 
     Attributes:
+        cache: of classifications.
         rules, domains: in order; the first that fits.
         lengths: rules about the length of prompt and answer, in order.
         tasks, tiers: by the detected or given task and complexity.
         ensembles: weights by profile name, by the ensemble's name.
         classifiers: the classifiers' settings, by classifier name.
-        cache: of classifications.
     """
 
+    cache: CacheLimits
     rules: tuple[Rule, ...] = ()
     domains: tuple[Domain, ...] = ()
     lengths: tuple[Rule, ...] = ()
@@ -103,4 +104,3 @@ class RoutingPolicy(Struct, frozen=True):
     tiers: Mapping[Complexity, Preference] = MappingProxyType({})
     ensembles: Mapping[str, Mapping[str, float]] = MappingProxyType({})
     classifiers: Mapping[str, Any] = MappingProxyType({})
-    cache: CacheLimits = CacheLimits()

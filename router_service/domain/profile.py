@@ -24,18 +24,18 @@ class AttemptLimits(Struct, frozen=True):
         hedge_budget: most hedges, as a share of the profile's calls, 0..1.
     """
 
-    targets: int = 4
-    retries_per_target: int = 1
-    total: int = 6
-    per_attempt_timeout: float = 120.0
-    first_token_timeout: float | None = None
-    idle_timeout: float = 30.0
-    default_deadline: float = 120.0
-    wait_for_retry_after: float = 0.0
-    backoff_base: float = 0.2
-    backoff_max: float = 5.0
-    hedge: bool = False
-    hedge_budget: float = 0.05
+    targets: int
+    retries_per_target: int
+    total: int
+    per_attempt_timeout: float
+    first_token_timeout: float | None
+    idle_timeout: float
+    default_deadline: float
+    wait_for_retry_after: float
+    backoff_base: float
+    backoff_max: float
+    hedge: bool
+    hedge_budget: float
 
 
 class Profile(Struct, frozen=True):
@@ -53,8 +53,8 @@ class Profile(Struct, frozen=True):
 
     name: str
     scorers: Mapping[str, float]
+    attempts: AttemptLimits
     picker: str = "best"
-    attempts: AttemptLimits = AttemptLimits()
     settings: Mapping[str, Any] = MappingProxyType({})
     filters: tuple[str, ...] = ()
     last_resort: str = ""

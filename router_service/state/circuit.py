@@ -16,11 +16,11 @@ class CircuitSettings(Struct, frozen=True):
         open_for: time until the first probe; doubles with each probe that fails, up to `open_for_max`.
     """
 
-    failures_in_row: int = 5
-    window: int = 20
-    failure_share: float = 0.5
-    open_for: float = 10.0
-    open_for_max: float = 60.0
+    failures_in_row: int
+    window: int
+    failure_share: float
+    open_for: float
+    open_for_max: float
 
 
 class CircuitState(Enum):

@@ -31,9 +31,9 @@ class Counters(Protocol):
 class SharingSettings(Struct, frozen=True):
     """Times in seconds. `refresh`: between two exchanges; `timeout`: of one; `prefix`: of every key."""
 
-    refresh: float = 0.5
-    timeout: float = 0.25
-    prefix: str = "trunkline"
+    refresh: float
+    timeout: float
+    prefix: str
 
 
 class LimitSharing:

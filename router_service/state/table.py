@@ -36,8 +36,8 @@ class TableSettings(Struct, frozen=True):
         refresh: how old figures that change with time alone may get in a snapshot.
     """
 
-    circuit: CircuitSettings = CircuitSettings()
-    default_cooldown: float = 5.0
+    circuit: CircuitSettings
+    default_cooldown: float
     refresh: float = 5.0
 
 
@@ -49,11 +49,10 @@ class Table:
         catalogue: Catalogue,
         facts: Facts,
         clock: Clock,
-        settings: TableSettings | None = None,
+        settings: TableSettings,
         limits: LimitBook | None = None,
     ) -> None:
         """Begin with the configured targets, detached. `limits`: where other replicas count, too."""
-        settings = settings or TableSettings()
         self._clock = clock
         self._roster = Roster(catalogue, facts, settings.circuit)
         self._rows = Rows(self._roster, clock, settings.refresh)

@@ -9,6 +9,7 @@ from router_service.domain.attempt import Failure
 from router_service.domain.profile import AttemptLimits
 from service_common.failures import FailureClass
 from service_common.vocabulary import StreamRecovery
+from tests.support.settings import attempt_limits
 
 A, B, C = (PlannedTarget(f"{name}/m", name, 1000, can_continue=name != "b") for name in "abc")
 
@@ -21,7 +22,7 @@ def machine(
     recovery: StreamRecovery = StreamRecovery.FAIL,
 ) -> AttemptMachine:
     """A machine at time 0 with a fixed seed."""
-    return AttemptMachine(plan, limits or AttemptLimits(), deadline, recovery, Random(1))
+    return AttemptMachine(plan, limits or attempt_limits(), deadline, recovery, Random(1))
 
 
 def start_of(instructions: Sequence[Instruction]) -> Start:

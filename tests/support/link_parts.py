@@ -9,6 +9,7 @@ from router_service.dispatch.attempt import Attempt
 from router_service.dispatch.link import LinkSettings, WorkerLink
 from router_service.dispatch.registry import AttemptRegistry
 from router_service.dispatch.sessions import SessionDirectory
+from router_service.domain.policy import RoutingPolicy
 from router_service.domain.profile import Profile
 from router_service.domain.target import BackendPolicy, Price, TargetSpec
 from router_service.domain.worker import ModelReport, WorkerHello
@@ -18,6 +19,7 @@ from service_common.deadline import Deadline
 from service_common.facts.table import FactsTable
 from service_common.vocabulary import AttemptKind, Operation, Sensitivity
 from tests.support.fakes import FakeClock, KeptRecording
+from tests.support.settings import attempt_limits, cache_limits, table_settings
 
 PRICE = Price(input=1_000_000, output=2_000_000, cached_input=500_000)
 """One nano-dollar per prompt token, two per answer token."""
@@ -39,8 +41,9 @@ def catalogue(*targets: TargetSpec, backends: tuple[BackendPolicy, ...] = (), ve
         targets={target.name: target for target in targets},
         backends=policies,
         aliases={},
-        profiles={"balanced": Profile("balanced", {"cost": 1.0})},
+        profiles={"balanced": Profile("balanced", {"cost": 1.0}, attempt_limits())},
         default_profile="balanced",
+        policy=RoutingPolicy(cache_limits()),
     )
 
 
@@ -88,7 +91,7 @@ class Parts:
         """Wire them."""
         self.kept = KeptRecording()
         self.sessions = SessionDirectory()
-        self.table = Table(self.catalogue, FactsTable({}, "none"), self.clock)
+        self.table = Table(self.catalogue, FactsTable({}, "none"), self.clock, table_settings())
         self.registry = AttemptRegistry(self.clock, self.sessions, self.table, [self.kept])
         self.link = WorkerLink(self.clock, self.sessions, self.registry, self.table, self.settings)
 

@@ -18,6 +18,7 @@ from router_service.plugins.builtin import built_in_plugins
 from router_service.state.token_counter import TokenCounter
 from service_common.configuration.defaults import built_in_profiles
 from service_common.vocabulary import Operation, TargetState
+from tests.support.settings import attempt_limits, cache_limits
 
 
 def _profile_fields(written: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,7 +26,8 @@ def _profile_fields(written: Mapping[str, Any]) -> dict[str, Any]:
 
 
 BUILT_IN_PROFILES: Mapping[str, Profile] = {
-    name: Profile(name, **_profile_fields(fields)) for name, fields in built_in_profiles().items()
+    name: Profile(name, attempts=attempt_limits(), **_profile_fields(fields))
+    for name, fields in built_in_profiles().items()
 }
 WALL = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 """A Monday noon."""
@@ -122,6 +124,7 @@ def catalogue(views: Sequence[TargetView], **parts: Any) -> Catalogue:
         "aliases": {},
         "profiles": BUILT_IN_PROFILES,
         "default_profile": "balanced",
+        "policy": policy(),
     }
     given |= parts
     given["profiles"] = {**BUILT_IN_PROFILES, **given["profiles"]}
@@ -148,9 +151,9 @@ def engine_for(
 
 def with_profile(name: str, **fields: Any) -> dict[str, Profile]:
     """A profile of its own, by quality unless `scorers` says otherwise."""
-    return {name: Profile(name, fields.pop("scorers", {"quality": 1.0}), **fields)}
+    return {name: Profile(name, **{"scorers": {"quality": 1.0}, "attempts": attempt_limits(), **fields})}
 
 
 def policy(**sections: Any) -> RoutingPolicy:
     """The sections that steer requests."""
-    return RoutingPolicy(**sections)
+    return RoutingPolicy(cache_limits(), **sections)

@@ -14,12 +14,12 @@ from router_service.domain.target import Limits
 from router_service.state.limits import LimitBook, Limited
 from router_service.state.redis import RedisSharing
 from router_service.state.shared_answers import AnswerCodec
-from router_service.state.shared_limits import SharingSettings
 from tests.component.router.conftest import sent
 from tests.support.caller import Caller, ask, failure_of
 from tests.support.configurations import FIRST, Target, configuration, write_configuration
 from tests.support.redis import Redis, run_redis
 from tests.support.router_harness import RunningRouter, running_router, until
+from tests.support.settings import sharing_settings
 from trunkline.types.v1 import chat_pb2 as chat
 from trunkline.types.v1 import classification_pb2 as classification
 
@@ -122,7 +122,7 @@ async def test_a_password_is_used(tmp_path: Path) -> None:
         address = server.address.replace("//", "//:s3cret@")
         book = LimitBook(lambda: 0.0)
         assert book.claim((Limited("a/m", Limits(requests_per_minute=5)),), 1) == 0
-        sharing = RedisSharing(address, SharingSettings(timeout=2.0), book)
+        sharing = RedisSharing(address, sharing_settings(timeout=2.0), book)
         await sharing.answers.keep("k", KeptAnswer(b"f", ()), 10)
         assert await sharing.answers.find("k") is None  # it was kept, and is no whole answer
         assert sharing.answers.reachable

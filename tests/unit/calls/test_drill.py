@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from router_service.calls.completion import Calls
 from router_service.calls.drill import OTHER_USES, PROMPT_FILTERS, Drills, DrillStep, ProblemKind
 from router_service.calls.embedding import SAME_MODEL
-from router_service.calls.waiting import WaitingRoom, WaitingSettings
+from router_service.calls.waiting import WaitingRoom
 from router_service.contracts.plugins import PluginKind
 from router_service.contracts.recording import CallOrigin
 from router_service.dispatch.hedging import HedgeBudgets
@@ -32,6 +32,7 @@ from service_common.vocabulary import FinishReason, Operation, Sensitivity
 from tests.support.fakes import KeptLink
 from tests.support.link_parts import Parts, catalogue, hello, spec
 from tests.support.routing import ask
+from tests.support.settings import waiting_settings
 
 DONE = Finished(Answer(FinishReason.STOP), Usage(1, 1))
 CLEARED = Sensitivity.CONFIDENTIAL
@@ -90,7 +91,7 @@ class World:
             dispatcher=parts.registry,
             estimator=counter,
             judgements=RecentAnswers(parts.table.report_quality),
-            room=WaitingRoom(parts.clock, parts.table.free_slots, WaitingSettings()),
+            room=WaitingRoom(parts.clock, parts.table.free_slots, waiting_settings()),
             hedges=HedgeBudgets(),
             clock=parts.clock,
             random=Random(7),

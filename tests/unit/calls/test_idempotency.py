@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from router_service.calls.idempotency import IdempotencySettings, IdempotentCalls
+from router_service.calls.idempotency import IdempotentCalls
 from router_service.contracts.answers import KeptAnswer
 from router_service.contracts.recording import CallRecording
 from router_service.domain.errors import CallFailed, DeadlinePassed
@@ -17,6 +17,7 @@ from router_service.domain.request import PromptMessage, Request, RoutingOptions
 from router_service.recording.untraced import UntracedCall
 from service_common.clock import SystemClock
 from service_common.vocabulary import Operation, StreamRecovery
+from tests.support.settings import idempotency_settings
 
 PATIENCE = 10.0
 REQUEST = Request(
@@ -56,7 +57,7 @@ async def answering(request: Request, recording: CallRecording, time_left: float
 
 def calls(store: SlowStore | None, grace: float = 30.0) -> IdempotentCalls:
     """Repeatable calls over that store."""
-    return IdempotentCalls(answering, SystemClock(), IdempotencySettings(grace=grace), store)
+    return IdempotentCalls(answering, SystemClock(), idempotency_settings(grace=grace), store)
 
 
 async def answer(repeats: IdempotentCalls) -> str:
@@ -180,7 +181,7 @@ def followed(repeats: IdempotentCalls, recovery: StreamRecovery, time_left: floa
 async def test_the_first_callers_deadline_is_not_that_of_who_joined(shows: bool, recovery: StreamRecovery) -> None:
     """Who has time left begins anew, with a reset where text was shown; who may not be reset is told to."""
     calls_made = DeadlineFirst(shows=shows)
-    repeats = IdempotentCalls(calls_made.stream, SystemClock(), IdempotencySettings())
+    repeats = IdempotentCalls(calls_made.stream, SystemClock(), idempotency_settings())
     first = followed(repeats, recovery, 0.5)
     await calls_made.began.wait()
     joined = [followed(repeats, recovery, 300.0) for _ in range(2)]
@@ -205,7 +206,7 @@ async def test_the_first_callers_deadline_is_not_that_of_who_joined(shows: bool,
 async def test_a_deadline_of_ones_own_ends_ones_own_wait() -> None:
     """The call goes on for the others; nothing is begun anew."""
     calls_made = DeadlineFirst(shows=False)
-    repeats = IdempotentCalls(calls_made.stream, SystemClock(), IdempotencySettings())
+    repeats = IdempotentCalls(calls_made.stream, SystemClock(), idempotency_settings())
     first = followed(repeats, StreamRecovery.FAIL, 300.0)
     await calls_made.began.wait()
     with pytest.raises(DeadlinePassed, match="that was joined"):

@@ -1,7 +1,7 @@
 """A call's way to the workers beside those that wait."""
 
 from router_service.calls.turn import Turn
-from router_service.calls.waiting import WaitingRoom, WaitingSettings
+from router_service.calls.waiting import WaitingRoom
 from router_service.contracts.dispatch import Refusal
 from router_service.dispatch.attempt import Attempt
 from router_service.domain.attempt import Answer, Usage
@@ -12,6 +12,7 @@ from service_common.deadline import Deadline
 from service_common.vocabulary import AttemptKind, FinishReason
 from tests.support.fakes import KeptLink
 from tests.support.link_parts import Parts, catalogue, hello, order, spec
+from tests.support.settings import waiting_settings
 
 DONE = Finished(Answer(FinishReason.STOP), Usage(1, 1))
 
@@ -21,7 +22,7 @@ async def test_a_call_that_has_begun_queues_for_a_busy_fallback() -> None:
     parts = Parts(catalogue(spec("a/m"), spec("b/m", limits=Limits(concurrency=1))), SystemClock())
     parts.link.attach(hello("a", "a"), KeptLink(), "peer")
     session = parts.link.attach(hello("b", "b"), KeptLink(), "peer")
-    room = WaitingRoom(parts.clock, parts.table.free_slots, WaitingSettings())
+    room = WaitingRoom(parts.clock, parts.table.free_slots, waiting_settings())
     mine, newcomers = (room.seat(0, "default", Deadline.after(parts.clock, 60.0)) for _ in range(2))
     turn = Turn(parts.registry, room, mine)
     assert isinstance(turn.start(order(parts.clock, parts.catalogue.targets["a/m"])), Attempt)

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from router_service.calls.errands import Errands
-from router_service.calls.upkeep import SLOWEST, Upkeep, UpkeepSettings
+from router_service.calls.upkeep import SLOWEST, Upkeep
 from router_service.contracts.dispatch import AttemptOrder
 from router_service.dispatch.sessions import WorkerSession
 from router_service.domain.attempt import Answer, Failure, Usage
@@ -18,6 +18,7 @@ from service_common.failures import FailureClass
 from service_common.vocabulary import FinishReason, ModelMode, Operation, TargetState
 from tests.support.fakes import KeptLink
 from tests.support.link_parts import Parts, catalogue, hello, spec
+from tests.support.settings import upkeep_settings
 
 INTERVAL = 10.0
 DONE = Finished(Answer(FinishReason.STOP), Usage(1, 1))
@@ -36,7 +37,7 @@ class Ward:
         self.attach("a", "m", "n", "e")
         self.attach("b", "m")
         errands = Errands(self.parts.registry, self.parts.clock)
-        self.settings = replace(UpkeepSettings(interval=INTERVAL), **settings)
+        self.settings = replace(upkeep_settings(interval=INTERVAL), **settings)
         self.upkeep = Upkeep(errands, self.parts.table, self.parts.clock, Random(1), self.settings)
 
     def attach(self, backend: str, *models: str) -> None:

@@ -13,6 +13,7 @@ from router_service.calls.waiting import Seat, WaitingRoom, WaitingSettings
 from router_service.domain.errors import DeadlinePassed, Exhausted
 from service_common.clock import SystemClock
 from service_common.deadline import Deadline
+from tests.support.settings import waiting_settings
 
 
 @dataclass
@@ -20,7 +21,7 @@ class World:
     """Targets with so many slots, calls that use them, and the order in which they began."""
 
     slots: Counter[str]
-    settings: WaitingSettings = field(default_factory=WaitingSettings)
+    settings: WaitingSettings = field(default_factory=waiting_settings)
     began: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -131,7 +132,7 @@ async def test_a_newcomer_takes_what_nobody_waits_for() -> None:
 
 async def test_a_full_room_refuses_at_once_and_says_when_to_come_again() -> None:
     """Bounded: one more than may wait is refused without waiting."""
-    world = World(Counter(), WaitingSettings(length=2))
+    world = World(Counter(), waiting_settings(length=2))
     calls = [asyncio.create_task(world.call(str(n), "x/m")) for n in range(2)]
     await turns()
     with pytest.raises(Exhausted, match="2 calls wait already") as refused:
@@ -144,7 +145,7 @@ async def test_a_full_room_refuses_at_once_and_says_when_to_come_again() -> None
 
 async def test_the_longest_wait_is_the_queue_timeout_or_the_deadline() -> None:
     """The first is a lack of capacity, with a time to come again; the second is the caller's own deadline."""
-    world = World(Counter(), WaitingSettings(queue_timeout=0.02))
+    world = World(Counter(), waiting_settings(queue_timeout=0.02))
     with pytest.raises(Exhausted, match="in vain for x/m"):
         await world.call("slow", "x/m")
     with pytest.raises(DeadlinePassed, match="while the call waited for x/m"):
@@ -173,7 +174,7 @@ async def test_a_call_that_has_begun_keeps_a_place_for_its_fallback() -> None:
 
 async def test_a_kept_place_that_is_given_up_goes_to_the_next() -> None:
     """The call ended: its slot is not kept any longer. Where the room is full, it asks without a place."""
-    world = World(Counter(), WaitingSettings(length=1))
+    world = World(Counter(), waiting_settings(length=1))
     seat, late = (world.room.seat(0, "default", Deadline.after(world.clock, 5.0)) for _ in range(2))
     world.room.keep_place(seat, "x/m", None)
     world.room.keep_place(late, "x/m", None)

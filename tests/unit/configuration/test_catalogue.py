@@ -7,11 +7,12 @@ import pytest
 
 from router_service.config.catalogue import build_catalogue
 from router_service.contracts.engine import Catalogue
-from router_service.domain.profile import AttemptLimits, Profile
+from router_service.domain.profile import Profile
 from router_service.domain.target import Price, Priors
-from service_common.configuration import AttemptsSection, ProfileSection, parse_configuration
+from service_common.configuration import ProfileSection, parse_configuration
 from service_common.facts import FactsTable
 from service_common.vocabulary import Complexity, ModelMode, Sensitivity, Task
+from tests.support.settings import attempt_limits
 
 
 @pytest.fixture(scope="module")
@@ -160,16 +161,14 @@ profiles:
     assert set(profiles) >= {"cost", "latency", "quality", "balanced", "round_robin", "least_loaded", "own"}
     assert profiles["balanced"].scorers == {"quality": 0.4, "cost": 0.3, "latency": 0.3}
     assert profiles["cost"].scorers == {"cost": 1}
-    assert profiles["cost"].attempts == AttemptLimits(total=2, idle_timeout=5.0)
+    assert profiles["cost"].attempts == attempt_limits(total=2, idle_timeout=5.0)
     assert (profiles["own"].scorers, profiles["own"].picker) == ({"load": 2}, "round_robin")
 
 
 def test_the_files_defaults_are_the_domains() -> None:
     """A profile that says nothing means what the router assumes of one."""
     section = ProfileSection()
-    said = {name: getattr(AttemptsSection(), name) for name in AttemptsSection.model_fields}
-    assert AttemptLimits(**said) == AttemptLimits()
-    default = Profile("x", {})
+    default = Profile("x", {}, attempt_limits())
     assert (section.picker, section.follows, section.filters) == (default.picker, default.follows, default.filters)
 
 

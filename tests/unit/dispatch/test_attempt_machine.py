@@ -19,6 +19,7 @@ from router_service.domain.profile import AttemptLimits
 from service_common.failures import FailureClass
 from service_common.vocabulary import AttemptKind, StreamRecovery
 from tests.support.attempt_machines import A, B, C, failure, machine, start_of
+from tests.support.settings import attempt_limits
 
 
 def test_the_first_target_of_the_plan_is_tried_first() -> None:
@@ -37,7 +38,7 @@ def test_an_answer_finishes_the_call() -> None:
 
 def test_a_stalled_target_is_replaced_without_a_retry() -> None:
     """A first-token timeout falls back at once and is not tried on the same target again."""
-    m = machine(limits=AttemptLimits(first_token_timeout=5.0, retries_per_target=3))
+    m = machine(limits=attempt_limits(first_token_timeout=5.0, retries_per_target=3))
     first = start_of(m.begin(0.0))
     m.started(first.number, 0.0)
     cancel, start = m.tick(m.wake_at)
@@ -61,7 +62,7 @@ def test_a_hurried_target_is_not_to_blame(
 ) -> None:
     """What the caller's own deadline cuts short, before the time that the target usually needs, says nothing of it."""
     plan = (replace(A, telling_silence=telling_silence), B)
-    m = machine(plan, deadline=deadline, limits=AttemptLimits(per_attempt_timeout=per_attempt_timeout))
+    m = machine(plan, deadline=deadline, limits=attempt_limits(per_attempt_timeout=per_attempt_timeout))
     first = start_of(m.begin(0.0))
     m.started(first.number, 0.0)
     cancel = m.tick(m.wake_at)[0]
@@ -71,7 +72,7 @@ def test_a_hurried_target_is_not_to_blame(
 
 def test_an_overloaded_target_is_retried_after_a_backoff_then_replaced() -> None:
     """503 is retried once on the same target inside the back-off's bounds, then the next target is tried."""
-    m = machine(limits=AttemptLimits(retries_per_target=1, backoff_base=0.5))
+    m = machine(limits=attempt_limits(retries_per_target=1, backoff_base=0.5))
     first = start_of(m.begin(0.0))
     m.started(first.number, 0.0)
     assert m.failed(first.number, failure(FailureClass.OVERLOADED), 1.0) == []
@@ -103,7 +104,7 @@ def test_a_rate_limit_falls_back_at_once() -> None:
 
 def test_a_short_rate_limit_is_sat_out_where_the_profile_allows() -> None:
     """`wait_for_retry_after` keeps the call on its target for waits up to that long."""
-    m = machine(limits=AttemptLimits(wait_for_retry_after=3.0))
+    m = machine(limits=attempt_limits(wait_for_retry_after=3.0))
     first = start_of(m.begin(0.0))
     m.started(first.number, 0.0)
     assert m.failed(first.number, failure(FailureClass.RATE_LIMITED, retry_after=2.0), 1.0) == []
@@ -120,7 +121,7 @@ def test_where_no_other_target_is_left_the_wait_is_sat_out() -> None:
     assert start_of(m.tick(20.0)).kind is AttemptKind.RETRY
 
 
-@pytest.mark.parametrize("limits", [AttemptLimits(retries_per_target=0), AttemptLimits(retries_per_target=5)])
+@pytest.mark.parametrize("limits", [attempt_limits(retries_per_target=0), attempt_limits(retries_per_target=5)])
 def test_a_provider_that_says_retry_at_once_is_not_hammered(limits: AttemptLimits) -> None:
     """A Retry-After of 0, or of a date in the past, still backs off: each attempt comes later than the one before."""
     m = machine((A,), limits=limits)
@@ -179,7 +180,7 @@ def test_a_lost_worker_is_retried_at_once() -> None:
 
 def test_a_refused_start_costs_no_attempt() -> None:
     """Targets that have no slot are passed over without using up the limit of attempts."""
-    m = machine(limits=AttemptLimits(targets=1, total=1))
+    m = machine(limits=attempt_limits(targets=1, total=1))
     first = start_of(m.begin(0.0))
     second = start_of(m.refused(first.number, 0.0))
     third = start_of(m.refused(second.number, 0.0))
@@ -196,7 +197,7 @@ def test_when_everything_is_refused_nothing_was_started() -> None:
 
 def test_the_total_of_attempts_is_bounded_over_retries_and_fallbacks() -> None:
     """`total` counts everything."""
-    m = machine(limits=AttemptLimits(retries_per_target=5, total=3, backoff_base=0.0))
+    m = machine(limits=attempt_limits(retries_per_target=5, total=3, backoff_base=0.0))
     instructions, attempts, now = m.begin(0.0), 0, 0.0
     while not any(isinstance(i, FailCall) for i in instructions):
         start = start_of(instructions)
@@ -209,7 +210,7 @@ def test_the_total_of_attempts_is_bounded_over_retries_and_fallbacks() -> None:
 def test_a_retry_never_takes_the_attempt_of_an_untried_target() -> None:
     """With three attempts for three targets none is retried, though each may be; with four the first one is."""
     for total, expected in ((3, ["a/m", "b/m", "c/m"]), (4, ["a/m", "a/m", "b/m", "c/m"])):
-        m = machine((A, B, PlannedTarget("c/m", "c")), limits=AttemptLimits(retries_per_target=1, total=total))
+        m = machine((A, B, PlannedTarget("c/m", "c")), limits=attempt_limits(retries_per_target=1, total=total))
         tried, now = [], 0.0
         instructions = m.begin(now)
         while not isinstance(instructions[-1], FailCall):
@@ -226,7 +227,7 @@ def test_a_retry_never_takes_the_attempt_of_an_untried_target() -> None:
 def test_a_last_resort_is_tried_beyond_the_limits() -> None:
     """The named last resort is tried even when the limit of targets is reached."""
     last = PlannedTarget("z/m", "z", last_resort=True)
-    m = machine((A, B, last), limits=AttemptLimits(targets=1, total=1))
+    m = machine((A, B, last), limits=attempt_limits(targets=1, total=1))
     first = start_of(m.begin(0.0))
     m.started(first.number, 0.0)
     assert start_of(m.failed(first.number, failure(FailureClass.AUTH), 0.1)).target == "z/m"
@@ -251,7 +252,7 @@ def test_a_learned_limit_counts_only_where_another_target_follows() -> None:
 
 def test_an_answer_that_flows_is_not_cut() -> None:
     """Once tokens come, only the idle limit and the call's deadline count."""
-    m = machine(limits=AttemptLimits(per_attempt_timeout=3.0, idle_timeout=10.0))
+    m = machine(limits=attempt_limits(per_attempt_timeout=3.0, idle_timeout=10.0))
     first = start_of(m.begin(0.0))
     m.started(first.number, 0.0)
     for second in range(1, 60):
@@ -262,7 +263,7 @@ def test_an_answer_that_flows_is_not_cut() -> None:
 
 def test_silence_in_the_middle_is_noticed() -> None:
     """The idle limit ends an attempt that stopped in the middle."""
-    m = machine(limits=AttemptLimits(idle_timeout=4.0))
+    m = machine(limits=attempt_limits(idle_timeout=4.0))
     first = start_of(m.begin(0.0))
     m.started(first.number, 0.0)
     m.progressed(first.number, 1.0)
@@ -274,7 +275,7 @@ def test_silence_in_the_middle_is_noticed() -> None:
 
 def test_a_caller_that_pauses_does_not_make_the_target_silent() -> None:
     """Nothing can arrive while the caller does not read, so silence counts from when it reads again."""
-    m = machine(limits=AttemptLimits(idle_timeout=4.0))
+    m = machine(limits=attempt_limits(idle_timeout=4.0))
     first = start_of(m.begin(0.0))
     m.started(first.number, 0.0)
     m.progressed(first.number, 1.0)
@@ -358,7 +359,7 @@ def test_a_hedge_starts_on_another_backend_and_the_first_token_wins() -> None:
     """The loser is cancelled as superseded."""
     slow = PlannedTarget("a/m", "a", hedge_after=1.0)
     same_backend = PlannedTarget("a/n", "a")
-    m = machine((slow, same_backend, B), limits=AttemptLimits(hedge=True))
+    m = machine((slow, same_backend, B), limits=attempt_limits(hedge=True))
     first = start_of(m.begin(0.0))
     m.started(first.number, 0.0)
     hedge = start_of(m.tick(1.0))

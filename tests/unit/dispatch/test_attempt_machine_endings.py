@@ -5,10 +5,10 @@ import pytest
 from router_service.dispatch.attempt_machine import CALLER_LEFT, DEADLINE_PASSED, SUPERSEDED
 from router_service.dispatch.attempt_plan import Cancel, FailCall, FailReason, Finish, PlannedTarget, Reset, Start
 from router_service.domain.attempt import Failure
-from router_service.domain.profile import AttemptLimits
 from service_common.failures import FailureClass
 from service_common.vocabulary import AttemptKind, StreamRecovery
 from tests.support.attempt_machines import A, B, C, begun, failure, machine, start_of
+from tests.support.settings import attempt_limits
 
 BROKEN = failure(FailureClass.STREAM_BROKEN)
 BUSY = failure(FailureClass.OVERLOADED)
@@ -51,7 +51,7 @@ def test_numbers_count_the_starts(recovery: StreamRecovery) -> None:
 
 def test_after_visible_text_a_reset_may_retry_the_same_target() -> None:
     """An overloaded provider is asked once more, from the start and after the back-off; the caller is told at once."""
-    m = machine(recovery=StreamRecovery.RESET, limits=AttemptLimits(backoff_base=0.5))
+    m = machine(recovery=StreamRecovery.RESET, limits=attempt_limits(backoff_base=0.5))
     first = begun(m)
     m.progressed(first.number, 1.0)
     assert m.failed(first.number, BUSY, 2.0) == [Reset("a/m", restart=True)]
@@ -143,7 +143,7 @@ def test_a_wait_must_end_before_the_deadline(retry_after: float, waits: bool) ->
 
 def test_a_wait_is_not_begun_when_no_attempt_is_left_for_it() -> None:
     """`total` bounds what follows a wait, too; the caller learns when the target may be tried again."""
-    m = machine((A,), limits=AttemptLimits(total=1))
+    m = machine((A,), limits=attempt_limits(total=1))
     first = begun(m)
     assert m.failed(first.number, LIMITED, 1.0) == [FailCall(FailReason.FAILED, LIMITED, 6.0)]
 
@@ -162,7 +162,7 @@ def test_the_soonest_of_several_cooling_targets_is_waited_for() -> None:
 def test_the_losers_of_a_race_are_told_why() -> None:
     """Whoever is cancelled settles with the reason: superseded."""
     slow = PlannedTarget("a/m", "a", hedge_after=1.0)
-    m = machine((slow, B), limits=AttemptLimits(hedge=True))
+    m = machine((slow, B), limits=attempt_limits(hedge=True))
     first = begun(m)
     hedge = start_of(m.tick(1.0))
     m.started(hedge.number, 1.0)
@@ -172,7 +172,7 @@ def test_the_losers_of_a_race_are_told_why() -> None:
 def test_a_hedge_that_was_refused_may_still_be_a_fallback() -> None:
     """It was an extra: where the first fails after all, the same target is tried."""
     slow = PlannedTarget("a/m", "a", hedge_after=1.0)
-    m = machine((slow, B), limits=AttemptLimits(hedge=True))
+    m = machine((slow, B), limits=attempt_limits(hedge=True))
     first = begun(m)
     hedge = start_of(m.tick(1.0))
     assert m.refused(hedge.number, 1.0) == []
@@ -183,7 +183,7 @@ def test_a_hedge_that_was_refused_may_still_be_a_fallback() -> None:
 def test_while_one_of_two_still_runs_nothing_is_started() -> None:
     """A race goes on with the one that is left."""
     slow = PlannedTarget("a/m", "a", hedge_after=1.0)
-    m = machine((slow, B, C), limits=AttemptLimits(hedge=True))
+    m = machine((slow, B, C), limits=attempt_limits(hedge=True))
     first = begun(m)
     hedge = start_of(m.tick(1.0))
     m.started(hedge.number, 1.0)
@@ -222,12 +222,12 @@ def test_the_deadline_names_what_went_wrong_before() -> None:
 
 def test_silence_is_told_in_words() -> None:
     """What a person reads in the attempt log."""
-    m = machine((A, B), limits=AttemptLimits(first_token_timeout=3.0, idle_timeout=4.0))
+    m = machine((A, B), limits=attempt_limits(first_token_timeout=3.0, idle_timeout=4.0))
     first = begun(m)
     m.progressed(first.number, 1.0)
     [cancel, _] = m.tick(5.0)
     assert cancel == Cancel(1, Failure(FailureClass.TIMEOUT_IDLE, "silent for 4 s in the middle of the answer"))
-    m = machine((A,), limits=AttemptLimits(first_token_timeout=3.0))
+    m = machine((A,), limits=attempt_limits(first_token_timeout=3.0))
     begun(m)
     [cancel, _] = m.tick(3.0)
     assert cancel == Cancel(1, Failure(FailureClass.TIMEOUT_FIRST_TOKEN, "no token came in time"))
@@ -235,7 +235,7 @@ def test_silence_is_told_in_words() -> None:
 
 def test_after_a_timeout_the_next_target_has_its_own_time() -> None:
     """The time to its first token counts from its own start."""
-    m = machine(limits=AttemptLimits(first_token_timeout=3.0), deadline=1000.0)
+    m = machine(limits=attempt_limits(first_token_timeout=3.0), deadline=1000.0)
     begun(m)
     second = start_of(m.tick(m.wake_at))
     m.started(second.number, 31.0)

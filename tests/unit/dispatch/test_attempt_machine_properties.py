@@ -21,6 +21,7 @@ from router_service.domain.attempt import Failure
 from router_service.domain.profile import AttemptLimits
 from service_common.failures import POLICIES, FailureClass
 from service_common.vocabulary import AttemptKind, StreamRecovery
+from tests.support.settings import attempt_limits
 
 DEADLINE = 60.0
 
@@ -48,7 +49,7 @@ class AnyOrder(RuleBasedStateMachine):
     @initialize(
         plan=st.lists(targets, min_size=1, max_size=5, unique_by=lambda t: t.name),
         limits=st.builds(
-            AttemptLimits,
+            attempt_limits,
             targets=st.integers(1, 4),
             retries_per_target=st.integers(0, 2),
             total=st.integers(1, 6),

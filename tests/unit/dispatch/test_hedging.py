@@ -15,7 +15,7 @@ from router_service.dispatch.planned_call import PlannedCall
 from router_service.domain.attempt import Failure
 from router_service.domain.decision import Rejection
 from router_service.domain.errors import CallFailed
-from router_service.domain.profile import AttemptLimits, Profile
+from router_service.domain.profile import Profile
 from router_service.recording.untraced import UntracedCall
 from service_common.clock import SystemClock
 from service_common.deadline import Deadline
@@ -25,6 +25,7 @@ from tests.support.attempt_machines import A, B, machine, start_of
 from tests.support.fakes import KeptLink
 from tests.support.link_parts import Parts, catalogue, hello, spec
 from tests.support.routing import ask, engine_for, snapshot
+from tests.support.settings import attempt_limits
 
 
 @given(share=st.floats(0, 1), calls=st.lists(st.booleans(), max_size=300))
@@ -52,21 +53,21 @@ def test_a_quiet_time_pays_for_a_few_hedges_only() -> None:
 def test_a_profile_keeps_its_budget_when_its_share_changes() -> None:
     """A reload neither gives hedges away nor takes the saved ones."""
     budgets = HedgeBudgets()
-    budget = budgets.of(Profile("fast", {}))
+    budget = budgets.of(Profile("fast", {}, attempt_limits()))
     budget.spend()
-    again = budgets.of(Profile("fast", {}, attempts=AttemptLimits(hedge_budget=0.5)))
+    again = budgets.of(Profile("fast", {}, attempts=attempt_limits(hedge_budget=0.5)))
     assert again is budget
     again.earn()
     assert not again.allows()
     again.earn()
     assert again.allows()
-    assert budgets.of(Profile("other", {})) is not budget
+    assert budgets.of(Profile("other", {}, attempt_limits())) is not budget
 
 
 def test_a_refused_hedge_is_still_a_fallback() -> None:
     """The budget was used up; when the first target fails, the other one is tried all the same."""
     plan = (PlannedTarget("a/m", "a", hedge_after=1.0), PlannedTarget("b/m", "b"))
-    limits = AttemptLimits(hedge=True, retries_per_target=0)
+    limits = attempt_limits(hedge=True, retries_per_target=0)
     machine = AttemptMachine(plan, limits, 60.0, StreamRecovery.FAIL, Random(1))
     [first] = machine.begin(0.0)
     assert isinstance(first, Start)
@@ -83,7 +84,7 @@ def test_a_refused_hedge_is_still_a_fallback() -> None:
 async def test_a_hedge_that_may_not_be_tried_is_no_budget_s_fault() -> None:
     """The reason that is told is the filters', and nothing counts as denied for lack of budget."""
     off = Rejection("b/m", "enabled", "switched off")
-    profile = Profile("p", {"cost": 1.0}, attempts=AttemptLimits(hedge=True))
+    profile = Profile("p", {"cost": 1.0}, attempts=attempt_limits(hedge=True))
     parts = Parts(catalogue(spec("a/m"), spec("b/m")), SystemClock())
     parts.link.attach(hello(), KeptLink(), "peer")
     view = parts.table.snapshot().targets["a/m"]
@@ -109,7 +110,7 @@ async def test_a_hedge_that_may_not_be_tried_is_no_budget_s_fault() -> None:
 
 def test_a_hedge_waits_for_its_time() -> None:
     """Not before the target counts as slow."""
-    m = machine((replace(A, hedge_after=2.0), B), limits=AttemptLimits(hedge=True))
+    m = machine((replace(A, hedge_after=2.0), B), limits=attempt_limits(hedge=True))
     first = start_of(m.begin(0.0))
     m.started(first.number, 1.0)
     assert m.wake_at == 3.0

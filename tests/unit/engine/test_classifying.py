@@ -1,12 +1,12 @@
 """The cache of classifications."""
 
 from router_service.domain.decision import Classification
-from router_service.domain.policy import CacheLimits
 from router_service.domain.request import PromptMessage, Request
 from router_service.engine.classifying import Classifying
 from router_service.state.token_counter import TokenCounter
 from service_common.vocabulary import Task
 from tests.support.routing import StillClock, ask
+from tests.support.settings import cache_limits
 
 
 class Counting:
@@ -25,7 +25,7 @@ class Counting:
 def cached(clock: StillClock, **limits: float) -> tuple[Classifying, Counting]:
     """A cache before one counting classifier."""
     counting = Counting()
-    return Classifying((counting,), TokenCounter(), clock, CacheLimits(**limits)), counting  # type: ignore[arg-type]
+    return Classifying((counting,), TokenCounter(), clock, cache_limits(**limits)), counting  # type: ignore[arg-type]
 
 
 def test_an_identical_question_is_answered_from_the_cache_until_it_expires() -> None:

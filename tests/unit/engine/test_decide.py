@@ -6,11 +6,11 @@ import pytest
 
 from router_service.contracts.engine import Engine, Hop
 from router_service.domain.errors import InvalidRequest
-from router_service.domain.profile import AttemptLimits
 from router_service.domain.request import CapabilityRequirement, PromptMessage
 from router_service.domain.target import BackendPolicy, TargetView
 from service_common.vocabulary import ModelMode, Operation, Sensitivity, TargetState
 from tests.support.routing import DOLLAR, ask, engine_for, price, snapshot, spec, view, with_profile
+from tests.support.settings import attempt_limits
 
 
 def three() -> tuple[TargetView, TargetView, TargetView]:
@@ -187,7 +187,7 @@ def test_a_configured_target_without_a_worker_is_rejected_not_forgotten() -> Non
 def test_the_plan_keeps_to_the_number_of_targets_and_adds_the_last_resort() -> None:
     """The last resort follows although the list is full; without clearance it does not."""
     views = [view(spec(f"openai/m{index}", quality=0.9 - index / 10)) for index in range(5)]
-    profiles = with_profile("two", attempts=AttemptLimits(targets=2), last_resort="openai/m4")
+    profiles = with_profile("two", attempts=attempt_limits(targets=2), last_resort="openai/m4")
     decision = engine_for(views, profiles=profiles).decide(ask(profile="two"), snapshot(*views), 60.0)
     assert decision.plan == ("openai/m0", "openai/m1", "openai/m4")
     alone = engine_for(views, profiles=profiles).decide(ask(profile="two", model="openai/m1"), snapshot(*views), 60.0)

@@ -9,16 +9,17 @@ from msgspec.structs import replace
 
 from router_service.contracts.engine import Hop
 from router_service.domain.decision import Decision
-from router_service.domain.profile import AttemptLimits, Profile
+from router_service.domain.profile import Profile
 from router_service.domain.request import CapabilityRequirement, Request
 from router_service.domain.target import BackendPolicy, Price, TargetView
 from router_service.engine.engine import RoutingEngine
 from service_common.configuration.defaults import built_in_profiles
 from service_common.vocabulary import ModelMode, Sensitivity, TargetState
 from tests.support.routing import ask, engine_for, policy, price, snapshot, spec, view
+from tests.support.settings import attempt_limits
 
 PROFILES = (*built_in_profiles(), "committee", "last")
-EXTRA = {"last": Profile("last", {"quality": 1.0}, attempts=AttemptLimits(targets=1), last_resort="b0/m0")}
+EXTRA = {"last": Profile("last", {"quality": 1.0}, attempts=attempt_limits(targets=1), last_resort="b0/m0")}
 ENSEMBLES = policy(ensembles={"committee": {"cost": 1.0, "quality": 2.0, "latency": 1.0}})
 WORDS = ("write", "a", "python", "function", "summarize", "call", "+49 30 901820", "4111111111111111", "why", "?")
 BACKENDS = {name: BackendPolicy(name, "openai_wire", name) for name in ("b0", "b1", "b2", "zz")}
@@ -228,7 +229,7 @@ def test_another_target_never_makes_the_choice_worse(
     """
     few = tuple(usable(one) for one in views)
     more = (*few, usable(added))
-    own = {profile: Profile(profile, {profile: 1.0})}
+    own = {profile: Profile(profile, {profile: 1.0}, attempt_limits())}
     before = engine_for(few, profiles=own).decide(ask(profile=profile), snapshot(*few), 1e6)
     after = engine_for(more, profiles=own).decide(ask(profile=profile), snapshot(*more), 1e6)
     assert measure(profile, after) >= measure(profile, before) - 1e-9

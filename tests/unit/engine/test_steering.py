@@ -8,11 +8,11 @@ import pytest
 from router_service.domain.decision import Decision
 from router_service.domain.errors import InvalidRequest
 from router_service.domain.policy import Condition, Domain, Preference, Rule
-from router_service.domain.profile import AttemptLimits
 from router_service.domain.request import Request
 from router_service.domain.target import TargetView
 from service_common.vocabulary import Complexity, Sensitivity, Task
 from tests.support.routing import StillClock, ask, engine_for, policy, price, snapshot, spec, view, with_profile
+from tests.support.settings import attempt_limits
 
 SMALL, LARGE, CODER = (
     view(spec("a/small", quality=0.5, price=price(0.1, 0.1))),
@@ -214,7 +214,7 @@ def test_equal_scores_get_equal_points_in_a_vote() -> None:
 
 def test_an_ensemble_is_listed_among_the_profiles_with_limits() -> None:
     """Who carries out an ensemble's plan finds its attempt limits under its name: those of the heaviest member."""
-    profiles = with_profile("few", attempts=AttemptLimits(targets=2))
+    profiles = with_profile("few", attempts=attempt_limits(targets=2))
     engine = engine_for(ALL, profiles=profiles, policy=policy(ensembles={"both": {"few": 2.0, "cost": 1.0}}))
     assert engine.catalogue.profiles["both"].attempts.targets == 2
     assert len(engine.decide(ask(profile="both"), snapshot(*ALL), 60.0).plan) == 2

@@ -18,6 +18,7 @@ from router_service.plugins.discovery import PluginLoadError, installed_plugins
 from router_service.plugins.registry import UnknownPlugin
 from router_service.plugins.settings import NoSettings
 from tests.support.routing import StillClock, ask, engine_for, snapshot, view
+from tests.support.settings import attempt_limits
 
 PAGE = Path(__file__).parents[3] / "docs" / "plugins.md"
 ENTRY_POINTS = re.compile(r'\[project\.entry-points\."([\w.]+)"\]\n((?:\w+ = "[^"]+"\n)+)')
@@ -69,7 +70,12 @@ def test_the_package_in_the_documentation_works(site: Path) -> None:
     written: dict[str, Any] = yaml.safe_load(block("yaml"))["profiles"]["acme"]
     views = (view("groq/a"), view("openai/b"), view("mainframe/c"))
     night = StillClock(wall=datetime(2026, 6, 15, 3, 0, tzinfo=UTC))
-    engine = engine_for(views, plugins=installed_plugins(), clock=night, profiles={"acme": Profile("acme", **written)})
+    engine = engine_for(
+        views,
+        plugins=installed_plugins(),
+        clock=night,
+        profiles={"acme": Profile("acme", attempts=attempt_limits(), **written)},
+    )
     decision = engine.decide(ask(profile="acme"), snapshot(*views), 60.0)
     assert decision.plan == ("groq/a", "openai/b")
     assert [(one.target, one.filter) for one in decision.rejections] == [("mainframe/c", "office_hours")]

@@ -11,6 +11,7 @@ from router_service.domain.request import Request
 from router_service.domain.target import TargetView
 from router_service.plugins.builtin import built_in_plugins
 from tests.support.routing import WALL, ask
+from tests.support.settings import attempt_limits
 
 PLUGINS = built_in_plugins()
 
@@ -23,7 +24,7 @@ def context(
 ) -> RoutingContext:
     """A context whose expectations are 1,000 tokens in, 1,000 out, 2 s, and the price of that."""
     given: dict[str, Any] = {
-        "profile": Profile("test", {}),
+        "profile": Profile("test", {}, attempt_limits()),
         "now": 1000.0,
         "wall": WALL,
         "time_left": 60.0,

@@ -1,11 +1,12 @@
 """The circuit breaker: when it opens, who may probe, when it closes."""
 
-from router_service.state.circuit import CircuitBreaker, CircuitSettings, CircuitState
+from router_service.state.circuit import CircuitBreaker, CircuitState
+from tests.support.settings import circuit_settings
 
 
 def breaker() -> CircuitBreaker:
     """One with the default settings."""
-    return CircuitBreaker(CircuitSettings())
+    return CircuitBreaker(circuit_settings())
 
 
 def fail(circuit: CircuitBreaker, times: int, now: float = 0.0) -> None:
@@ -97,7 +98,7 @@ def test_attempts_from_before_do_not_move_an_open_circuit() -> None:
 
 def test_a_circuit_that_closed_has_forgotten_what_was() -> None:
     """After a successful probe it takes five failures again, and the first wait is the short one again."""
-    circuit = CircuitBreaker(CircuitSettings())
+    circuit = CircuitBreaker(circuit_settings())
     for _ in range(5):
         circuit.failed(0.0, probe=False)
     assert circuit.claim_probe(10.0)
@@ -116,7 +117,7 @@ def test_a_circuit_that_closed_has_forgotten_what_was() -> None:
 def test_successes_count_in_the_window() -> None:
     """Ten failures among twenty outcomes open it; nine do not."""
     for failures, state in ((9, CircuitState.CLOSED), (10, CircuitState.OPEN)):
-        circuit = CircuitBreaker(CircuitSettings(failures_in_row=100))
+        circuit = CircuitBreaker(circuit_settings(failures_in_row=100))
         for _ in range(20 - failures):
             circuit.succeeded(probe=False)
         for _ in range(failures):
@@ -126,7 +127,7 @@ def test_successes_count_in_the_window() -> None:
 
 def test_an_abandoned_attempt_that_was_no_probe_changes_nothing() -> None:
     """A probe under way stays the only one."""
-    circuit = CircuitBreaker(CircuitSettings(failures_in_row=1))
+    circuit = CircuitBreaker(circuit_settings(failures_in_row=1))
     circuit.failed(0.0, probe=False)
     assert circuit.claim_probe(10.0)
     circuit.abandoned(probe=False)
@@ -137,11 +138,11 @@ def test_an_abandoned_attempt_that_was_no_probe_changes_nothing() -> None:
 
 def test_other_settings_keep_what_was_counted() -> None:
     """A shorter window keeps the newest outcomes; an open circuit keeps its time, and its next wait obeys the bound."""
-    circuit = CircuitBreaker(CircuitSettings(failures_in_row=100, window=4))
+    circuit = CircuitBreaker(circuit_settings(failures_in_row=100, window=4))
     for outcome in (True, True, False, False):
         circuit.failed(0.0, probe=False) if not outcome else circuit.succeeded(probe=False)
     assert circuit.open_until == 10.0
-    circuit.follow(CircuitSettings(failures_in_row=100, window=2, open_for_max=12.0))
+    circuit.follow(circuit_settings(failures_in_row=100, window=2, open_for_max=12.0))
     assert circuit.open_until == 10.0
     assert circuit.claim_probe(10.0)
     circuit.failed(10.0, probe=True)

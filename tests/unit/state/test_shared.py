@@ -22,10 +22,11 @@ from router_service.domain.events import (
 from router_service.domain.target import Limits
 from router_service.state.limits import LimitBook, Limited
 from router_service.state.shared_answers import AnswerCodec, RedisAnswers
-from router_service.state.shared_limits import LimitSharing, SharingSettings
+from router_service.state.shared_limits import LimitSharing
 from service_common.failures import FailureClass
 from service_common.vocabulary import AttemptKind, FinishReason
 from tests.support.routing import WALL, ask, engine_for, price, snapshot, spec, view
+from tests.support.settings import sharing_settings
 
 VIEWS = [
     view(spec("a/m", price=price(0, 0)), {"samples": 3, "quality_by_task": {"creative": (0.5, 2)}}),
@@ -35,7 +36,7 @@ VIEWS = [
 DECISION = engine_for(VIEWS).decide(ask("Write a poem", max_cost=0), snapshot(*VIEWS), 60.0)
 DONE = Completed(FinishReason.STOP, Usage(1, 2), 7, "b/m", (), "d", "t", True, False, "m", "r", 0.25, b"\x00\xff")
 ANSWER = KeptAnswer(b"f", (DecisionMade(DECISION, "t"), TextDelta("secret words"), DONE))
-FAST = SharingSettings(refresh=0.001)
+FAST = sharing_settings(refresh=0.001)
 
 
 class LibraryError(Exception):
