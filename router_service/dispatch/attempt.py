@@ -15,9 +15,10 @@ from router_service.domain.events import Delta, ReasoningDelta, TextDelta, ToolC
 from router_service.domain.signals import AttemptSignal, Failed, Finished, PullProgressed, Responded
 from router_service.domain.worker import WorkerHello
 from service_common.failures import POLICIES
+from service_common.tokens import estimate_text, family_of
 
-CHARACTERS_PER_TOKEN = 4
-"""For the usage of attempts that report none."""
+SAMPLE = 2_048
+"""Characters of an answer that are kept, so that its tokens can be estimated where no usage is reported."""
 
 JOIN_AFTER = 256
 """Pieces of text that wait before they are joined, so that many tiny ones cost little memory."""
@@ -43,6 +44,7 @@ class Attempt:
         "_credit",
         "_ended",
         "_on_cancel",
+        "_sample",
         "_text",
         "_text_head",
         "_waiter",
@@ -87,6 +89,7 @@ class Attempt:
         self._text_head: Delta = TextDelta("")
         self._waiter: asyncio.Future[None] | None = None
         self._characters = 0
+        self._sample = ""
         self._ended = False
 
     @property
@@ -183,6 +186,8 @@ class Attempt:
     def _accept_delta(self, delta: Delta) -> bool:
         text = delta.arguments_json if isinstance(delta, ToolCallDelta) else delta.text
         self._characters += len(text)
+        if len(self._sample) < SAMPLE:
+            self._sample += text[:SAMPLE]
         if self.stopping is not None:
             return True
         if not self._text or not _continues(delta, self._text_head):
@@ -230,13 +235,19 @@ class Attempt:
 
     def _estimate(self) -> Usage:
         reported = self.reported_usage or Usage()
-        seen = -(-self._characters // CHARACTERS_PER_TOKEN)
         return replace(
             reported,
             input_tokens=max(reported.input_tokens, self.order.input_tokens),
-            output_tokens=max(reported.output_tokens, seen),
+            output_tokens=max(reported.output_tokens, self._tokens_seen()),
             estimated=True,
         )
+
+    def _tokens_seen(self) -> int:
+        """Tokens of all that arrived, as the model counts them: what its beginning has, for the whole length."""
+        if not self._sample:
+            return 0
+        tokens = estimate_text(self._sample, family_of(self.order.spec.model))
+        return -(-tokens * self._characters // len(self._sample))
 
 
 def _continues(delta: Delta, head: Delta) -> bool:

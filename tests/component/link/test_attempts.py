@@ -15,6 +15,7 @@ from router_service.server.decisions import fill_attempt
 from router_service.server.worker_frames import LONGEST_WAIT
 from service_common.deadline import Deadline
 from service_common.failures import FailureClass
+from service_common.tokens import Family, estimate_text
 from service_common.vocabulary import Operation, TargetState
 from tests.support.fakes import KeptRecording
 from tests.support.link_parts import catalogue, spec
@@ -130,7 +131,7 @@ async def test_a_cancel_reaches_the_worker_and_its_late_usage_counts(
     await worker.report(attempt.attempt_id, text_delta="x" * 40)
     await attempt.read()
     known = attempt.cancel(Failure(FailureClass.CANCELLED, "the caller went away"))
-    assert known.outcome.usage == Usage(100, 10, estimated=True)
+    assert known.outcome.usage == Usage(100, estimate_text("x" * 40, Family.DEFAULT), estimated=True)
     cancel = (await worker.next("cancel")).cancel
     assert (cancel.attempt_id, cancel.reason) == (attempt.attempt_id, "the caller went away")
     late = failed(attempt_pb2.FAILURE_CLASS_CANCELLED, usage=chat_pb2.Usage(input_tokens=90, output_tokens=12))

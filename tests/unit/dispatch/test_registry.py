@@ -19,6 +19,7 @@ from router_service.domain.signals import AttemptSignal, Failed, Finished, PullP
 from router_service.domain.worker import WorkerHeartbeat
 from service_common.deadline import Deadline
 from service_common.failures import FailureClass
+from service_common.tokens import Family, estimate_text, family_of
 from service_common.vocabulary import FinishReason
 from tests.support.fakes import KeptLink, KeptRecording
 from tests.support.link_parts import Parts, catalogue, hello, order, spec
@@ -158,21 +159,46 @@ def test_a_cancelled_attempt_waits_for_the_workers_last_word() -> None:
 
 
 def test_a_cancelled_attempt_settles_with_an_estimate_when_the_worker_is_silent() -> None:
-    """After the grace: the prompt's estimate, and a token for each four characters that came."""
+    """After the grace: the prompt's estimate, and that of the text that came, to the last piece."""
     parts, session, _ = attached()
     attempt = parts.start("a/m")
-    parts.link.deliver(session, attempt.attempt_id, TextDelta("x" * 41))
+    parts.link.deliver(session, attempt.attempt_id, TextDelta("An arch carries "))
     attempt.cancel(GONE)
-    parts.link.deliver(session, attempt.attempt_id, TextDelta("y" * 3))
+    parts.link.deliver(session, attempt.attempt_id, TextDelta("its load to the ground."))
     parts.clock.advance(2.9)
     parts.registry.settle_overdue()
     assert parts.registry.in_flight == 1
     parts.clock.advance(0.1)
     parts.registry.settle_overdue()
-    assert usage_of(attempt) == Usage(100, 11, estimated=True)
+    tokens = estimate_text("An arch carries its load to the ground.", Family.DEFAULT)
+    assert usage_of(attempt) == Usage(100, tokens, estimated=True)
     assert attempt.record is not None
-    assert attempt.record.outcome.cost == 100 + 22
+    assert attempt.record.outcome.cost == 100 + 2 * tokens
     assert parts.registry.in_flight == 0
+
+
+CHINESE = "桥梁把荷载传到地基。" * 108
+
+
+@pytest.mark.parametrize("model", ["llama3.1:8b", "gpt-4o"])
+def test_the_output_of_a_cut_answer_is_estimated_as_its_model_counts_it(model: str) -> None:
+    """By its text, piece by piece, reasoning and calls among it; of a long one by its beginning."""
+    parts = Parts(catalogue(spec(f"a/{model}")))
+    session = parts.link.attach(hello(models=(model,)), KeptLink(), "peer")
+
+    def output(*pieces: str) -> int:
+        attempt = parts.start(f"a/{model}")
+        for position, piece in enumerate(pieces):
+            deltas = TextDelta(piece), ReasoningDelta(piece), ToolCallDelta(0, "", "", piece)
+            parts.link.deliver(session, attempt.attempt_id, deltas[position % 3])
+        parts.link.deliver(session, attempt.attempt_id, Failed(Failure(FailureClass.STREAM_BROKEN, ""), None))
+        return usage_of(attempt).output_tokens
+
+    expected = estimate_text(CHINESE, family_of(model))
+    assert expected > 800
+    assert output(CHINESE) == expected
+    assert output(*CHINESE) == expected
+    assert output(*[CHINESE] * 20) == pytest.approx(20 * expected, rel=0.02)
 
 
 def test_a_timeout_that_the_router_saw_first_is_recorded_as_one() -> None:
@@ -203,7 +229,7 @@ def test_what_the_provider_turned_away_used_no_tokens() -> None:
     parts, session, _ = attached()
     turned_away, broken = parts.start("a/m"), parts.start("a/m")
     parts.link.deliver(session, turned_away.attempt_id, Failed(Failure(FailureClass.OVERLOADED, ""), None))
-    parts.link.deliver(session, broken.attempt_id, TextDelta("x" * 8))
+    parts.link.deliver(session, broken.attempt_id, TextDelta("An arch"))
     parts.link.deliver(session, broken.attempt_id, Failed(Failure(FailureClass.STREAM_BROKEN, ""), None))
     assert usage_of(turned_away) == Usage(estimated=True)
     assert usage_of(broken) == Usage(100, 2, estimated=True)
