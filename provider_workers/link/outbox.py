@@ -1,17 +1,14 @@
 """Frames on their way to one router: joined per turn of the event loop, control before data, 64 KiB a message.
 
-Each frame comes as a message of its own and is kept encoded: a message of many frames is these bytes one after another,
-by protobuf's rule for repeated fields. So each frame is encoded once, and its size is known.
+Each frame comes as a message of its own and is kept encoded: see `service_common/packing.py`.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from service_common.packing import packed
 from trunkline.worker.v1.worker_service_pb2 import AttachRequest
-
-MAX_MESSAGE = 64 * 1024
-"""Bytes of one message."""
 
 MAX_JOINED = 8 * 1024
 """Characters up to which waiting text deltas of one attempt are joined; at most four bytes each."""
@@ -72,15 +69,7 @@ class Outbox:
 
     def _message(self) -> bytes:
         self._end_text()
-        frames: list[bytes] = []
-        size = 0
-        for queue in (self._control, self._data):
-            while queue:
-                size += len(queue[0])
-                if size > MAX_MESSAGE and frames:
-                    return b"".join(frames)
-                frames.append(queue.popleft())
-        return b"".join(frames)
+        return packed(self._control, self._data)
 
     def _end_text(self) -> None:
         """Queue the text that more could have been joined to."""

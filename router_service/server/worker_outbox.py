@@ -1,29 +1,15 @@
-"""The way down to one worker: frames of one turn of the event loop travel together, control before work.
-
-Each frame is encoded once, as a message of its own. Encoded messages are merged by joining their bytes, which puts the
-frames of all into one (https://protobuf.dev/programming-guides/encoding/#last-one-wins).
-"""
+"""The way down to one worker: frames of one turn of the event loop travel together, control before work."""
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 
-from msgspec import Struct
-
 from router_service.contracts.dispatch import AttemptOrder
 from router_service.server.worker_frames import dispatch_message
 from service_common.clock import Clock
 from service_common.durations import duration
+from service_common.packing import packed
 from trunkline.worker.v1 import worker_service_pb2 as pb
-
-LARGEST_MESSAGE = 64 * 1024
-
-
-class _Queued(Struct, frozen=True):
-    """The bytes of an `AttachResponse` with one frame. `attempt_id` 0: it is about none."""
-
-    data: bytes
-    attempt_id: int = 0
 
 
 class WorkerOutbox:
@@ -32,9 +18,10 @@ class WorkerOutbox:
     def __init__(self, clock: Clock) -> None:
         """Begin empty."""
         self._clock = clock
-        self._control: deque[_Queued] = deque()
+        self._control: deque[bytes] = deque()
         self._credits: dict[int, int] = {}
-        self._work: deque[_Queued] = deque()
+        self._work: deque[bytes] = deque()
+        self._work_of: deque[int] = deque()  # the attempt that each frame of work is about
         self._wake = asyncio.Event()
         self._closed: str | None = None
         self._failure: Exception | None = None
@@ -51,21 +38,25 @@ class WorkerOutbox:
 
     def send(self, frame: pb.RouterFrame) -> None:
         """Queue a control frame."""
-        self._control.append(_Queued(_encoded(frame)))
+        self._control.append(_encoded(frame))
         self._wake.set()
 
     def send_dispatch(self, attempt_id: int, order: AttemptOrder, credit: int) -> None:
         """See `SessionLink.send_dispatch`."""
         message = dispatch_message(attempt_id, order, credit, self._clock)
-        self._work.append(_Queued(message.SerializeToString(), attempt_id))
+        self._work.append(message.SerializeToString())
+        self._work_of.append(attempt_id)
         self._wake.set()
 
     def send_cancel(self, attempt_id: int, reason: str) -> None:
         """See `SessionLink.send_cancel`. A dispatch that was not sent yet goes first: the worker must know it."""
         self._credits.pop(attempt_id, None)
-        cancel = pb.RouterFrame(cancel=pb.Cancel(attempt_id=attempt_id, reason=reason))
-        waiting = any(queued.attempt_id == attempt_id for queued in self._work)
-        (self._work if waiting else self._control).append(_Queued(_encoded(cancel), attempt_id))
+        cancel = _encoded(pb.RouterFrame(cancel=pb.Cancel(attempt_id=attempt_id, reason=reason)))
+        if attempt_id in self._work_of:
+            self._work.append(cancel)
+            self._work_of.append(attempt_id)
+        else:
+            self._control.append(cancel)
         self._wake.set()
 
     def send_credit(self, attempt_id: int, amount: int) -> None:
@@ -102,17 +93,12 @@ class WorkerOutbox:
     def _message(self) -> bytes:
         for attempt_id, amount in self._credits.items():
             credit = pb.RouterFrame(credit=pb.Credit(attempt_id=attempt_id, bytes=amount))
-            self._control.append(_Queued(_encoded(credit)))
+            self._control.append(_encoded(credit))
         self._credits.clear()
-        frames: list[bytes] = []
-        size = 0
-        for queue in (self._control, self._work):
-            while queue:
-                size += len(queue[0].data)
-                if frames and size > LARGEST_MESSAGE:
-                    return b"".join(frames)
-                frames.append(queue.popleft().data)
-        return b"".join(frames)
+        message = packed(self._control, self._work)
+        while len(self._work_of) > len(self._work):
+            self._work_of.popleft()
+        return message
 
 
 def _encoded(frame: pb.RouterFrame) -> bytes:

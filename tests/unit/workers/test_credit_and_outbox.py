@@ -7,7 +7,8 @@ import pytest
 from provider_workers.backends.base import Reasoning, Text
 from provider_workers.credit import Credit
 from provider_workers.link.frames import attempt_frame, draining
-from provider_workers.link.outbox import MAX_MESSAGE, Outbox
+from provider_workers.link.outbox import Outbox
+from service_common.packing import LARGEST_MESSAGE
 from trunkline.worker.v1.worker_service_pb2 import AttachRequest
 
 
@@ -63,7 +64,7 @@ async def test_no_message_is_larger_than_the_link_allows() -> None:
     for attempt in range(40):
         outbox.data(attempt_frame(attempt, Text("x" * 10_000)))
     messages = await sent(outbox)
-    assert max(message.ByteSize() for message in messages) <= MAX_MESSAGE
+    assert max(message.ByteSize() for message in messages) <= LARGEST_MESSAGE
     assert sum(len(message.frames) for message in messages) == 40
 
 
