@@ -117,7 +117,7 @@ async def test_a_call_that_does_not_end_holds_up_no_end(caplog: pytest.LogCaptur
                 await may_end.wait()
         yield TextDelta("Hello.")
 
-    repeats = IdempotentCalls(deaf, SystemClock(), IdempotencySettings())
+    repeats = IdempotentCalls(deaf, SystemClock(), idempotency_settings())
     first = caller(repeats)
     await began.wait()
     await asyncio.wait_for(repeats.close(), PATIENCE)
