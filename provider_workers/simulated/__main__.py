@@ -31,8 +31,11 @@ async def _run(options: Options) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    simulated = SimulatedProviders(
+        options.specs, seed=options.seed, record_limit=options.record_limit, record_bodies=options.record_bodies
+    )
     async with (
-        SimulatedProviders(options.specs, seed=options.seed, record_limit=options.record_limit) as providers,
+        simulated as providers,
         ControlServer(providers, options.control_host, options.control_port) as control,
     ):
         _announce(providers, control.url, as_json=options.as_json or not sys.stdout.isatty())

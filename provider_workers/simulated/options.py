@@ -30,6 +30,7 @@ class Options:
     control_port: int
     seed: int
     record_limit: int
+    record_bodies: bool
     as_json: bool
     exit_with_parent: bool
 
@@ -46,6 +47,7 @@ def options_from(arguments: Sequence[str] | None) -> Options:
             control_port=port,
             seed=given.seed,
             record_limit=given.record,
+            record_bodies=given.bodies,
             as_json=given.json,
             exit_with_parent=given.exit_with_parent,
         )
@@ -77,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--seed", type=int, default=0, help="seed of everything that is drawn (default %(default)s)")
     add("--record", type=int, default=10_000, metavar="N", help="how many requests are kept (default %(default)s)")
+    add("--bodies", action="store_true", help="keep the requests' bodies, too, with the prompts in them")
     add("--json", action="store_true", help="print the JSON line on a terminal, too")
     add("--exit-with-parent", action="store_true", help="end when standard input is closed")
     return parser

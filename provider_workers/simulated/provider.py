@@ -141,6 +141,8 @@ class SimulatedProvider:
             message = f"Invalid URL ({request.method} {request.path})"
             raise RequestRefused(ApiError("not_found", message=message if wire.name == "openai" else None))
         parsed = parsed_body(body)
+        if self._recorder.bodies:
+            record.body = parsed
         if operation.kind != METADATA:
             exchange.ask = _read(wire, operation, parsed)
             record.model, record.stream = exchange.ask.model, exchange.ask.stream

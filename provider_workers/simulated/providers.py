@@ -23,8 +23,10 @@ class SimulatedProviders:
         OSError: a port is in use (on entering).
     """
 
-    def __init__(self, specs: Iterable[ProviderSpec], *, seed: int = 0, record_limit: int = 10_000) -> None:
-        self.recorder = Recorder(record_limit)
+    def __init__(
+        self, specs: Iterable[ProviderSpec], *, seed: int = 0, record_limit: int = 10_000, record_bodies: bool = False
+    ) -> None:
+        self.recorder = Recorder(record_limit, record_bodies)
         self._providers: dict[str, SimulatedProvider] = {}
         for spec in specs:
             if spec.name in self._providers:

@@ -21,7 +21,8 @@ _SECRET_HEADERS: Final = frozenset(
 class RecordedRequest:
     """One request. Times are seconds since the epoch; `outcome` is `completed`, `client_closed`, `fault:NAME`,
     `refused` (an ordinary 4xx), `shut_down` or, still under way, `in_progress`. `fault` is the fault that struck,
-    whatever the outcome. `path` has no query; keys in the headers are scrubbed.
+    whatever the outcome. `path` has no query; keys in the headers are scrubbed. `body` is the request's JSON, where the
+    recorder keeps bodies.
     """
 
     id: int
@@ -38,6 +39,7 @@ class RecordedRequest:
     outcome: str = IN_PROGRESS
     fault: str | None = None
     prompt_sha256: str | None = None
+    body: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The JSON form."""
@@ -46,9 +48,10 @@ class RecordedRequest:
 
 @dataclass(slots=True)
 class Recorder:
-    """The last `limit` requests, and exact counts of all of them by provider and outcome."""
+    """The last `limit` requests, with `bodies` or without, and exact counts of all of them by provider and outcome."""
 
     limit: int = 10_000
+    bodies: bool = False
     now: Callable[[], float] = time.time
     _ring: deque[RecordedRequest] = field(init=False)
     _counts: dict[str, Counter[str]] = field(init=False, default_factory=dict)

@@ -25,5 +25,6 @@ async def worker(attached: Bench) -> Bench:
     A port that the test before had closed is opened by the loop.
     """
     attached.behave()
+    attached.sim.clear_requests()
     await attached.revive()
     return attached

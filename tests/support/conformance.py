@@ -9,12 +9,14 @@ The worker finds its token in TRUNKLINE_WORKER_TOKEN and the provider's key in T
 import asyncio
 import os
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from provider_workers.simulated import Behaviour, Fault, ProviderSpec, SimulatedProviders
 from service_common.failures import FailureClass
+from tests.support.received import Received, received
 from tests.support.worker_harness import Attached, ScriptedRouter, Tried
 from tests.support.worker_processes import attached, complete_body, question, worker_process
 from trunkline.types.v1 import chat_pb2 as chat
@@ -113,6 +115,17 @@ class Bench:
         """Order a chat answer."""
         return self.worker.dispatch(complete_body(request or question()), self.kind.model, **dispatch)
 
+    def body(self) -> Mapping[str, Any]:
+        """The body of the newest request for an answer or vectors, as the provider received it."""
+        asked = [request for request in self.sim.requests(self.kind.wire) if request.prompt_sha256 is not None]
+        assert asked, "the provider was not asked"
+        assert asked[-1].body is not None
+        return asked[-1].body
+
+    def received(self) -> Received:
+        """What that asks."""
+        return received(self.kind.wire, self.body())
+
     async def provider_saw(self, outcome: str) -> None:
         """Wait until the provider's newest request has ended so; a test fails after two seconds."""
         async with asyncio.timeout(2):
@@ -130,7 +143,7 @@ class Bench:
 async def bench(kind: Kind) -> AsyncIterator[Bench]:
     """A worker of this kind, attached, with a simulated provider behind it."""
     async with (
-        SimulatedProviders([ProviderSpec(kind.wire)], seed=7) as sim,
+        SimulatedProviders([ProviderSpec(kind.wire)], seed=7, record_bodies=True) as sim,
         ScriptedRouter(token=TOKEN) as router,
     ):
         made = Bench(kind, sim, router)

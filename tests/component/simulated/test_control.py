@@ -103,7 +103,7 @@ async def test_it_ends_with_its_parent() -> None:
 
 async def test_behaviour_queue_and_records_over_http() -> None:
     """Set, read, queue and reset behaviours; read and clear what was recorded; mistakes are answered with 400."""
-    async with running("--provider", "openai") as sim:
+    async with running("--provider", "openai", "--bodies") as sim:
         url, path = f"{sim.url('openai')}/chat/completions", "/providers/openai/behaviour"
         assert (await sim.control("PUT", path, {"answer_tokens": 5, "fault": "429"})).status == 200
         shown = (await sim.control("GET", path)).json()
@@ -117,6 +117,7 @@ async def test_behaviour_queue_and_records_over_http() -> None:
         assert answers[1].json()["usage"]["completion_tokens"] == 2
         records = (await sim.control("GET", "/requests?provider=openai")).json()
         assert [record["outcome"] for record in records] == ["fault:429", "fault:500", "completed", "completed"]
+        assert [record["body"] for record in records] == [BODY] * 4
         assert (await sim.control("GET", "/counts")).json()["openai"]["received"] == 4
         await sim.control("DELETE", "/requests")
         assert (await sim.control("GET", "/requests")).json() == []

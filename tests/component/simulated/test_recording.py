@@ -31,6 +31,17 @@ async def test_a_completed_request(sim: SimulatedProviders) -> None:
     assert "sk-secret" not in json.dumps(record.to_json())
 
 
+@pytest.mark.parametrize("bodies", [False, True])
+async def test_bodies_are_kept_where_that_is_asked_for(bodies: bool) -> None:
+    """They hold prompts: by default none is kept."""
+    async with SimulatedProviders([ProviderSpec("openai")], record_bodies=bodies) as sim:
+        url, body = chat(sim, "openai")
+        await post(url, body)
+        (record,) = sim.requests("openai")
+    assert record.body == (body if bodies else None)
+    assert ("Tell me about trees" in json.dumps(record.to_json())) is bodies
+
+
 @pytest.mark.parametrize("wire", WIRES)
 @pytest.mark.parametrize(
     "behaviour",
