@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from dotenv import dotenv_values
-
 from service_common.configuration.mistakes import ConfigurationErrors, Mistake
+from service_common.env_file import EnvFileError, read_env_file
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _SECRET_NAME = re.compile(
@@ -97,13 +96,12 @@ def pick_variables(names: Iterable[str], file: Path, environment: Mapping[str, s
         ConfigurationErrors: the `.env` cannot be read.
     """
     wanted = set(names)
-    beside = file.parent / ".env"
     try:
-        found = {} if not wanted or not beside.is_file() else dotenv_values(beside, interpolate=False)
-    except (OSError, UnicodeDecodeError):
-        advice = "It must be text in UTF-8 that this process may read."
-        raise ConfigurationErrors((Mistake(str(beside), 0, "", "this cannot be read.", advice),)) from None
-    picked = {name: value for name, value in found.items() if name in wanted and value is not None}
+        found = read_env_file(file.parent / ".env")
+    except EnvFileError as error:
+        mistake = Mistake(str(error.file), error.line, "", error.message, error.advice)
+        raise ConfigurationErrors((mistake,)) from None
+    picked = {name: value for name, value in found.items() if name in wanted}
     return picked | {name: environment[name] for name in wanted if name in environment}
 
 

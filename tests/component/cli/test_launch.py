@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.command_line import clean_environment
+from tests.support.command_line import clean_environment, trunkline
 from trunkline.cli.processes.child import Child, ChildSpec
 from trunkline.cli.processes.launch import ROUTER_NAME, Launch
 from trunkline.cli.processes.supervisor import Supervisor
@@ -51,3 +51,15 @@ async def test_the_router_gets_the_time_that_it_gives_its_callers(
     finally:
         supervisor.kill_all()
         await supervisor.stop_all()
+
+
+async def test_a_dotenv_that_cannot_be_used_is_told_before_anything_starts(tmp_path: Path) -> None:
+    """By `config check` and by `up`, which would hand its values on: file, line, and what to do."""
+    config = tmp_path / "trunkline.yaml"
+    config.write_text("backends: {o: {kind: ollama, enabled: false}}")
+    (tmp_path / ".env").write_bytes(b"A=1\nKEY=caf\xe9\n")
+    said = f"{tmp_path / '.env'}:2  this is no text in UTF-8. Save it as text in UTF-8."
+    checked = await trunkline("config", "check", str(config))
+    assert (checked.code, checked.out.splitlines()[0]) == (1, said)
+    ran = await trunkline("up", "--config", str(config), "--listen", "127.0.0.1:0")
+    assert (ran.code, ran.err.strip()) == (1, f"trunkline up: {said}")

@@ -115,13 +115,6 @@ def test_a_missing_variable_is_a_mistake_with_its_line() -> None:
     assert ".env" in mistake.suggestion
 
 
-def test_a_dotenv_that_is_no_text_says_so(tmp_path: Path) -> None:
-    """A broken `.env` is named, and its content is not shown."""
-    (tmp_path / ".env").write_bytes(b"KEY=\xff\xfe")
-    with pytest.raises(ConfigurationErrors, match=r"\.env  this cannot be read"):
-        backend_of("{kind: openai_wire, api_key: ${KEY}}").resolve(tmp_path / "f.yaml", {})
-
-
 @pytest.mark.parametrize(
     ("text", "path"),
     [

@@ -10,8 +10,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import yaml
-from dotenv import dotenv_values
+from dotenv.main import resolve_variables
 
+from service_common.env_file import read_env_file
 from trunkline._address import ADDRESS_VARIABLE, DEFAULT_ADDRESS
 from trunkline.cli.modules import ROUTER, SIMULATED, WORKER, module_command
 from trunkline.cli.processes.addresses import claim
@@ -86,10 +87,14 @@ class Launch:
 
     @classmethod
     def prepare(cls, supervisor: Supervisor, directory: Path, config: Path | None) -> "Launch":
-        """Read the environment and the `.env` beside the configuration (or in the working directory)."""
+        """Read the environment and the `.env` beside the configuration (or in the working directory).
+
+        Raises:
+            EnvFileError: the `.env` cannot be used.
+        """
         file = (config.resolve().parent if config else Path.cwd()) / ".env"
-        found = {name: value for name, value in dotenv_values(file).items() if value is not None}
-        base = {**found, **os.environ}
+        found = resolve_variables(read_env_file(file).items(), override=True)
+        base = {**{name: value for name, value in found.items() if value is not None}, **os.environ}
         return cls(supervisor, directory, base, base.get(_TOKEN_VARIABLE) or secrets.token_urlsafe(32))
 
     async def run(self, config: Path | None, listen: str | None) -> Launched:

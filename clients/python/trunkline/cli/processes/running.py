@@ -13,6 +13,7 @@ from pathlib import Path
 import typer
 
 import trunkline
+from service_common.env_file import EnvFileError
 from trunkline.cli.processes.addresses import AddressError
 from trunkline.cli.processes.latecomers import tell_latecomers
 from trunkline.cli.processes.launch import ROUTER_NAME, SIMULATED_NAME, WORKER_PREFIX, Launch, Launched
@@ -46,7 +47,7 @@ def run_up(config: Path | None, listen: str | None, *, first_prompt: bool) -> No
     clean = False
     try:
         clean = asyncio.run(Up(output, directory).run(config, listen, first_prompt))
-    except (ToolFailed, AddressError, NotReady, StartFailed, OSError, TrunklineError) as error:
+    except (ToolFailed, AddressError, NotReady, StartFailed, EnvFileError, OSError, TrunklineError) as error:
         output.notes.print(f"trunkline up: {error}", style="red")
         raise typer.Exit(EXIT_FAILED) from error
     finally:
@@ -72,7 +73,7 @@ class Up:
         """Run until Ctrl-C; whether no process ended by itself.
 
         Raises:
-            ToolFailed, AddressError, NotReady, StartFailed, OSError: it could not start.
+            ToolFailed, AddressError, NotReady, StartFailed, EnvFileError, OSError: it could not start.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
