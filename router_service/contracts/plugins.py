@@ -4,8 +4,9 @@ A plugin is asked once per request about all candidates together. It is a pure f
 classifier of the request, the others of the context and the candidates): it keeps no state between requests, does no
 I/O and waits for nothing.
 
-Besides what its protocol lists, a plugin's class has `settings_model`, a pydantic model (`NoSettings` where there is
-nothing to set), and a constructor that takes one of these: settings are validated when the configuration loads.
+Besides what its protocol lists, a plugin's class has `settings_model`, a pydantic model, and a constructor that takes
+one of these (both from `WithoutSettings` where there is nothing to set): settings are validated when the configuration
+loads.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,5 +1,7 @@
 """What the settings of all plugins have in common."""
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -11,3 +13,12 @@ class Settings(BaseModel):
 
 class NoSettings(Settings):
     """Nothing to set."""
+
+
+class WithoutSettings:
+    """The base of a plugin with nothing to set."""
+
+    settings_model: ClassVar[type[BaseModel]] = NoSettings
+
+    def __init__(self, settings: NoSettings) -> None:
+        """Nothing to keep."""

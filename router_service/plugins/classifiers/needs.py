@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, field_validator
 
 from router_service.domain.decision import Classification
 from router_service.domain.request import Request
-from router_service.plugins.settings import NoSettings, Settings
+from router_service.plugins.settings import Settings, WithoutSettings
 from service_common.vocabulary import Operation, Task
 
 _TYPICAL_OUTPUT = {
@@ -25,14 +25,10 @@ _TYPICAL_OUTPUT = {
 }
 
 
-class CapabilitiesNeeded:
+class CapabilitiesNeeded(WithoutSettings):
     """Pictures need vision, tools need tools, a JSON schema needs a model that keeps to it, files one that reads."""
 
     name: ClassVar[str] = "capabilities"
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def classify(self, request: Request, found: Classification) -> Classification:
         """Fill in `needed_capabilities`."""

@@ -9,7 +9,7 @@ from router_service.contracts.plugins import RoutingContext
 from router_service.domain.decision import Rejection
 from router_service.domain.request import CapabilityRequirement
 from router_service.domain.target import TargetSpec, TargetView
-from router_service.plugins.settings import NoSettings, Settings
+from router_service.plugins.settings import Settings, WithoutSettings
 from service_common.vocabulary import ModelMode, Operation, Task
 
 _EMBED, _EMBEDDING, _CHAT = Operation.EMBED, ModelMode.EMBEDDING, ModelMode.CHAT
@@ -26,15 +26,11 @@ NOT_REQUIRED = 10.0
 """Distance of doing without a capability: offered after changes of figures."""
 
 
-class Use:
+class Use(WithoutSettings):
     """Out: chat models for embeddings, embedding models for everything else."""
 
     name: ClassVar[str] = "use"
     hard: ClassVar[bool] = True
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
         """Reject models of another use."""
@@ -46,15 +42,11 @@ class Use:
         ]
 
 
-class Abilities:
+class Abilities(WithoutSettings):
     """Out: targets that lack what the request itself needs: vision for pictures, tools, a JSON schema, files."""
 
     name: ClassVar[str] = "abilities"
     hard: ClassVar[bool] = True
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
         """Reject those that lack a needed ability."""
@@ -131,15 +123,11 @@ class Capability:
         return None
 
 
-class ContextWindow:
+class ContextWindow(WithoutSettings):
     """Out: targets whose window is too small for the prompt, or that answer at most less than the caller allows."""
 
     name: ClassVar[str] = "context_window"
     hard: ClassVar[bool] = True
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
         """Reject those too small; a window that is not known passes."""
@@ -166,15 +154,11 @@ class ContextWindow:
         return out
 
 
-class MinContext:
+class MinContext(WithoutSettings):
     """Out: targets whose window is below what the caller asks for, or is not known."""
 
     name: ClassVar[str] = "min_context"
     hard: ClassVar[bool] = True
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
         """Reject those with a smaller window."""
@@ -200,15 +184,11 @@ class MinContext:
         )
 
 
-class Retired:
+class Retired(WithoutSettings):
     """Out: models after the day of their retirement; the reason names the successor."""
 
     name: ClassVar[str] = "retired"
     hard: ClassVar[bool] = True
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
         """Reject the retired ones."""

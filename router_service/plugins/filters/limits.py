@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from router_service.contracts.plugins import RoutingContext
 from router_service.domain.decision import Rejection, Waivable, Waiver
 from router_service.domain.target import TargetView
-from router_service.plugins.settings import NoSettings, Settings
+from router_service.plugins.settings import Settings, WithoutSettings
 from router_service.plugins.words import dollars, dollars_above, seconds
 
 FARTHEST = 1e12
@@ -18,7 +18,7 @@ _EXPECTED = 0
 """Gravity of a waiver: an expectation alone speaks against it."""
 
 
-class Deadline:
+class Deadline(WithoutSettings):
     """Out: targets that typically take longer than the time left.
 
     A target without measurements is held to its first token alone: its speed is a guess, and a guess about the
@@ -28,10 +28,6 @@ class Deadline:
 
     name: ClassVar[str] = Waivable.DEADLINE.value
     hard: ClassVar[bool] = True
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
         """Reject those that cannot finish in time."""
@@ -56,15 +52,11 @@ class Deadline:
         return out
 
 
-class MaxCost:
+class MaxCost(WithoutSettings):
     """Out: targets whose expected cost exceeds what is left of the caller's limit, and those of unknown price."""
 
     name: ClassVar[str] = "max_cost"
     hard: ClassVar[bool] = True
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
         """Reject those too dear; what earlier attempts of the call cost counts as spent."""
@@ -91,15 +83,11 @@ class MaxCost:
         return out
 
 
-class MaxCostPer1k:
+class MaxCostPer1k(WithoutSettings):
     """Out: targets whose expected cost per 1,000 tokens of this request exceeds the caller's limit."""
 
     name: ClassVar[str] = "max_cost_per_1k"
     hard: ClassVar[bool] = True
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
         """Reject those too dear per 1,000 tokens, and those of unknown price."""
@@ -127,15 +115,11 @@ class MaxCostPer1k:
         return out
 
 
-class MaxLatency:
+class MaxLatency(WithoutSettings):
     """Out: targets whose expected time to the whole answer exceeds the caller's limit."""
 
     name: ClassVar[str] = "max_latency"
     hard: ClassVar[bool] = True
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
         """Reject those too slow."""

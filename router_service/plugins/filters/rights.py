@@ -3,27 +3,21 @@
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from pydantic import BaseModel
-
 from router_service.contracts.plugins import RoutingContext
 from router_service.domain.decision import Rejection
 from router_service.domain.target import TargetView
-from router_service.plugins.settings import NoSettings
+from router_service.plugins.settings import WithoutSettings
 from router_service.plugins.words import whom
 
 REVERSAL = 100.0
 """Distance of a relaxation that takes back what the caller chose: offered after any change of a figure."""
 
 
-class Clearance:
+class Clearance(WithoutSettings):
     """Out: targets that may not see so sensitive a request. Nothing the caller changes would admit them."""
 
     name: ClassVar[str] = "clearance"
     hard: ClassVar[bool] = True
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
         """Reject those cleared for less than the request's sensitivity."""
@@ -41,7 +35,7 @@ class Clearance:
         ]
 
 
-class Region:
+class Region(WithoutSettings):
     """Out, where the caller's data must stay in a region: targets elsewhere, or whose region is not known.
 
     `eu` holds `eu-west-1`; `eu-west-1` does not hold `eu`.
@@ -49,10 +43,6 @@ class Region:
 
     name: ClassVar[str] = "region"
     hard: ClassVar[bool] = True
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
         """Reject those outside the caller's region, where it is required."""
@@ -73,15 +63,11 @@ class Region:
         ]
 
 
-class Exclude:
+class Exclude(WithoutSettings):
     """Out: the targets, backends and aliases that the caller excludes."""
 
     name: ClassVar[str] = "exclude"
     hard: ClassVar[bool] = True
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
         """Reject those excluded."""
@@ -96,15 +82,11 @@ class Exclude:
         ]
 
 
-class Allow:
+class Allow(WithoutSettings):
     """Out, where the caller allows some targets, backends or aliases: all others."""
 
     name: ClassVar[str] = "allow"
     hard: ClassVar[bool] = True
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
         """Reject those not allowed."""
@@ -119,15 +101,11 @@ class Allow:
         ]
 
 
-class Restriction:
+class Restriction(WithoutSettings):
     """Out, where the configuration means a kind of request for some targets only: all others."""
 
     name: ClassVar[str] = "restriction"
     hard: ClassVar[bool] = True
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
         """Reject those that the matching section does not name."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from router_service.contracts.plugins import RoutingContext
 from router_service.domain.decision import Rejection, Waivable, Waiver
 from router_service.domain.target import AVAILABILITY_HALF_LIFE, TargetView
-from router_service.plugins.settings import NoSettings, Settings
+from router_service.plugins.settings import Settings, WithoutSettings
 from router_service.plugins.words import seconds
 from service_common.vocabulary import TargetState
 
@@ -24,15 +24,11 @@ _STATED = {
 }
 
 
-class Enabled:
+class Enabled(WithoutSettings):
     """Out: what the configuration or an administrator has disabled."""
 
     name: ClassVar[str] = "enabled"
     hard: ClassVar[bool] = True
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
         """Reject the disabled ones."""
@@ -43,15 +39,11 @@ class Enabled:
         ]
 
 
-class Attached:
+class Attached(WithoutSettings):
     """Out: targets without a worker that takes new work."""
 
     name: ClassVar[str] = "attached"
     hard: ClassVar[bool] = True
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
         """Reject those that no worker serves now."""
@@ -62,7 +54,7 @@ class Attached:
         ]
 
 
-class Circuit:
+class Circuit(WithoutSettings):
     """Out: targets left alone after failures, until the time is over that their circuit or provider asked for.
 
     Where every circuit is open, the least recently failed target is tried at once; a provider that asked to be left
@@ -71,10 +63,6 @@ class Circuit:
 
     name: ClassVar[str] = Waivable.CIRCUIT.value
     hard: ClassVar[bool] = True
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def reject(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Sequence[Rejection]:
         """Reject open circuits, cooling targets, and those taken out by a refused key or an empty account."""

@@ -8,17 +8,13 @@ from pydantic import BaseModel, Field
 
 from router_service.contracts.plugins import RoutingContext
 from router_service.domain.decision import Candidate
-from router_service.plugins.settings import NoSettings, Settings
+from router_service.plugins.settings import Settings, WithoutSettings
 
 
-class Shuffled:
+class Shuffled(WithoutSettings):
     """Any order, all equally likely."""
 
     name: ClassVar[str] = "random"
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def order(self, context: RoutingContext, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """A random permutation."""
@@ -82,14 +78,10 @@ class WeightedByScore:
         return _drawn(context, candidates, [max(self._least, one.score**self._sharpness) for one in candidates])
 
 
-class TwoChoices:
+class TwoChoices(WithoutSettings):
     """Two at random, the less loaded of them first (Mitzenmacher 1996); the others follow by score."""
 
     name: ClassVar[str] = "two_choices"
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def order(self, context: RoutingContext, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """The less loaded of two first."""

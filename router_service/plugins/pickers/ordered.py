@@ -3,35 +3,25 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from pydantic import BaseModel
-
 from router_service.contracts.plugins import RoutingContext
 from router_service.domain.decision import Candidate
-from router_service.plugins.settings import NoSettings
+from router_service.plugins.settings import WithoutSettings
 
 
-class Best:
+class Best(WithoutSettings):
     """Best score first; ties by name."""
 
     name: ClassVar[str] = "best"
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def order(self, context: RoutingContext, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """As they come."""
         return candidates
 
 
-class RoundRobin:
+class RoundRobin(WithoutSettings):
     """Everyone in turn: the candidates by name, starting at the cursor."""
 
     name: ClassVar[str] = "round_robin"
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def order(self, context: RoutingContext, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """By name, rotated by the cursor."""
@@ -42,14 +32,10 @@ class RoundRobin:
         return ring[start:] + ring[:start]
 
 
-class LeastRecentlyFailed:
+class LeastRecentlyFailed(WithoutSettings):
     """Those that never failed first, then the longest ago; equal ones by score."""
 
     name: ClassVar[str] = "least_recently_failed"
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def order(self, context: RoutingContext, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """By the time of the last error."""

@@ -4,23 +4,17 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import ClassVar
 
-from pydantic import BaseModel
-
 from router_service.contracts.plugins import RoutingContext, Scores
 from router_service.domain.target import TargetView
-from router_service.plugins.settings import NoSettings
+from router_service.plugins.settings import WithoutSettings
 
 _LOAD, _SUCCESS_RATE, _HEALTH = attrgetter("load"), attrgetter("success_rate"), attrgetter("metrics.health")
 
 
-class Load:
+class Load(WithoutSettings):
     """Less busy is better: 1 / (1 + load), load being attempts in flight and queued per slot. Raw figure: load."""
 
     name: ClassVar[str] = "load"
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
         """One value per candidate."""
@@ -28,42 +22,30 @@ class Load:
         return Scores([1 / (1 + load) for load in raw], raw)
 
 
-class SuccessRate:
+class SuccessRate(WithoutSettings):
     """The share of attempts that succeeded, else the prior."""
 
     name: ClassVar[str] = "success_rate"
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
         """One value per candidate."""
         return Scores(list(map(_SUCCESS_RATE, candidates)))
 
 
-class Health:
+class Health(WithoutSettings):
     """Healthier is better: 0.7 success rate + 0.3 max(0, 1 - mean latency / 5 s); see `TargetMetrics.health`."""
 
     name: ClassVar[str] = "health"
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
         """One value per candidate."""
         return Scores(list(map(_HEALTH, candidates)))
 
 
-class Headroom:
+class Headroom(WithoutSettings):
     """More of the provider's own rate limit left is better; 1 where it is not known."""
 
     name: ClassVar[str] = "headroom"
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
         """One value per candidate."""

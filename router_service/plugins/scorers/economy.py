@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from router_service.contracts.plugins import RoutingContext, Scores
 from router_service.domain.target import TargetView
-from router_service.plugins.settings import NoSettings, Settings
+from router_service.plugins.settings import Settings, WithoutSettings
 from router_service.plugins.words import NANO
 
 
@@ -106,14 +106,10 @@ class Latency:
         return Scores([reference / (reference + slow) for slow in raw], raw)
 
 
-class Quality:
+class Quality(WithoutSettings):
     """Better answers are better: what callers reported of this task, else of any task, else the configured quality."""
 
     name: ClassVar[str] = "quality"
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
         """One value per candidate."""

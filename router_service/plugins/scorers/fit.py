@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from router_service.contracts.plugins import RoutingContext, Scores
 from router_service.domain.request import CapabilityRequirement
 from router_service.domain.target import TargetSpec, TargetView
-from router_service.plugins.settings import NoSettings, Settings
+from router_service.plugins.settings import Settings, WithoutSettings
 from router_service.plugins.words import NANO
 from service_common.vocabulary import Complexity
 
@@ -55,14 +55,10 @@ class CapabilityMatch:
         return Scores([0.5 + figure / (2 * (abs(figure) + scale)) for figure in raw], raw)
 
 
-class PreferenceRank:
+class PreferenceRank(WithoutSettings):
     """The place in the list of the section that steers the request: first 1, last 1/n, others 0; 1 where none does."""
 
     name: ClassVar[str] = "preference"
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
         """One value per candidate."""

@@ -4,40 +4,30 @@ from collections.abc import Sequence
 from typing import ClassVar
 from zlib import crc32
 
-from pydantic import BaseModel
-
 from router_service.contracts.plugins import RoutingContext, Scores
 from router_service.domain.target import TargetSpec, TargetView
-from router_service.plugins.settings import NoSettings
+from router_service.plugins.settings import WithoutSettings
 from service_common.facts.table import LOCAL_PROVIDERS
 from service_common.vocabulary import Locality
 
 
-class Residency:
+class Residency(WithoutSettings):
     """A model that is in memory (or is somebody else's to load) 1; a local one that must be loaded first 0."""
 
     name: ClassVar[str] = "residency"
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
         """One value per candidate."""
         return Scores([1.0 if view.resident or not _must_load(view.spec) else 0.0 for view in candidates])
 
 
-class Nearness:
+class Nearness(WithoutSettings):
     """In the caller's region 1, in its part of the world (`eu` of `eu-west-1`) 0.7, not known 0.3, elsewhere 0.
 
     A target on this host or in its network is near whatever its region says. Without a caller's region: 1.
     """
 
     name: ClassVar[str] = "nearness"
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
         """One value per candidate."""
@@ -47,17 +37,13 @@ class Nearness:
         return Scores([_nearness(view.spec, region) for view in candidates])
 
 
-class Affinity:
+class Affinity(WithoutSettings):
     """Callers of one key are kept on one target: each key has an order of all targets (rendezvous hashing).
 
     The order of the targets that stay does not change when others come or go. Without a key: 1.
     """
 
     name: ClassVar[str] = "affinity"
-    settings_model: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self, settings: NoSettings) -> None:
-        """Nothing to set."""
 
     def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
         """One value per candidate."""
