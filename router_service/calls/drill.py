@@ -8,18 +8,25 @@ get a prompt, its embedding models a text to embed: two drills, where it has bot
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence, Set
 from contextlib import aclosing, contextmanager
-from datetime import datetime
-from enum import StrEnum
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from router_service.calls.completion import Calls
-from router_service.calls.embedding import SAME_MODEL, keep_one_model
+from router_service.calls.drill_steps import (
+    DEFAULT_ROUTE,
+    DrillResult,
+    DrillStep,
+    ProblemKind,
+    Verdict,
+    planned_steps,
+    verdict_of,
+)
+from router_service.calls.embedding import keep_one_model
 from router_service.contracts.dispatch import AttemptOrder, Dispatcher, Refusal, RunningAttempt
 from router_service.contracts.recording import CallOrigin, CallRecording, Recorder
 from router_service.domain.attempt import AttemptOutcome, AttemptRecord, Failure, Usage
-from router_service.domain.decision import Decision, Rejection
+from router_service.domain.decision import Decision
 from router_service.domain.errors import NotFound, RouterError
 from router_service.domain.events import AttemptFailed, Completed
 from router_service.domain.request import Request
@@ -30,66 +37,13 @@ from service_common.vocabulary import ModelMode, Operation
 
 DRILLED = Failure(FailureClass.UNAVAILABLE, "made to fail by a drill")
 METHOD = "trunkline.admin.v1.AdminService/RunDrill"
-DEFAULT_ROUTE = ""
-"""In place of an alias: what calls get that name no model."""
-
-PROMPT_FILTERS = frozenset({"abilities", "capability", "clearance", "context_window", "max_cost"})
 PROMPT_FAILURES = frozenset({FailureClass.CONTEXT_EXCEEDED, FailureClass.CONTENT_FILTERED})
-"""Filters and failures that speak against the prompt: with another one the target may answer."""
-
-OTHER_USES = frozenset({SAME_MODEL, "use"})
-"""Put a target aside that was never meant to stand in, whatever is asked."""
+"""Failures that speak against the prompt: with another one the target may answer."""
 
 OPERATIONS = {ModelMode.CHAT: Operation.COMPLETE, ModelMode.EMBEDDING: Operation.EMBED}
 
 RequestFor = Callable[[str, Operation], Request]
 """The prompt, or the text to embed, addressed to an alias."""
-
-
-class ProblemKind(StrEnum):
-    """What a step's problem says of the chain."""
-
-    FAULT = "fault"
-    """A target would not answer, or nobody did: the chain does not hold."""
-    PROMPT_UNSUITED = "prompt_unsuited"
-    """The prompt does not suit a target: nothing is known of the chain."""
-    NO_FALLBACK = "no_fallback"
-    """By its configuration nobody can stand in. Where no target had to fail: one is no fallback for the others."""
-
-
-NOT_ASKED = {
-    ProblemKind.FAULT: "would not answer",
-    ProblemKind.PROMPT_UNSUITED: "was not asked, as the prompt does not suit it",
-    ProblemKind.NO_FALLBACK: "is no fallback",
-}
-
-
-class DrillStep(Struct, frozen=True):
-    """One call of a drill. Money in nano-dollars, `latency` in seconds.
-
-    Attributes:
-        failed: the targets that were made to fail.
-        answered_by: empty: nobody answered, or only the cost was asked for.
-        problem: what is wrong, for a person; empty: nothing.
-        problem_kind: what the problem says of the chain; None: there is none.
-    """
-
-    alias: str
-    failed: tuple[str, ...]
-    answered_by: str = ""
-    problem: str = ""
-    problem_kind: ProblemKind | None = None
-    expected_cost: int = 0
-    cost: int = 0
-    latency: float = 0.0
-
-
-class DrillResult(Struct, frozen=True):
-    """What the newest drill of an alias came to. `problem` empty: its chain holds."""
-
-    alias: str
-    drilled_at: datetime
-    problem: str = ""
 
 
 class FailedAttempt:
@@ -171,43 +125,34 @@ class Drills:
             if alias not in chains:
                 raise NotFound.among("alias", alias, sorted(chains))
         for alias in asked or sorted(chains) or (DEFAULT_ROUTE,):
-            problems: list[DrillStep] = []
-            for operation, members in self._members(alias, request_for).items():
-                request = request_for(alias, operation)
-                drill = self._drill(alias, request, members, estimate_only=estimate_only)
-                async with aclosing(drill) as steps:
-                    async for step in steps:
-                        yield step
-                        problems += [step] if step.problem else []
-            if not estimate_only:
-                self._remember(alias, problems)
-
-    def _remember(self, alias: str, problems: Sequence[DrillStep]) -> None:
-        """The result of a drill, if it is one."""
-        faults = [step.problem for step in problems if step.problem_kind is ProblemKind.FAULT]
-        if not faults and any(step.problem_kind is ProblemKind.PROMPT_UNSUITED for step in problems):
-            return  # such a prompt has not drilled the chain: the result before it stands
-        if not faults and any(step.problem_kind is ProblemKind.NO_FALLBACK and step.failed for step in problems):
-            self._results.pop(alias, None)  # there is no chain any more, if there was one
-            return
-        self._results[alias] = DrillResult(alias, self._clock.wall(), "; ".join(faults))
+            drill = self._drill(alias, request_for, estimate_only=estimate_only)
+            async with aclosing(drill) as steps:
+                async for step in steps:
+                    yield step
 
     async def _drill(
-        self, alias: str, request: Request, members: Set[str], *, estimate_only: bool
+        self, alias: str, request_for: RequestFor, *, estimate_only: bool
     ) -> AsyncGenerator[DrillStep, None]:
-        decision = self._decide(request)
-        for step in _missing(alias, members, decision):
-            yield step
-        plan = decision.plan
-        for position, target in enumerate(plan):
-            failed = plan[:position]
-            expected = decision.expectations[target].cost or 0
-            if estimate_only:
-                yield DrillStep(alias, failed, expected_cost=expected)
-            else:
-                yield await self._step(DrillStep(alias, failed, expected_cost=expected), request)
-        if len(plan) == 1:
-            yield _alone(alias, plan, members, decision)
+        planned: list[tuple[DrillStep, Request]] = []
+        for operation, members in self._members(alias, request_for).items():
+            request = request_for(alias, operation)
+            planned += [(step, request) for step in planned_steps(alias, members, self._decide(request))]
+        done: list[DrillStep] = []
+        for step, request in planned:
+            done.append(step if step.problem or estimate_only else await self._step(step, request))
+            if len(done) == len(planned) and not estimate_only:
+                done[-1] = replace(done[-1], verdict=self._judged(alias, done))
+            yield done[-1]
+
+    def _judged(self, alias: str, steps: Sequence[DrillStep]) -> Verdict:
+        """The verdict on a drill; remembers its result, if it is one."""
+        verdict = verdict_of(steps)
+        if verdict in (Verdict.HOLDS, Verdict.FAULT):
+            faults = [step.problem for step in steps if step.problem_kind is ProblemKind.FAULT]
+            self._results[alias] = DrillResult(alias, self._clock.wall(), "; ".join(faults))
+        elif verdict is Verdict.NO_FALLBACK:
+            self._results.pop(alias, None)  # there is no chain any more, if there was one
+        return verdict  # a prompt that does not suit has not drilled the chain: the result before it stands
 
     async def _step(self, step: DrillStep, request: Request) -> DrillStep:
         """One call in which the step's targets fail."""
@@ -273,49 +218,6 @@ class Drills:
     def _chains(self) -> Mapping[str, tuple[str, ...]]:
         catalogue = self._calls.engine().catalogue
         return {**catalogue.aliases, **catalogue.chains}
-
-
-def _missing(alias: str, members: Set[str], decision: Decision) -> Iterator[DrillStep]:
-    """Those of an alias's targets that no call is sent to, and why."""
-    kinds = set()
-    for rejection in decision.rejections:
-        if rejection.target in members:
-            kind = _kind_of(rejection)
-            kinds.add(kind)
-            by = "" if kind is ProblemKind.NO_FALLBACK else f"{rejection.filter}: "
-            problem = f"{rejection.target} {NOT_ASKED[kind]}: {by}{rejection.reason}"
-            yield DrillStep(alias, (), problem=problem, problem_kind=kind)
-    for target in _unannounced(members, decision):
-        problem = f"{target} would not answer: no worker has announced it"
-        yield DrillStep(alias, (), problem=problem, problem_kind=ProblemKind.FAULT)
-    if not decision.plan:
-        kind = ProblemKind.PROMPT_UNSUITED if ProblemKind.PROMPT_UNSUITED in kinds else ProblemKind.FAULT
-        yield DrillStep(alias, (), problem="no target can serve now", problem_kind=kind)
-
-
-def _alone(alias: str, plan: tuple[str, ...], members: Set[str], decision: Decision) -> DrillStep:
-    """Tells that a plan has one target, and whether others are missing now or there are none by configuration."""
-    relevant = [one for one in decision.rejections if alias == DEFAULT_ROUTE or one.target in members]
-    kinds = {_kind_of(rejection) for rejection in relevant}
-    if ProblemKind.PROMPT_UNSUITED in kinds:
-        kind = ProblemKind.PROMPT_UNSUITED
-    elif ProblemKind.FAULT in kinds or _unannounced(members, decision):
-        kind = ProblemKind.FAULT
-    else:
-        kind = ProblemKind.NO_FALLBACK
-    why = "there is no other target" if kind is ProblemKind.NO_FALLBACK else "no other target can serve now"
-    return DrillStep(alias, plan, problem=f"nobody answers when {plan[0]} fails: {why}", problem_kind=kind)
-
-
-def _unannounced(members: Set[str], decision: Decision) -> Sequence[str]:
-    considered = {candidate.target for candidate in decision.candidates}
-    return sorted(members - considered - {rejection.target for rejection in decision.rejections})
-
-
-def _kind_of(rejection: Rejection) -> ProblemKind:
-    if rejection.filter in PROMPT_FILTERS:
-        return ProblemKind.PROMPT_UNSUITED
-    return ProblemKind.NO_FALLBACK if rejection.filter in OTHER_USES else ProblemKind.FAULT
 
 
 def _told(record: AttemptRecord) -> str:

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from router_service.calls.drill import DrillResult, Drills, DrillStep, ProblemKind, RequestFor
+from router_service.calls.drill import Drills, RequestFor
+from router_service.calls.drill_steps import DrillResult, DrillStep, ProblemKind, Verdict
 from router_service.calls.pulling import Pulls
 from router_service.domain.request import Request
 from router_service.server.handling import CallBoundary, Context, Received, time_left
@@ -28,6 +29,14 @@ PROBLEM_KINDS = {
     ProblemKind.FAULT: pb.DRILL_PROBLEM_KIND_FAULT,
     ProblemKind.PROMPT_UNSUITED: pb.DRILL_PROBLEM_KIND_PROMPT_UNSUITED,
     ProblemKind.NO_FALLBACK: pb.DRILL_PROBLEM_KIND_NO_FALLBACK,
+}
+VERDICTS = {
+    None: pb.DRILL_VERDICT_UNSPECIFIED,
+    Verdict.HOLDS: pb.DRILL_VERDICT_HOLDS,
+    Verdict.FAULT: pb.DRILL_VERDICT_FAULT,
+    Verdict.NO_FALLBACK: pb.DRILL_VERDICT_NO_FALLBACK,
+    Verdict.IN_PART: pb.DRILL_VERDICT_IN_PART,
+    Verdict.NOT_DRILLED: pb.DRILL_VERDICT_NOT_DRILLED,
 }
 
 
@@ -108,4 +117,5 @@ def _step(step: DrillStep) -> pb.RunDrillResponse:
         cost_nanodollars=step.cost,
         latency=duration(step.latency),
         problem_kind=PROBLEM_KINDS[step.problem_kind],
+        verdict=VERDICTS[step.verdict],
     )

@@ -73,6 +73,7 @@ def drill_step_of(message: pb.RunDrillResponse) -> DrillStep:
         cost_nanodollars=message.cost_nanodollars,
         latency=seconds_of(message, "latency") or 0.0,
         problem_kind=word_of(pb.DrillProblemKind, message.problem_kind) or told,
+        verdict=word_of(pb.DrillVerdict, message.verdict) or None,
     )
 
 

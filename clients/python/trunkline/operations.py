@@ -75,6 +75,10 @@ class DrillStep:
         problem_kind: None: no problem; `fault`: the chain does not hold; `prompt_unsuited`: the prompt does not suit a
             target, so that nothing is known of the chain; `no_fallback`: by its configuration the alias has nobody to
             stand in.
+        verdict: what the drill of this alias came to, told with its last step; None: further steps follow, or only the
+            cost was asked for. `holds`; `fault`: a target would not answer, or nobody did; `no_fallback`: by its
+            configuration it has nothing to fall back to; `in_part`: the prompt suits some of its targets alone;
+            `not_drilled`: it suits none.
     """
 
     alias: str
@@ -85,6 +89,7 @@ class DrillStep:
     cost_nanodollars: int
     latency: float
     problem_kind: str | None = None
+    verdict: str | None = None
 
     @property
     def expected_cost_usd(self) -> Decimal:

@@ -9,7 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from router_service.calls.completion import Calls
-from router_service.calls.drill import OTHER_USES, PROMPT_FILTERS, Drills, DrillStep, ProblemKind
+from router_service.calls.drill import Drills
+from router_service.calls.drill_steps import OTHER_USES, PROMPT_FILTERS, DrillStep, ProblemKind, Verdict, verdict_of
 from router_service.calls.embedding import SAME_MODEL
 from router_service.calls.waiting import WaitingRoom
 from router_service.contracts.plugins import PluginKind
@@ -127,6 +128,7 @@ async def test_a_target_that_nobody_announced_is_told() -> None:
         "b/unheard-of would not answer: no worker has announced it"
     ]
     assert {step.answered_by for step in steps if step.answered_by} == {"a/m", "b/m"}
+    assert [step.verdict for step in steps] == [None, None, Verdict.FAULT]
     [result] = world.drills.results
     assert (result.alias, bool(result.problem)) == ("fast", True)
 
@@ -148,7 +150,7 @@ async def test_an_estimate_asks_nobody_and_is_no_result() -> None:
     world = World()
     calls = [step for step in await world.drill("fast", estimate_only=True) if not step.problem]
     assert [len(step.failed) for step in calls] == [0, 1]
-    assert all(step.expected_cost > 0 and not step.answered_by for step in calls)
+    assert all(step.expected_cost > 0 and not step.answered_by and step.verdict is None for step in calls)
     assert [link.dispatched for link in world.links.values()] == [{}, {}]
     assert world.drills.results == []
 
@@ -189,8 +191,10 @@ async def test_an_unsuitable_prompt_is_told_and_raises_no_alarm(
     """Whom the prompt does not suit is not asked; that says nothing of the chain, and an earlier result stays."""
     world = World({"fast": ("a/m", "b/m")}, window, cleared)
     answering = asyncio.create_task(world.answer())
-    problems = [step for step in await world.drill("fast") if step.problem]
+    steps = await world.drill("fast")
+    problems = [step for step in steps if step.problem]
     answering.cancel()
+    assert steps[-1].verdict is Verdict.IN_PART
     assert problems[0].problem.startswith(f"b/m was not asked, as the prompt does not suit it: {said_by}: ")
     assert [step.problem for step in problems[1:]] == ["nobody answers when a/m fails: no other target can serve now"]
     assert {step.problem_kind for step in problems} == {ProblemKind.PROMPT_UNSUITED}
@@ -202,9 +206,10 @@ async def test_a_chain_of_one_is_no_alarm() -> None:
     world = World({"fast": ("a/m", "b/unheard-of"), "solo": ("a/m",)})
     answering = asyncio.create_task(world.answer())
     [told] = [step for step in await world.drill("solo") if step.problem]
-    assert (told.problem, told.problem_kind) == (
+    assert (told.problem, told.problem_kind, told.verdict) == (
         "nobody answers when a/m fails: there is no other target",
         ProblemKind.NO_FALLBACK,
+        Verdict.NO_FALLBACK,
     )
     assert world.drills.results == []
     await world.drill("fast")
@@ -213,6 +218,29 @@ async def test_a_chain_of_one_is_no_alarm() -> None:
     await world.drill("fast")
     answering.cancel()
     assert world.drills.results == []
+
+
+ANSWERED = DrillStep("fast", (), "a/m")
+FAULT = DrillStep("fast", (), problem="it is out", problem_kind=ProblemKind.FAULT)
+UNSUITED = DrillStep("fast", (), problem="too long", problem_kind=ProblemKind.PROMPT_UNSUITED)
+BESIDE = DrillStep("fast", (), problem="other vectors", problem_kind=ProblemKind.NO_FALLBACK)
+ALONE = replace(BESIDE, failed=("a/m",))
+
+
+@pytest.mark.parametrize(
+    ("steps", "verdict"),
+    [
+        ([ANSWERED], Verdict.HOLDS),
+        ([ANSWERED, BESIDE], Verdict.HOLDS),
+        ([ANSWERED, ALONE], Verdict.NO_FALLBACK),
+        ([UNSUITED, ANSWERED, ALONE], Verdict.IN_PART),
+        ([UNSUITED, ALONE], Verdict.NOT_DRILLED),
+        ([ANSWERED, ALONE, UNSUITED, FAULT], Verdict.FAULT),
+    ],
+)
+def test_the_verdict_is_the_worst_that_a_step_tells(steps: list[DrillStep], verdict: Verdict) -> None:
+    """A target that stands beside the chain takes nothing from it; where one had to fail, nobody stood in."""
+    assert verdict_of(steps) is verdict
 
 
 async def test_the_only_target_that_fails_is_a_fault() -> None:

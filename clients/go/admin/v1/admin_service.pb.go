@@ -193,6 +193,71 @@ func (DrillProblemKind) EnumDescriptor() ([]byte, []int) {
 	return file_trunkline_admin_v1_admin_service_proto_rawDescGZIP(), []int{2}
 }
 
+// What the drill of one alias came to.
+type DrillVerdict int32
+
+const (
+	// Further steps of the alias follow; or only the cost was asked for.
+	DrillVerdict_DRILL_VERDICT_UNSPECIFIED DrillVerdict = 0
+	// Every target answered in its turn.
+	DrillVerdict_DRILL_VERDICT_HOLDS DrillVerdict = 1
+	// A target would not answer, or nobody did.
+	DrillVerdict_DRILL_VERDICT_FAULT DrillVerdict = 2
+	// By its configuration the alias has nothing to fall back to.
+	DrillVerdict_DRILL_VERDICT_NO_FALLBACK DrillVerdict = 3
+	// The prompt suits some of its targets alone, which answered. Nothing is known of the chain.
+	DrillVerdict_DRILL_VERDICT_IN_PART DrillVerdict = 4
+	// The prompt suits none of its targets.
+	DrillVerdict_DRILL_VERDICT_NOT_DRILLED DrillVerdict = 5
+)
+
+// Enum value maps for DrillVerdict.
+var (
+	DrillVerdict_name = map[int32]string{
+		0: "DRILL_VERDICT_UNSPECIFIED",
+		1: "DRILL_VERDICT_HOLDS",
+		2: "DRILL_VERDICT_FAULT",
+		3: "DRILL_VERDICT_NO_FALLBACK",
+		4: "DRILL_VERDICT_IN_PART",
+		5: "DRILL_VERDICT_NOT_DRILLED",
+	}
+	DrillVerdict_value = map[string]int32{
+		"DRILL_VERDICT_UNSPECIFIED": 0,
+		"DRILL_VERDICT_HOLDS":       1,
+		"DRILL_VERDICT_FAULT":       2,
+		"DRILL_VERDICT_NO_FALLBACK": 3,
+		"DRILL_VERDICT_IN_PART":     4,
+		"DRILL_VERDICT_NOT_DRILLED": 5,
+	}
+)
+
+func (x DrillVerdict) Enum() *DrillVerdict {
+	p := new(DrillVerdict)
+	*p = x
+	return p
+}
+
+func (x DrillVerdict) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DrillVerdict) Descriptor() protoreflect.EnumDescriptor {
+	return file_trunkline_admin_v1_admin_service_proto_enumTypes[3].Descriptor()
+}
+
+func (DrillVerdict) Type() protoreflect.EnumType {
+	return &file_trunkline_admin_v1_admin_service_proto_enumTypes[3]
+}
+
+func (x DrillVerdict) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DrillVerdict.Descriptor instead.
+func (DrillVerdict) EnumDescriptor() ([]byte, []int) {
+	return file_trunkline_admin_v1_admin_service_proto_rawDescGZIP(), []int{3}
+}
+
 // Asks for the table.
 type GetTableRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2032,7 +2097,9 @@ type RunDrillResponse struct {
 	// How long the step took.
 	Latency *durationpb.Duration `protobuf:"bytes,7,opt,name=latency,proto3" json:"latency,omitempty"`
 	// What `problem` says of the chain.
-	ProblemKind   DrillProblemKind `protobuf:"varint,8,opt,name=problem_kind,json=problemKind,proto3,enum=trunkline.admin.v1.DrillProblemKind" json:"problem_kind,omitempty"`
+	ProblemKind DrillProblemKind `protobuf:"varint,8,opt,name=problem_kind,json=problemKind,proto3,enum=trunkline.admin.v1.DrillProblemKind" json:"problem_kind,omitempty"`
+	// With the last step of an alias: what its drill came to.
+	Verdict       DrillVerdict `protobuf:"varint,9,opt,name=verdict,proto3,enum=trunkline.admin.v1.DrillVerdict" json:"verdict,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2121,6 +2188,13 @@ func (x *RunDrillResponse) GetProblemKind() DrillProblemKind {
 		return x.ProblemKind
 	}
 	return DrillProblemKind_DRILL_PROBLEM_KIND_UNSPECIFIED
+}
+
+func (x *RunDrillResponse) GetVerdict() DrillVerdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return DrillVerdict_DRILL_VERDICT_UNSPECIFIED
 }
 
 var File_trunkline_admin_v1_admin_service_proto protoreflect.FileDescriptor
@@ -2252,7 +2326,7 @@ const file_trunkline_admin_v1_admin_service_proto_rawDesc = "" +
 	"\n" +
 	"drilled_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tdrilledAt\x12\x14\n" +
 	"\x05holds\x18\x03 \x01(\bR\x05holds\x12\x18\n" +
-	"\aproblem\x18\x04 \x01(\tR\aproblem\"\xef\x02\n" +
+	"\aproblem\x18\x04 \x01(\tR\aproblem\"\xab\x03\n" +
 	"\x10RunDrillResponse\x12\x14\n" +
 	"\x05alias\x18\x01 \x01(\tR\x05alias\x12%\n" +
 	"\x0efailed_targets\x18\x02 \x03(\tR\rfailedTargets\x12\x1f\n" +
@@ -2262,7 +2336,8 @@ const file_trunkline_admin_v1_admin_service_proto_rawDesc = "" +
 	"\x19expected_cost_nanodollars\x18\x05 \x01(\x03R\x17expectedCostNanodollars\x12)\n" +
 	"\x10cost_nanodollars\x18\x06 \x01(\x03R\x0fcostNanodollars\x123\n" +
 	"\alatency\x18\a \x01(\v2\x19.google.protobuf.DurationR\alatency\x12G\n" +
-	"\fproblem_kind\x18\b \x01(\x0e2$.trunkline.admin.v1.DrillProblemKindR\vproblemKind*\x7f\n" +
+	"\fproblem_kind\x18\b \x01(\x0e2$.trunkline.admin.v1.DrillProblemKindR\vproblemKind\x12:\n" +
+	"\averdict\x18\t \x01(\x0e2 .trunkline.admin.v1.DrillVerdictR\averdict*\x7f\n" +
 	"\fDesiredState\x12\x1d\n" +
 	"\x19DESIRED_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15DESIRED_STATE_ENABLED\x10\x01\x12\x1a\n" +
@@ -2276,7 +2351,14 @@ const file_trunkline_admin_v1_admin_service_proto_rawDesc = "" +
 	"\x1eDRILL_PROBLEM_KIND_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18DRILL_PROBLEM_KIND_FAULT\x10\x01\x12&\n" +
 	"\"DRILL_PROBLEM_KIND_PROMPT_UNSUITED\x10\x02\x12\"\n" +
-	"\x1eDRILL_PROBLEM_KIND_NO_FALLBACK\x10\x032\xa7\n" +
+	"\x1eDRILL_PROBLEM_KIND_NO_FALLBACK\x10\x03*\xb8\x01\n" +
+	"\fDrillVerdict\x12\x1d\n" +
+	"\x19DRILL_VERDICT_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13DRILL_VERDICT_HOLDS\x10\x01\x12\x17\n" +
+	"\x13DRILL_VERDICT_FAULT\x10\x02\x12\x1d\n" +
+	"\x19DRILL_VERDICT_NO_FALLBACK\x10\x03\x12\x19\n" +
+	"\x15DRILL_VERDICT_IN_PART\x10\x04\x12\x1d\n" +
+	"\x19DRILL_VERDICT_NOT_DRILLED\x10\x052\xa7\n" +
 	"\n" +
 	"\fAdminService\x12U\n" +
 	"\bGetTable\x12#.trunkline.admin.v1.GetTableRequest\x1a$.trunkline.admin.v1.GetTableResponse\x12]\n" +
@@ -2307,108 +2389,110 @@ func file_trunkline_admin_v1_admin_service_proto_rawDescGZIP() []byte {
 	return file_trunkline_admin_v1_admin_service_proto_rawDescData
 }
 
-var file_trunkline_admin_v1_admin_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_trunkline_admin_v1_admin_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
 var file_trunkline_admin_v1_admin_service_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_trunkline_admin_v1_admin_service_proto_goTypes = []any{
 	(DesiredState)(0),                   // 0: trunkline.admin.v1.DesiredState
 	(ConfigurationFormat)(0),            // 1: trunkline.admin.v1.ConfigurationFormat
 	(DrillProblemKind)(0),               // 2: trunkline.admin.v1.DrillProblemKind
-	(*GetTableRequest)(nil),             // 3: trunkline.admin.v1.GetTableRequest
-	(*GetTableResponse)(nil),            // 4: trunkline.admin.v1.GetTableResponse
-	(*WatchTableRequest)(nil),           // 5: trunkline.admin.v1.WatchTableRequest
-	(*WatchTableResponse)(nil),          // 6: trunkline.admin.v1.WatchTableResponse
-	(*ListWorkersRequest)(nil),          // 7: trunkline.admin.v1.ListWorkersRequest
-	(*ListWorkersResponse)(nil),         // 8: trunkline.admin.v1.ListWorkersResponse
-	(*WorkerInfo)(nil),                  // 9: trunkline.admin.v1.WorkerInfo
-	(*GetStatisticsRequest)(nil),        // 10: trunkline.admin.v1.GetStatisticsRequest
-	(*GetStatisticsResponse)(nil),       // 11: trunkline.admin.v1.GetStatisticsResponse
-	(*TargetStatistics)(nil),            // 12: trunkline.admin.v1.TargetStatistics
-	(*LatencySummary)(nil),              // 13: trunkline.admin.v1.LatencySummary
-	(*GetUsageRequest)(nil),             // 14: trunkline.admin.v1.GetUsageRequest
-	(*GetUsageResponse)(nil),            // 15: trunkline.admin.v1.GetUsageResponse
-	(*UsageGroup)(nil),                  // 16: trunkline.admin.v1.UsageGroup
-	(*SetTargetStateRequest)(nil),       // 17: trunkline.admin.v1.SetTargetStateRequest
-	(*SetTargetStateResponse)(nil),      // 18: trunkline.admin.v1.SetTargetStateResponse
-	(*UpsertModelRequest)(nil),          // 19: trunkline.admin.v1.UpsertModelRequest
-	(*UpsertModelResponse)(nil),         // 20: trunkline.admin.v1.UpsertModelResponse
-	(*RemoveModelRequest)(nil),          // 21: trunkline.admin.v1.RemoveModelRequest
-	(*RemoveModelResponse)(nil),         // 22: trunkline.admin.v1.RemoveModelResponse
-	(*PullModelRequest)(nil),            // 23: trunkline.admin.v1.PullModelRequest
-	(*PullModelResponse)(nil),           // 24: trunkline.admin.v1.PullModelResponse
-	(*ExportConfigurationRequest)(nil),  // 25: trunkline.admin.v1.ExportConfigurationRequest
-	(*ExportConfigurationResponse)(nil), // 26: trunkline.admin.v1.ExportConfigurationResponse
-	(*ImportConfigurationRequest)(nil),  // 27: trunkline.admin.v1.ImportConfigurationRequest
-	(*ImportConfigurationResponse)(nil), // 28: trunkline.admin.v1.ImportConfigurationResponse
-	(*ReloadConfigurationRequest)(nil),  // 29: trunkline.admin.v1.ReloadConfigurationRequest
-	(*ReloadConfigurationResponse)(nil), // 30: trunkline.admin.v1.ReloadConfigurationResponse
-	(*RunDrillRequest)(nil),             // 31: trunkline.admin.v1.RunDrillRequest
-	(*DrillResult)(nil),                 // 32: trunkline.admin.v1.DrillResult
-	(*RunDrillResponse)(nil),            // 33: trunkline.admin.v1.RunDrillResponse
-	nil,                                 // 34: trunkline.admin.v1.TargetStatistics.FailuresEntry
-	nil,                                 // 35: trunkline.admin.v1.UsageGroup.KeysEntry
-	(*v1.TargetRow)(nil),                // 36: trunkline.types.v1.TargetRow
-	(*timestamppb.Timestamp)(nil),       // 37: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),         // 38: google.protobuf.Duration
+	(DrillVerdict)(0),                   // 3: trunkline.admin.v1.DrillVerdict
+	(*GetTableRequest)(nil),             // 4: trunkline.admin.v1.GetTableRequest
+	(*GetTableResponse)(nil),            // 5: trunkline.admin.v1.GetTableResponse
+	(*WatchTableRequest)(nil),           // 6: trunkline.admin.v1.WatchTableRequest
+	(*WatchTableResponse)(nil),          // 7: trunkline.admin.v1.WatchTableResponse
+	(*ListWorkersRequest)(nil),          // 8: trunkline.admin.v1.ListWorkersRequest
+	(*ListWorkersResponse)(nil),         // 9: trunkline.admin.v1.ListWorkersResponse
+	(*WorkerInfo)(nil),                  // 10: trunkline.admin.v1.WorkerInfo
+	(*GetStatisticsRequest)(nil),        // 11: trunkline.admin.v1.GetStatisticsRequest
+	(*GetStatisticsResponse)(nil),       // 12: trunkline.admin.v1.GetStatisticsResponse
+	(*TargetStatistics)(nil),            // 13: trunkline.admin.v1.TargetStatistics
+	(*LatencySummary)(nil),              // 14: trunkline.admin.v1.LatencySummary
+	(*GetUsageRequest)(nil),             // 15: trunkline.admin.v1.GetUsageRequest
+	(*GetUsageResponse)(nil),            // 16: trunkline.admin.v1.GetUsageResponse
+	(*UsageGroup)(nil),                  // 17: trunkline.admin.v1.UsageGroup
+	(*SetTargetStateRequest)(nil),       // 18: trunkline.admin.v1.SetTargetStateRequest
+	(*SetTargetStateResponse)(nil),      // 19: trunkline.admin.v1.SetTargetStateResponse
+	(*UpsertModelRequest)(nil),          // 20: trunkline.admin.v1.UpsertModelRequest
+	(*UpsertModelResponse)(nil),         // 21: trunkline.admin.v1.UpsertModelResponse
+	(*RemoveModelRequest)(nil),          // 22: trunkline.admin.v1.RemoveModelRequest
+	(*RemoveModelResponse)(nil),         // 23: trunkline.admin.v1.RemoveModelResponse
+	(*PullModelRequest)(nil),            // 24: trunkline.admin.v1.PullModelRequest
+	(*PullModelResponse)(nil),           // 25: trunkline.admin.v1.PullModelResponse
+	(*ExportConfigurationRequest)(nil),  // 26: trunkline.admin.v1.ExportConfigurationRequest
+	(*ExportConfigurationResponse)(nil), // 27: trunkline.admin.v1.ExportConfigurationResponse
+	(*ImportConfigurationRequest)(nil),  // 28: trunkline.admin.v1.ImportConfigurationRequest
+	(*ImportConfigurationResponse)(nil), // 29: trunkline.admin.v1.ImportConfigurationResponse
+	(*ReloadConfigurationRequest)(nil),  // 30: trunkline.admin.v1.ReloadConfigurationRequest
+	(*ReloadConfigurationResponse)(nil), // 31: trunkline.admin.v1.ReloadConfigurationResponse
+	(*RunDrillRequest)(nil),             // 32: trunkline.admin.v1.RunDrillRequest
+	(*DrillResult)(nil),                 // 33: trunkline.admin.v1.DrillResult
+	(*RunDrillResponse)(nil),            // 34: trunkline.admin.v1.RunDrillResponse
+	nil,                                 // 35: trunkline.admin.v1.TargetStatistics.FailuresEntry
+	nil,                                 // 36: trunkline.admin.v1.UsageGroup.KeysEntry
+	(*v1.TargetRow)(nil),                // 37: trunkline.types.v1.TargetRow
+	(*timestamppb.Timestamp)(nil),       // 38: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),         // 39: google.protobuf.Duration
 }
 var file_trunkline_admin_v1_admin_service_proto_depIdxs = []int32{
-	36, // 0: trunkline.admin.v1.GetTableResponse.rows:type_name -> trunkline.types.v1.TargetRow
-	37, // 1: trunkline.admin.v1.GetTableResponse.read_at:type_name -> google.protobuf.Timestamp
-	32, // 2: trunkline.admin.v1.GetTableResponse.drills:type_name -> trunkline.admin.v1.DrillResult
-	38, // 3: trunkline.admin.v1.WatchTableRequest.min_interval:type_name -> google.protobuf.Duration
-	36, // 4: trunkline.admin.v1.WatchTableResponse.rows:type_name -> trunkline.types.v1.TargetRow
-	37, // 5: trunkline.admin.v1.WatchTableResponse.read_at:type_name -> google.protobuf.Timestamp
-	32, // 6: trunkline.admin.v1.WatchTableResponse.drills:type_name -> trunkline.admin.v1.DrillResult
-	9,  // 7: trunkline.admin.v1.ListWorkersResponse.workers:type_name -> trunkline.admin.v1.WorkerInfo
-	37, // 8: trunkline.admin.v1.WorkerInfo.attached_at:type_name -> google.protobuf.Timestamp
-	37, // 9: trunkline.admin.v1.WorkerInfo.last_heartbeat_at:type_name -> google.protobuf.Timestamp
-	12, // 10: trunkline.admin.v1.GetStatisticsResponse.targets:type_name -> trunkline.admin.v1.TargetStatistics
-	34, // 11: trunkline.admin.v1.TargetStatistics.failures:type_name -> trunkline.admin.v1.TargetStatistics.FailuresEntry
-	13, // 12: trunkline.admin.v1.TargetStatistics.latency:type_name -> trunkline.admin.v1.LatencySummary
-	13, // 13: trunkline.admin.v1.TargetStatistics.first_token:type_name -> trunkline.admin.v1.LatencySummary
-	38, // 14: trunkline.admin.v1.LatencySummary.mean:type_name -> google.protobuf.Duration
-	38, // 15: trunkline.admin.v1.LatencySummary.p50:type_name -> google.protobuf.Duration
-	38, // 16: trunkline.admin.v1.LatencySummary.p95:type_name -> google.protobuf.Duration
-	37, // 17: trunkline.admin.v1.GetUsageRequest.since:type_name -> google.protobuf.Timestamp
-	37, // 18: trunkline.admin.v1.GetUsageRequest.until:type_name -> google.protobuf.Timestamp
-	16, // 19: trunkline.admin.v1.GetUsageResponse.groups:type_name -> trunkline.admin.v1.UsageGroup
-	35, // 20: trunkline.admin.v1.UsageGroup.keys:type_name -> trunkline.admin.v1.UsageGroup.KeysEntry
+	37, // 0: trunkline.admin.v1.GetTableResponse.rows:type_name -> trunkline.types.v1.TargetRow
+	38, // 1: trunkline.admin.v1.GetTableResponse.read_at:type_name -> google.protobuf.Timestamp
+	33, // 2: trunkline.admin.v1.GetTableResponse.drills:type_name -> trunkline.admin.v1.DrillResult
+	39, // 3: trunkline.admin.v1.WatchTableRequest.min_interval:type_name -> google.protobuf.Duration
+	37, // 4: trunkline.admin.v1.WatchTableResponse.rows:type_name -> trunkline.types.v1.TargetRow
+	38, // 5: trunkline.admin.v1.WatchTableResponse.read_at:type_name -> google.protobuf.Timestamp
+	33, // 6: trunkline.admin.v1.WatchTableResponse.drills:type_name -> trunkline.admin.v1.DrillResult
+	10, // 7: trunkline.admin.v1.ListWorkersResponse.workers:type_name -> trunkline.admin.v1.WorkerInfo
+	38, // 8: trunkline.admin.v1.WorkerInfo.attached_at:type_name -> google.protobuf.Timestamp
+	38, // 9: trunkline.admin.v1.WorkerInfo.last_heartbeat_at:type_name -> google.protobuf.Timestamp
+	13, // 10: trunkline.admin.v1.GetStatisticsResponse.targets:type_name -> trunkline.admin.v1.TargetStatistics
+	35, // 11: trunkline.admin.v1.TargetStatistics.failures:type_name -> trunkline.admin.v1.TargetStatistics.FailuresEntry
+	14, // 12: trunkline.admin.v1.TargetStatistics.latency:type_name -> trunkline.admin.v1.LatencySummary
+	14, // 13: trunkline.admin.v1.TargetStatistics.first_token:type_name -> trunkline.admin.v1.LatencySummary
+	39, // 14: trunkline.admin.v1.LatencySummary.mean:type_name -> google.protobuf.Duration
+	39, // 15: trunkline.admin.v1.LatencySummary.p50:type_name -> google.protobuf.Duration
+	39, // 16: trunkline.admin.v1.LatencySummary.p95:type_name -> google.protobuf.Duration
+	38, // 17: trunkline.admin.v1.GetUsageRequest.since:type_name -> google.protobuf.Timestamp
+	38, // 18: trunkline.admin.v1.GetUsageRequest.until:type_name -> google.protobuf.Timestamp
+	17, // 19: trunkline.admin.v1.GetUsageResponse.groups:type_name -> trunkline.admin.v1.UsageGroup
+	36, // 20: trunkline.admin.v1.UsageGroup.keys:type_name -> trunkline.admin.v1.UsageGroup.KeysEntry
 	0,  // 21: trunkline.admin.v1.SetTargetStateRequest.state:type_name -> trunkline.admin.v1.DesiredState
-	36, // 22: trunkline.admin.v1.SetTargetStateResponse.rows:type_name -> trunkline.types.v1.TargetRow
+	37, // 22: trunkline.admin.v1.SetTargetStateResponse.rows:type_name -> trunkline.types.v1.TargetRow
 	1,  // 23: trunkline.admin.v1.ExportConfigurationRequest.format:type_name -> trunkline.admin.v1.ConfigurationFormat
-	37, // 24: trunkline.admin.v1.DrillResult.drilled_at:type_name -> google.protobuf.Timestamp
-	38, // 25: trunkline.admin.v1.RunDrillResponse.latency:type_name -> google.protobuf.Duration
+	38, // 24: trunkline.admin.v1.DrillResult.drilled_at:type_name -> google.protobuf.Timestamp
+	39, // 25: trunkline.admin.v1.RunDrillResponse.latency:type_name -> google.protobuf.Duration
 	2,  // 26: trunkline.admin.v1.RunDrillResponse.problem_kind:type_name -> trunkline.admin.v1.DrillProblemKind
-	3,  // 27: trunkline.admin.v1.AdminService.GetTable:input_type -> trunkline.admin.v1.GetTableRequest
-	5,  // 28: trunkline.admin.v1.AdminService.WatchTable:input_type -> trunkline.admin.v1.WatchTableRequest
-	7,  // 29: trunkline.admin.v1.AdminService.ListWorkers:input_type -> trunkline.admin.v1.ListWorkersRequest
-	10, // 30: trunkline.admin.v1.AdminService.GetStatistics:input_type -> trunkline.admin.v1.GetStatisticsRequest
-	14, // 31: trunkline.admin.v1.AdminService.GetUsage:input_type -> trunkline.admin.v1.GetUsageRequest
-	17, // 32: trunkline.admin.v1.AdminService.SetTargetState:input_type -> trunkline.admin.v1.SetTargetStateRequest
-	19, // 33: trunkline.admin.v1.AdminService.UpsertModel:input_type -> trunkline.admin.v1.UpsertModelRequest
-	21, // 34: trunkline.admin.v1.AdminService.RemoveModel:input_type -> trunkline.admin.v1.RemoveModelRequest
-	23, // 35: trunkline.admin.v1.AdminService.PullModel:input_type -> trunkline.admin.v1.PullModelRequest
-	25, // 36: trunkline.admin.v1.AdminService.ExportConfiguration:input_type -> trunkline.admin.v1.ExportConfigurationRequest
-	27, // 37: trunkline.admin.v1.AdminService.ImportConfiguration:input_type -> trunkline.admin.v1.ImportConfigurationRequest
-	29, // 38: trunkline.admin.v1.AdminService.ReloadConfiguration:input_type -> trunkline.admin.v1.ReloadConfigurationRequest
-	31, // 39: trunkline.admin.v1.AdminService.RunDrill:input_type -> trunkline.admin.v1.RunDrillRequest
-	4,  // 40: trunkline.admin.v1.AdminService.GetTable:output_type -> trunkline.admin.v1.GetTableResponse
-	6,  // 41: trunkline.admin.v1.AdminService.WatchTable:output_type -> trunkline.admin.v1.WatchTableResponse
-	8,  // 42: trunkline.admin.v1.AdminService.ListWorkers:output_type -> trunkline.admin.v1.ListWorkersResponse
-	11, // 43: trunkline.admin.v1.AdminService.GetStatistics:output_type -> trunkline.admin.v1.GetStatisticsResponse
-	15, // 44: trunkline.admin.v1.AdminService.GetUsage:output_type -> trunkline.admin.v1.GetUsageResponse
-	18, // 45: trunkline.admin.v1.AdminService.SetTargetState:output_type -> trunkline.admin.v1.SetTargetStateResponse
-	20, // 46: trunkline.admin.v1.AdminService.UpsertModel:output_type -> trunkline.admin.v1.UpsertModelResponse
-	22, // 47: trunkline.admin.v1.AdminService.RemoveModel:output_type -> trunkline.admin.v1.RemoveModelResponse
-	24, // 48: trunkline.admin.v1.AdminService.PullModel:output_type -> trunkline.admin.v1.PullModelResponse
-	26, // 49: trunkline.admin.v1.AdminService.ExportConfiguration:output_type -> trunkline.admin.v1.ExportConfigurationResponse
-	28, // 50: trunkline.admin.v1.AdminService.ImportConfiguration:output_type -> trunkline.admin.v1.ImportConfigurationResponse
-	30, // 51: trunkline.admin.v1.AdminService.ReloadConfiguration:output_type -> trunkline.admin.v1.ReloadConfigurationResponse
-	33, // 52: trunkline.admin.v1.AdminService.RunDrill:output_type -> trunkline.admin.v1.RunDrillResponse
-	40, // [40:53] is the sub-list for method output_type
-	27, // [27:40] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	3,  // 27: trunkline.admin.v1.RunDrillResponse.verdict:type_name -> trunkline.admin.v1.DrillVerdict
+	4,  // 28: trunkline.admin.v1.AdminService.GetTable:input_type -> trunkline.admin.v1.GetTableRequest
+	6,  // 29: trunkline.admin.v1.AdminService.WatchTable:input_type -> trunkline.admin.v1.WatchTableRequest
+	8,  // 30: trunkline.admin.v1.AdminService.ListWorkers:input_type -> trunkline.admin.v1.ListWorkersRequest
+	11, // 31: trunkline.admin.v1.AdminService.GetStatistics:input_type -> trunkline.admin.v1.GetStatisticsRequest
+	15, // 32: trunkline.admin.v1.AdminService.GetUsage:input_type -> trunkline.admin.v1.GetUsageRequest
+	18, // 33: trunkline.admin.v1.AdminService.SetTargetState:input_type -> trunkline.admin.v1.SetTargetStateRequest
+	20, // 34: trunkline.admin.v1.AdminService.UpsertModel:input_type -> trunkline.admin.v1.UpsertModelRequest
+	22, // 35: trunkline.admin.v1.AdminService.RemoveModel:input_type -> trunkline.admin.v1.RemoveModelRequest
+	24, // 36: trunkline.admin.v1.AdminService.PullModel:input_type -> trunkline.admin.v1.PullModelRequest
+	26, // 37: trunkline.admin.v1.AdminService.ExportConfiguration:input_type -> trunkline.admin.v1.ExportConfigurationRequest
+	28, // 38: trunkline.admin.v1.AdminService.ImportConfiguration:input_type -> trunkline.admin.v1.ImportConfigurationRequest
+	30, // 39: trunkline.admin.v1.AdminService.ReloadConfiguration:input_type -> trunkline.admin.v1.ReloadConfigurationRequest
+	32, // 40: trunkline.admin.v1.AdminService.RunDrill:input_type -> trunkline.admin.v1.RunDrillRequest
+	5,  // 41: trunkline.admin.v1.AdminService.GetTable:output_type -> trunkline.admin.v1.GetTableResponse
+	7,  // 42: trunkline.admin.v1.AdminService.WatchTable:output_type -> trunkline.admin.v1.WatchTableResponse
+	9,  // 43: trunkline.admin.v1.AdminService.ListWorkers:output_type -> trunkline.admin.v1.ListWorkersResponse
+	12, // 44: trunkline.admin.v1.AdminService.GetStatistics:output_type -> trunkline.admin.v1.GetStatisticsResponse
+	16, // 45: trunkline.admin.v1.AdminService.GetUsage:output_type -> trunkline.admin.v1.GetUsageResponse
+	19, // 46: trunkline.admin.v1.AdminService.SetTargetState:output_type -> trunkline.admin.v1.SetTargetStateResponse
+	21, // 47: trunkline.admin.v1.AdminService.UpsertModel:output_type -> trunkline.admin.v1.UpsertModelResponse
+	23, // 48: trunkline.admin.v1.AdminService.RemoveModel:output_type -> trunkline.admin.v1.RemoveModelResponse
+	25, // 49: trunkline.admin.v1.AdminService.PullModel:output_type -> trunkline.admin.v1.PullModelResponse
+	27, // 50: trunkline.admin.v1.AdminService.ExportConfiguration:output_type -> trunkline.admin.v1.ExportConfigurationResponse
+	29, // 51: trunkline.admin.v1.AdminService.ImportConfiguration:output_type -> trunkline.admin.v1.ImportConfigurationResponse
+	31, // 52: trunkline.admin.v1.AdminService.ReloadConfiguration:output_type -> trunkline.admin.v1.ReloadConfigurationResponse
+	34, // 53: trunkline.admin.v1.AdminService.RunDrill:output_type -> trunkline.admin.v1.RunDrillResponse
+	41, // [41:54] is the sub-list for method output_type
+	28, // [28:41] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_trunkline_admin_v1_admin_service_proto_init() }
@@ -2422,7 +2506,7 @@ func file_trunkline_admin_v1_admin_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_trunkline_admin_v1_admin_service_proto_rawDesc), len(file_trunkline_admin_v1_admin_service_proto_rawDesc)),
-			NumEnums:      3,
+			NumEnums:      4,
 			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,

@@ -102,6 +102,42 @@ DRILL_PROBLEM_KIND_NO_FALLBACK: DrillProblemKind.ValueType  # 3
 """By its configuration the alias has nobody to stand in: one target, or models whose vectors cannot be compared."""
 Global___DrillProblemKind: _TypeAlias = DrillProblemKind  # noqa: Y015
 
+class _DrillVerdict:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DrillVerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DrillVerdict.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DRILL_VERDICT_UNSPECIFIED: _DrillVerdict.ValueType  # 0
+    """Further steps of the alias follow; or only the cost was asked for."""
+    DRILL_VERDICT_HOLDS: _DrillVerdict.ValueType  # 1
+    """Every target answered in its turn."""
+    DRILL_VERDICT_FAULT: _DrillVerdict.ValueType  # 2
+    """A target would not answer, or nobody did."""
+    DRILL_VERDICT_NO_FALLBACK: _DrillVerdict.ValueType  # 3
+    """By its configuration the alias has nothing to fall back to."""
+    DRILL_VERDICT_IN_PART: _DrillVerdict.ValueType  # 4
+    """The prompt suits some of its targets alone, which answered. Nothing is known of the chain."""
+    DRILL_VERDICT_NOT_DRILLED: _DrillVerdict.ValueType  # 5
+    """The prompt suits none of its targets."""
+
+class DrillVerdict(_DrillVerdict, metaclass=_DrillVerdictEnumTypeWrapper):
+    """What the drill of one alias came to."""
+
+DRILL_VERDICT_UNSPECIFIED: DrillVerdict.ValueType  # 0
+"""Further steps of the alias follow; or only the cost was asked for."""
+DRILL_VERDICT_HOLDS: DrillVerdict.ValueType  # 1
+"""Every target answered in its turn."""
+DRILL_VERDICT_FAULT: DrillVerdict.ValueType  # 2
+"""A target would not answer, or nobody did."""
+DRILL_VERDICT_NO_FALLBACK: DrillVerdict.ValueType  # 3
+"""By its configuration the alias has nothing to fall back to."""
+DRILL_VERDICT_IN_PART: DrillVerdict.ValueType  # 4
+"""The prompt suits some of its targets alone, which answered. Nothing is known of the chain."""
+DRILL_VERDICT_NOT_DRILLED: DrillVerdict.ValueType  # 5
+"""The prompt suits none of its targets."""
+Global___DrillVerdict: _TypeAlias = DrillVerdict  # noqa: Y015
+
 @_typing.final
 class GetTableRequest(_message.Message):
     """Asks for the table."""
@@ -1066,6 +1102,7 @@ class RunDrillResponse(_message.Message):
     COST_NANODOLLARS_FIELD_NUMBER: _builtins.int
     LATENCY_FIELD_NUMBER: _builtins.int
     PROBLEM_KIND_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
     alias: _builtins.str
     """The alias; empty: calls that name no model."""
     answered_by: _builtins.str
@@ -1078,6 +1115,8 @@ class RunDrillResponse(_message.Message):
     """Cost of the step in nano-dollars."""
     problem_kind: Global___DrillProblemKind.ValueType
     """What `problem` says of the chain."""
+    verdict: Global___DrillVerdict.ValueType
+    """With the last step of an alias: what its drill came to."""
     @_builtins.property
     def failed_targets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Targets that were made to fail."""
@@ -1097,10 +1136,11 @@ class RunDrillResponse(_message.Message):
         cost_nanodollars: _builtins.int = ...,
         latency: _duration_pb2.Duration | None = ...,
         problem_kind: Global___DrillProblemKind.ValueType = ...,
+        verdict: Global___DrillVerdict.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["latency", b"latency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias", b"alias", "answered_by", b"answered_by", "cost_nanodollars", b"cost_nanodollars", "expected_cost_nanodollars", b"expected_cost_nanodollars", "failed_targets", b"failed_targets", "latency", b"latency", "problem", b"problem", "problem_kind", b"problem_kind"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias", b"alias", "answered_by", b"answered_by", "cost_nanodollars", b"cost_nanodollars", "expected_cost_nanodollars", b"expected_cost_nanodollars", "failed_targets", b"failed_targets", "latency", b"latency", "problem", b"problem", "problem_kind", b"problem_kind", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

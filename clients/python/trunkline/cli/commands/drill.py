@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
-from itertools import groupby
 from typing import Annotated, NoReturn
 
 import typer
@@ -103,13 +102,10 @@ def _ask(steps: tuple[DrillStep, ...], output: Output, *, yes: bool) -> None:
 def _drill(steps: Iterable[DrillStep], output: Output, *, as_json: bool) -> list[DrillStep]:
     """One drill, shown as it goes on."""
     done: list[DrillStep] = []
-    for alias, of_alias in groupby(steps, key=lambda step: step.alias):
-        own = []
-        for step in of_alias:
-            own.append(step)
-            if not as_json:
-                output.data.print(step_line(step))
+    for step in steps:
+        done.append(step)
         if not as_json:
-            output.data.print(verdict_line(alias, own))
-        done += own
+            output.data.print(step_line(step))
+            if step.verdict:
+                output.data.print(verdict_line(step))
     return done

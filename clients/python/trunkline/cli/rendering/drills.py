@@ -1,7 +1,6 @@
 """Fallback drills, for people and for programs."""
 
 from collections.abc import Collection, Iterable, Sequence
-from enum import Enum
 from typing import Any
 
 from rich.text import Text
@@ -12,26 +11,19 @@ from trunkline.operations import DrillResult, DrillStep
 DEFAULT_ROUTE = "(no model named)"
 PROMPT_UNSUITED = "prompt_unsuited"
 NO_FALLBACK = "no_fallback"
-"""Kinds of problems that say nothing against a chain; any other does."""
+"""Kinds of problems that say nothing against a chain; any other does. The latter is a verdict, too."""
 
 
-class Verdict(Enum):
-    """What the drill of one alias came to, as people read it."""
-
-    HOLDS = "holds"
-    NO_FALLBACK = "has nothing to fall back to"
-    IN_PART = "was drilled in part: the prompt does not suit every target; try another --prompt"
-    NOT_DRILLED = "was not drilled: the prompt suits none of its targets; try another --prompt"
-    FAULT = "does not hold"
-
-
-VERDICT_STYLES = {
-    Verdict.HOLDS: "green",
-    Verdict.NO_FALLBACK: "yellow",
-    Verdict.IN_PART: "yellow",
-    Verdict.NOT_DRILLED: "red",
-    Verdict.FAULT: "red",
+VERDICTS = {
+    "holds": ("holds", "green"),
+    NO_FALLBACK: ("has nothing to fall back to", "yellow"),
+    "in_part": ("was drilled in part: the prompt does not suit every target; try another --prompt", "yellow"),
+    "not_drilled": ("was not drilled: the prompt suits none of its targets; try another --prompt", "red"),
+    "fault": ("does not hold", "red"),
 }
+"""What the drill of one alias came to, as people read it, and its style."""
+
+PASSED = frozenset({"holds", "in_part"})
 
 
 def step_line(step: DrillStep) -> Text:
@@ -48,10 +40,10 @@ def step_line(step: DrillStep) -> Text:
     return line
 
 
-def verdict_line(alias: str, steps: Sequence[DrillStep]) -> Text:
-    """What the drill of one alias came to."""
-    verdict = verdict_of(steps)
-    return Text(alias or DEFAULT_ROUTE, "bold").append(f" {verdict.value}", VERDICT_STYLES[verdict])
+def verdict_line(step: DrillStep) -> Text:
+    """What the drill of one alias came to, by its last step."""
+    said, style = VERDICTS.get(step.verdict or "", (f"ended: {step.verdict}", "yellow"))
+    return Text(step.alias or DEFAULT_ROUTE, "bold").append(f" {said}", style)
 
 
 def result_lines(results: Iterable[DrillResult]) -> list[Text]:
@@ -65,29 +57,15 @@ def result_lines(results: Iterable[DrillResult]) -> list[Text]:
     return lines
 
 
-def verdict_of(steps: Iterable[DrillStep]) -> Verdict:
-    """What the drill of one alias came to: the worst of what its steps tell."""
-    done = tuple(steps)
-    kinds = {step.problem_kind for step in done if step.problem}
-    if kinds - {PROMPT_UNSUITED, NO_FALLBACK}:
-        return Verdict.FAULT
-    if PROMPT_UNSUITED in kinds:
-        return Verdict.IN_PART if any(step.answered_by for step in done) else Verdict.NOT_DRILLED
-    # where no target had to fail, the step tells of one that stands beside the chain
-    alone = any(step.failed_targets for step in done if step.problem_kind == NO_FALLBACK)
-    return Verdict.NO_FALLBACK if alone else Verdict.HOLDS
-
-
-def holds(steps: Iterable[DrillStep], named: Collection[str]) -> bool:
+def holds(steps: Sequence[DrillStep], named: Collection[str]) -> bool:
     """Whether every chain that was drilled holds, as far as the prompt could tell.
 
-    An alias that has nobody to stand in counts only where it was named: then that is what was asked.
+    An alias that has nobody to stand in counts only where it was named: then that is what was asked. One without a
+    verdict was not drilled to its end.
     """
-    by_alias: dict[str, list[DrillStep]] = {}
-    for step in steps:
-        by_alias.setdefault(step.alias, []).append(step)
-    failed = {alias for alias, own in by_alias.items() if verdict_of(own) in (Verdict.FAULT, Verdict.NOT_DRILLED)}
-    return not failed and not any(verdict_of(by_alias.get(alias, ())) is Verdict.NO_FALLBACK for alias in named)
+    judged = [step for step in steps if step.verdict]
+    passed = (step.verdict in PASSED or (step.verdict == NO_FALLBACK and step.alias not in named) for step in judged)
+    return all(passed) and {step.alias for step in steps} == {step.alias for step in judged}
 
 
 def drill_json(steps: Sequence[DrillStep], named: Collection[str]) -> dict[str, Any]:
