@@ -12,6 +12,7 @@ from datetime import date
 from importlib import resources
 from typing import Any
 
+from service_common.backend_kinds import BACKEND_KINDS
 from service_common.facts.model import Ability, LongContextPrice, Mode, ModelFacts
 
 Row = Sequence[Any]
@@ -97,9 +98,10 @@ class FactsTable:
 
     def _local(self, provider: str, model: str) -> ModelFacts | None:
         found = self._find_local(provider, model)
+        kind = BACKEND_KINDS.get(provider)
+        if kind is not None and kind.runs_in_cloud(model):
+            return found  # runs at its maker's, not here: nothing is free unless the table says so
         base, _, tag = model.partition(":")
-        if tag.endswith("cloud") or model.endswith("-cloud"):
-            return found  # runs at Ollama's, not here: nothing is free unless the table says so
         if found is None and tag:
             found = self._find_local(provider, base)
         if found is None:

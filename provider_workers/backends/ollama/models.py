@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from provider_workers.backends.base import ModelDescription
+from service_common.backend_kinds import BACKEND_KINDS
 from service_common.model_names import LATEST, untagged
 from service_common.vocabulary import ModelMode
 
@@ -44,7 +45,7 @@ def _spellings(name: str) -> tuple[str, ...]:
 
 def is_remote(entry: Mapping[str, Any], name: str) -> bool:
     """Whether the model runs in Ollama's cloud: such prompts leave the host."""
-    return bool(entry.get("remote_host") or entry.get("remote_model")) or name.endswith(("-cloud", ":cloud"))
+    return bool(entry.get("remote_host") or entry.get("remote_model")) or BACKEND_KINDS["ollama"].runs_in_cloud(name)
 
 
 def description(name: str, entry: Mapping[str, Any], shown: Mapping[str, Any]) -> ModelDescription:

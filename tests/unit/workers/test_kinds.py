@@ -5,8 +5,10 @@ from typing import get_args
 
 import pytest
 
+from provider_workers.backends.ollama.models import is_remote
 from service_common.backend_kinds import BACKEND_KINDS, KindName
 from service_common.configuration import BackendSection
+from service_common.facts import FactsTable
 from tests.support.conformance import KINDS
 
 
@@ -39,6 +41,7 @@ def test_what_only_some_kinds_have_can_be_written(kind: str) -> None:
         ("ollama", "gpt-oss:120b-cloud", True),
         ("ollama", "glm-4.6:cloud", True),
         ("ollama", "deepseek-cloud", True),
+        ("ollama", "deepseek:671bcloud", True),
         ("ollama", "llama3.1:8b", False),
         ("ollama", "cloudy", False),
         ("openai_wire", "gpt-oss:120b-cloud", False),
@@ -47,3 +50,11 @@ def test_what_only_some_kinds_have_can_be_written(kind: str) -> None:
 def test_models_in_the_makers_cloud_are_told_by_their_names(kind: str, model: str, expected: bool) -> None:
     """An Ollama's are told by their tag; a name alone says nothing of other kinds."""
     assert BACKEND_KINDS[kind].runs_in_cloud(model) is expected
+
+
+@pytest.mark.parametrize("model", ["glm-4.6:cloud", "deepseek-cloud", "deepseek:671bcloud", "llama3.1:8b", "cloudy"])
+def test_all_who_ask_agree_on_what_runs_in_the_makers_cloud(model: str) -> None:
+    """A worker that announces the model, and the table of facts: what it takes for free runs here."""
+    remote = BACKEND_KINDS["ollama"].runs_in_cloud(model)
+    assert is_remote({}, model) is remote
+    assert (FactsTable({}, "none").lookup("ollama", model) is None) is remote
