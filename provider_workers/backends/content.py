@@ -83,6 +83,11 @@ def may_be_empty(work: Work) -> bool:
     return bool(work.prefill or work.request.parameters.stop)
 
 
+def no_pull(backend: str, model: str) -> ProviderFailure:
+    """The failure of a pull where the provider has no such thing."""
+    return unsupported(f"{backend} cannot fetch {model}; only an Ollama backend can fetch models")
+
+
 def unsupported(what: str) -> ProviderFailure:
     """The failure that says this target cannot do what was asked."""
     return ProviderFailure(FailureClass.UNSUPPORTED, what)

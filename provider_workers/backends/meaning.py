@@ -20,6 +20,9 @@ BY_STATUS: Mapping[int, FailureClass] = {
     503: FailureClass.OVERLOADED,
     529: FailureClass.OVERLOADED,
 }
+GATEWAY = frozenset({502, 503, 504})
+"""What stands before a provider answers with these; then a page in the place of JSON is no wrong address."""
+
 WHOLE_BACKEND = frozenset({FailureClass.AUTH, FailureClass.QUOTA_EXHAUSTED})
 """What concerns the account, whatever the model."""
 

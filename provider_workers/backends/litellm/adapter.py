@@ -26,7 +26,8 @@ from provider_workers.backends.base import (
     Work,
 )
 from provider_workers.backends.client_span import client_span, mark_failed
-from provider_workers.backends.content import may_be_empty, unsupported
+from provider_workers.backends.configured_models import NOT_LISTED, configured, doubts, without_list
+from provider_workers.backends.content import may_be_empty, no_pull, unsupported
 from provider_workers.backends.litellm.errors import failure
 from provider_workers.backends.litellm.listing import is_listed, model_list
 from provider_workers.backends.litellm.providers import unknown_provider
@@ -39,7 +40,6 @@ from provider_workers.backends.litellm.stream import (
     token_usage,
     until_finished,
 )
-from provider_workers.backends.openai_wire.models import NOT_LISTED, configured, doubts, failing
 from provider_workers.backends.shapes import broken, in_order, list_of, vectors_of, word_of
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
@@ -90,7 +90,7 @@ class LiteLLMBackend:
         try:
             names = await self._list.names()
         except ProviderFailure as found:
-            return failing(self._settings, found)
+            return without_list(self._settings, found)
         models = tuple(
             replace(model, doubt="" if is_listed(model.model, names) else NOT_LISTED)
             for model in configured(self._settings)
@@ -163,7 +163,7 @@ class LiteLLMBackend:
 
     def pull(self, model: str) -> AsyncIterator[Pulling]:
         """Refuse: these providers have no such thing."""
-        raise unsupported(f"{self._settings.name} cannot fetch {model}; only an Ollama backend can fetch models")
+        raise no_pull(self._settings.name, model)
 
     async def close(self) -> None:
         """Close every socket."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from provider_workers.backends.base import ProviderFailure
+from provider_workers.backends.error_responses import response_failure
 from provider_workers.backends.http import ProviderHttp, read_error_body, read_json
-from provider_workers.backends.openai_wire.errors import response_failure
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
 from service_common.failures import FailureClass

@@ -3,6 +3,7 @@
 import json
 import re
 
+from provider_workers.backends.meaning import GATEWAY
 from provider_workers.backends.ways import broken
 
 _PREFIX = re.compile(r"^(?:(?:litellm\.)?[A-Za-z_]+(?:Error|Exception)\b|(?:[A-Z]+_)*[A-Z]{5,}(?= - ))\s*[:-]*\s*")
@@ -12,7 +13,6 @@ _ADVICE = re.compile(
     re.DOTALL,
 )
 _PAGE = re.compile(r"(?i)<!doctype html|<html\b")
-_GATEWAY = frozenset({502, 503, 504})
 _TLS_DETAILS = re.compile(r" ssl:(?:<[^>]*>|\w+)")
 
 
@@ -25,7 +25,7 @@ def plain(said: str, status: int) -> str:
     """
     if _PAGE.search(said):
         page = f"HTTP {status} with a page (HTML) instead of a provider's error"
-        return page if status in _GATEWAY else f"{page}: is base_url the provider's address?"
+        return page if status in GATEWAY else f"{page}: is base_url the provider's address?"
     return without_advice(_own_words(said)) or f"HTTP {status}"
 
 

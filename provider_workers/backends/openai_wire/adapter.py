@@ -17,12 +17,13 @@ from provider_workers.backends.base import (
     Vectors,
     Work,
 )
-from provider_workers.backends.content import may_be_empty, unsupported
+from provider_workers.backends.configured_models import without_list
+from provider_workers.backends.content import may_be_empty, no_pull
+from provider_workers.backends.error_responses import response_failure
 from provider_workers.backends.http import REUSE_GRACE, ProviderHttp, read_error_body, read_json
 from provider_workers.backends.openai_wire.dialects import dialect_of
 from provider_workers.backends.openai_wire.embeddings import embedding_body, vectors
-from provider_workers.backends.openai_wire.errors import response_failure
-from provider_workers.backends.openai_wire.models import described, failing
+from provider_workers.backends.openai_wire.models import by_list
 from provider_workers.backends.openai_wire.request import chat_body
 from provider_workers.backends.openai_wire.stream import ChatStream
 from provider_workers.backends.rate_limits import RateLimitReadings
@@ -68,8 +69,8 @@ class OpenAIWireBackend:
                 await self._check(response)
                 listed = await read_json(response)
         except ProviderFailure as failure:
-            return failing(self._settings, failure)
-        return described(self._settings, listed)
+            return without_list(self._settings, failure)
+        return by_list(self._settings, listed)
 
     async def complete(self, work: Work) -> AsyncIterator[Sequence[Piece]]:
         """Stream one answer; see `BackendAdapter.complete`."""
@@ -111,7 +112,7 @@ class OpenAIWireBackend:
 
     def pull(self, model: str) -> AsyncIterator[Pulling]:
         """Refuse: this wire has no such thing."""
-        raise unsupported(f"{self._settings.name} cannot fetch {model}; only an Ollama backend can fetch models")
+        raise no_pull(self._settings.name, model)
 
     async def close(self) -> None:
         """Close every socket."""

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from provider_workers.backends.base import Finish, Piece, ProviderFailure, Reasoning, Text, TokenUsage, ToolDelta
+from provider_workers.backends.error_responses import response_failure, stream_failure
 from provider_workers.backends.lines import LineTooLongError
 from provider_workers.backends.ndjson import parse_object
-from provider_workers.backends.openai_wire.errors import response_failure, stream_failure
 from provider_workers.backends.shapes import (
     arguments_of,
     broken,

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from provider_workers.backends import error_responses
 from provider_workers.backends.base import Finish, Piece, ProviderFailure, TokenUsage, ToolDelta, Vectors
 from provider_workers.backends.litellm.stream import PieceReader
 from provider_workers.backends.ollama import errors as ollama_errors
 from provider_workers.backends.ollama.stream import ChatStream as OllamaStream
 from provider_workers.backends.ollama.stream import embeddings, progress
-from provider_workers.backends.openai_wire import errors as openai_errors
 from provider_workers.backends.openai_wire.embeddings import vectors
 from provider_workers.backends.openai_wire.stream import ChatStream as OpenAIStream
 from provider_workers.link.frames import attempt_frame
@@ -149,11 +149,11 @@ def test_progress_of_any_shape_is_read_or_is_a_failure(said: Any) -> None:
 def test_an_error_of_any_shape_is_a_failure(said: Any) -> None:
     """Whatever an error's body holds, it is told as a failure with a message."""
     for status in (400, 403, 404, 429, 500):
-        for respond in (openai_errors.response_failure, ollama_errors.response_failure):
+        for respond in (error_responses.response_failure, ollama_errors.response_failure):
             assert respond(status, {}, json.dumps(said).encode(), NOW).message
 
 
-@pytest.mark.parametrize("respond", [openai_errors.response_failure, ollama_errors.response_failure])
+@pytest.mark.parametrize("respond", [error_responses.response_failure, ollama_errors.response_failure])
 def test_an_error_without_a_bottom_is_a_failure(respond: Callable[..., ProviderFailure]) -> None:
     """Brackets nested deeper than any parser goes are no reason to break down."""
     assert respond(500, {}, b'{"error":' * 60_000, NOW).failure_class is FailureClass.UNAVAILABLE

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from provider_workers.backends.base import Finish, Piece, ProviderFailure, Reasoning, Text, TokenUsage, ToolDelta, Work
+from provider_workers.backends.error_responses import response_failure, stream_failure
 from provider_workers.backends.openai_wire.dialects import DIALECTS, dialect_of
-from provider_workers.backends.openai_wire.errors import response_failure, stream_failure
 from provider_workers.backends.openai_wire.request import chat_body
 from provider_workers.backends.openai_wire.stream import ChatStream
 from provider_workers.settings import BackendSettings

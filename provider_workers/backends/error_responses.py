@@ -1,4 +1,7 @@
-"""Errors of the OpenAI wire, mapped once to failure classes: by code and type first, by status, by words last."""
+"""Errors that providers report as JSON, in OpenAI's shape or near it, mapped once to failure classes.
+
+By code and type first, by status, by words last.
+"""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +10,7 @@ from typing import Any
 
 from provider_workers.backends.base import ProviderFailure
 from provider_workers.backends.headers import retry_after
-from provider_workers.backends.meaning import WHOLE_BACKEND, by_status, failure_class_of, says_quota
+from provider_workers.backends.meaning import GATEWAY, WHOLE_BACKEND, by_status, failure_class_of, says_quota
 from service_common.failures import FailureClass
 
 _BY_CODE: Mapping[str, FailureClass] = {
@@ -149,5 +152,5 @@ def _unknown_body(status: int, headers: Mapping[str, str], body: bytes, now: dat
 
 def _doubt(status: int, kind: str) -> str:
     """What a page says where no gateway stands before the provider: the address is another server's."""
-    is_gateway = status in (502, 503, 504)
-    return ": is base_url the provider's address?" if kind.startswith("text/html") and not is_gateway else ""
+    doubtful = kind.startswith("text/html") and status not in GATEWAY
+    return ": is base_url the provider's address?" if doubtful else ""
