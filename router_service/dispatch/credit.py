@@ -24,11 +24,6 @@ class CreditLine:
         self._unread = 0
         self._unrenewed = 0
 
-    @property
-    def unread(self) -> int:
-        """Bytes that arrived and were not read yet."""
-        return self._unread
-
     def receive(self, size: int) -> bool:
         """Count what arrived; False: the worker sent twice what it was allowed."""
         self._unread += size

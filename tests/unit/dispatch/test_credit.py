@@ -22,20 +22,30 @@ def test_a_delta_costs_its_bytes(delta: TextDelta | ReasoningDelta | ToolCallDel
 def test_an_honest_worker_is_never_stuck_nor_beyond_its_window(sizes: list[int], data: st.DataObject) -> None:
     """Whenever everything is read, at least half of the window may be sent; unread never exceeds the window."""
     line = CreditLine(64)
-    available = 64
+    available, unread = 64, 0
     for size in sizes:
         if size > available:
-            available += line.read()
+            available, unread = available + line.read(), 0
         if size > available:
             assert available > 32
             size = available
         available -= size
+        unread += size
         assert line.receive(size)
-        assert line.unread <= 64
+        assert unread <= 64
         if data.draw(st.booleans()):
-            available += line.read()
+            available, unread = available + line.read(), 0
     available += line.read()
     assert available > 32
+
+
+def test_a_worker_that_sends_twice_its_window_is_told_apart() -> None:
+    """What waited counts together, and no more once it is read."""
+    line = CreditLine(64)
+    assert line.receive(100)
+    line.read()
+    assert line.receive(128)
+    assert not line.receive(1)
 
 
 def test_uploads_are_bounded_each_and_together() -> None:
