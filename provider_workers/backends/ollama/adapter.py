@@ -105,11 +105,12 @@ class OllamaBackend:
         await self._get("api/version")
 
     async def warm_up(self, model: str) -> None:
-        """Load a model into memory."""
+        """Load a model into memory, with the options that calls have: with others it would be loaded anew for them."""
         known = self._models.get(untagged(model))
         body: dict[str, Any] = {"model": model}
         if self._settings.keep_alive:
             body["keep_alive"] = self._settings.keep_alive
+        body.update(self._settings.options)
         if known is not None and known.mode is ModelMode.EMBEDDING:
             await self._post("api/embed", {**body, "input": ""})
         else:

@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from provider_workers.backends.ollama.adapter import OllamaBackend
+from provider_workers.settings import BackendSettings
 from provider_workers.simulated import Behaviour, Fault, ProviderSpec, SimulatedProviders
+from service_common.clock import SystemClock
 from service_common.failures import FailureClass
 from tests.support.worker_harness import Attached, ScriptedRouter, Tried
 from tests.support.worker_processes import complete_body, worker_process
@@ -59,6 +62,24 @@ async def test_warm_up_makes_a_model_resident() -> None:
         beat = await worker.heartbeat_where(lambda beat: "llama3.1" in beat.resident_models)
         assert "nomic-embed-text" not in beat.resident_models
         assert beat.state == wire.WORKER_STATE_READY
+
+
+async def test_warm_up_loads_as_calls_do() -> None:
+    """With the options of the configuration: an Ollama loads a model anew for a call with another `num_ctx`."""
+    async with SimulatedProviders([ProviderSpec("ollama")], record_bodies=True) as sim:
+        options = {"options": {"num_ctx": 8192}}
+        settings = BackendSettings("o", "ollama", "ollama", sim.base_url("ollama"), options=options, keep_alive="5m")
+        backend = OllamaBackend(settings, SystemClock())
+        await backend.describe()
+        sim.clear_requests()
+        await backend.warm_up("llama3.1")
+        await backend.warm_up("nomic-embed-text")
+        await backend.close()
+        asked = {request.path: request.body for request in sim.requests("ollama")}
+    assert asked == {
+        "/api/generate": {"model": "llama3.1", "stream": False, "keep_alive": "5m", **options},
+        "/api/embed": {"model": "nomic-embed-text", "input": "", "keep_alive": "5m", **options},
+    }
 
 
 async def test_a_configured_model_that_is_not_there_is_not_announced() -> None:
