@@ -15,11 +15,13 @@ from service_common.configuration import (
     BackendSection,
     Configuration,
     MissingVariables,
+    UnusableVariables,
     load_configuration,
 )
 from service_common.configuration.defaults import load_providers
 from service_common.configuration.metrics import OFF, parse_metrics_address
 from service_common.configuration.references import is_secret_name
+from service_common.header_values import fault_of_header_value
 from service_common.urls import fault_of_url
 from service_common.vocabulary import Sensitivity
 
@@ -143,6 +145,8 @@ def _backend_from_section(
         missing = missing or _missing_key(flags.backend, section, connection, environment)
     except MissingVariables as error:
         missing = f"{', '.join(error.names)} is not set in the environment or the .env beside {flags.config}"
+    except UnusableVariables as error:
+        missing = f"{error}. Correct it in the environment or the .env beside {flags.config}"
     return BackendSettings(
         name=flags.backend,
         kind=section.kind,
@@ -195,7 +199,7 @@ def _backend_from_flags(flags: argparse.Namespace, environment: Mapping[str, str
         kind=flags.kind,
         provider=flags.provider or flags.backend,
         base_url=flags.base_url or "",
-        api_key=environment.get(KEY_VARIABLE) or None,
+        api_key=_secret(KEY_VARIABLE, environment) or None,
         models=tuple(flags.model),
         discover=flags.discover,
         dialect=flags.dialect,
@@ -203,6 +207,15 @@ def _backend_from_flags(flags: argparse.Namespace, environment: Mapping[str, str
         keep_alive=flags.keep_alive,
         pull=flags.pull,
     )
+
+
+def _secret(variable: str, environment: Mapping[str, str]) -> str:
+    """What a variable holds for a header, without blanks at its ends; empty: it is not set."""
+    value = environment.get(variable, "").strip()
+    fault = fault_of_header_value(value)
+    if fault:
+        raise UsageError(f"{variable} {fault}")
+    return value
 
 
 def _process(
@@ -217,7 +230,7 @@ def _process(
         routers=routers,
         worker_id=flags.worker_id or f"{backend.name}@{platform.node() or 'host'}:{os.getpid()}",
         epoch=time.time_ns(),
-        token=environment.get(TOKEN_VARIABLE, ""),
+        token=_secret(TOKEN_VARIABLE, environment) if section is None else "",
         clearance=_clearance(flags.clearance) if section is None else section.clearance,
         capacity=flags.capacity if section is None else section.capacity,
         region="" if section is None else section.region,

@@ -77,6 +77,8 @@ def _describe(parsed: argparse.Namespace) -> int:
     ]
     own = [*configuration.shared.variables(), *all_variables_in(configuration.router.database)]
     router = configuration.router
+    if os.environ.get(router.token_variable):  # else `up` makes one
+        router.token(sources.path, os.environ)
     described = {
         "listen": router.listen,
         "environment": own,

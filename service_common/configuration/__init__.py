@@ -7,7 +7,7 @@ from service_common.configuration.mistakes import ConfigurationErrors, Mistake
 from service_common.configuration.models import ModelSection
 from service_common.configuration.plugins import PLUGIN_KINDS, PluginKind, PluginNames
 from service_common.configuration.profiles import AttemptsSection, ProfileSection
-from service_common.configuration.references import MissingVariables, pick_variables
+from service_common.configuration.references import MissingVariables, UnusableVariables, pick_variables
 from service_common.configuration.schema import Configuration, RouterSection, TracingSection
 from service_common.configuration.surroundings import is_offline, providers_found, wrong_addresses
 
@@ -27,6 +27,7 @@ __all__ = [
     "ProfileSection",
     "RouterSection",
     "TracingSection",
+    "UnusableVariables",
     "automatic_configuration",
     "is_offline",
     "load_configuration",

@@ -14,6 +14,7 @@ from service_common.configuration.references import (
     MissingVariables,
     all_variables_in,
     has_reference,
+    header_value,
     holds_password,
     is_secret_name,
     pick_variables,
@@ -22,6 +23,7 @@ from service_common.configuration.references import (
 )
 from service_common.configuration.scalars import Duration, SecretReference, SensitivityWord
 from service_common.configuration.section import Section
+from service_common.header_values import fault_of_header_value, is_header_name
 from service_common.urls import fault_of_url
 
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -118,6 +120,16 @@ class BackendSection(Section):
                 raise ValueError(f"{name} is a secret, which is never written into the file. Write ${{ITS_NAME}}")
         return value
 
+    @field_validator("headers")
+    @classmethod
+    def _check_headers(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        for name, text in value.items():
+            if not is_header_name(name):
+                raise ValueError(f'"{name}" is no name of a header')
+            if fault := fault_of_header_value(text):
+                raise ValueError(f"{name} {fault}")
+        return value
+
     @model_validator(mode="after")
     def _check_kind(self) -> Self:
         of_others = frozenset[str]().union(*(kind.settings for kind in BACKEND_KINDS.values()))
@@ -131,6 +143,7 @@ class BackendSection(Section):
 
         Raises:
             MissingVariables: some are not set (or set to nothing where a key is needed).
+            UnusableVariables: the key or a header is set to what no header can carry.
         """
         known = pick_variables(self.variables(), file, environment)
         needed = {name for text in self._connection_texts() for name in variables_in(text)}
@@ -141,9 +154,12 @@ class BackendSection(Section):
             raise MissingVariables(tuple(sorted(missing)))
         return BackendConnection(
             base_url=substitute(self.base_url, known).rstrip("/"),
-            api_key=substitute(self.api_key, known).strip() if self.api_key else None,
+            api_key=header_value("api_key", self.api_key, substitute(self.api_key, known)) if self.api_key else None,
             ca_file=substitute(self.ca_file, known),
-            headers={name: substitute(value, known) for name, value in self.headers.items()},
+            headers={
+                name: header_value(f"headers.{name}", text, substitute(text, known))
+                for name, text in self.headers.items()
+            },
             options=_substituted(self.options, known),
         )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from service_common.configuration.mistakes import ConfigurationErrors, Mistake
 from service_common.env_file import EnvFileError, read_env_file
+from service_common.header_values import fault_of_header_value
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _SECRET_NAME = re.compile(
@@ -22,6 +23,14 @@ class MissingVariables(Exception):
         """Keep the names."""
         super().__init__(f"not set: {', '.join(names)}")
         self.names = names
+
+
+class UnusableVariables(ValueError):
+    """Environment variables are set to what cannot stand in a header; the text names them and shows no value."""
+
+    def __init__(self, setting: str, text: str, fault: str) -> None:
+        """`setting` says `text`, which holds the references."""
+        super().__init__(f"{' and '.join(all_variables_in(text))} (for {setting}) {fault}")
 
 
 def variables_in(text: str) -> tuple[str, ...]:
@@ -75,6 +84,19 @@ def resolve(setting: str, text: str, file: Path, environment: Mapping[str, str])
     except MissingVariables as missing:
         names = ", ".join(missing.names)
         raise ValueError(f"{setting} needs {names}, which is not set in the environment or in .env") from None
+
+
+def header_value(setting: str, text: str, value: str) -> str:
+    """`value`, which `text` stands for, without blanks at its ends: files of secrets often end in a line break.
+
+    Raises:
+        UnusableVariables: no header can carry it.
+    """
+    value = value.strip()
+    fault = fault_of_header_value(value)
+    if fault:
+        raise UnusableVariables(setting, text, fault)
+    return value
 
 
 def is_secret_name(name: str) -> bool:

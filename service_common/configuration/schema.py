@@ -23,7 +23,7 @@ from service_common.configuration.policies import (
     spell_out_lengths,
 )
 from service_common.configuration.profiles import ProfileSection
-from service_common.configuration.references import all_variables_in, resolve
+from service_common.configuration.references import all_variables_in, header_value, resolve
 from service_common.configuration.reliability import CircuitSection, ProbesSection
 from service_common.configuration.scalars import (
     Address,
@@ -66,9 +66,11 @@ class RouterSection(Section):
         """What workers must show, resolved from the environment and the `.env` beside `file`; empty: it is not set.
 
         Raises:
-            ValueError: its variable is not set, and has no default.
+            ValueError: its variable is not set, and has no default, or holds what no header can carry.
+            ConfigurationErrors: the `.env` cannot be read.
         """
-        return resolve("router.worker_token", self.worker_token, file, environment)
+        token = resolve("router.worker_token", self.worker_token, file, environment)
+        return header_value("router.worker_token", self.worker_token, token)
 
     @property
     def token_variable(self) -> str:

@@ -53,6 +53,18 @@ async def test_the_router_gets_the_time_that_it_gives_its_callers(
         await supervisor.stop_all()
 
 
+async def test_a_token_that_no_header_can_carry_is_named_before_anything_starts(tmp_path: Path) -> None:
+    """`up` would start processes that never attach."""
+    config = tmp_path / "trunkline.yaml"
+    config.write_text("backends: {o: {kind: ollama, enabled: false}}")
+    token = {"TRUNKLINE_WORKER_TOKEN": "one\ntwo"}
+    ran = await trunkline("up", "--config", str(config), "--listen", "127.0.0.1:0", environment=token)
+    said = (
+        "trunkline up: TRUNKLINE_WORKER_TOKEN (for router.worker_token) holds a line break, which no header can carry"
+    )
+    assert (ran.code, ran.err.strip()) == (1, said)
+
+
 async def test_a_dotenv_that_cannot_be_used_is_told_before_anything_starts(tmp_path: Path) -> None:
     """By `config check` and by `up`, which would hand its values on: file, line, and what to do."""
     config = tmp_path / "trunkline.yaml"

@@ -95,7 +95,7 @@ class Launch:
         file = (config.resolve().parent if config else Path.cwd()) / ".env"
         found = resolve_variables(read_env_file(file).items(), override=True)
         base = {**{name: value for name, value in found.items() if value is not None}, **os.environ}
-        return cls(supervisor, directory, base, base.get(_TOKEN_VARIABLE) or secrets.token_urlsafe(32))
+        return cls(supervisor, directory, base, _token(base, _TOKEN_VARIABLE) or secrets.token_urlsafe(32))
 
     async def run(self, config: Path | None, listen: str | None) -> Launched:
         """Start everything; the router and the workers may still be on their way up.
@@ -117,7 +117,7 @@ class Launch:
             notes = described.warnings
             file, listen = config, listen or claim(described.listen)
             self.token_variable = described.token_variable
-            self.token = self.base.get(self.token_variable) or self.token
+            self.token = _token(self.base, self.token_variable) or self.token
             router = await self._start_router(file, listen, described.backends, described.environment)
         self.supervisor.restart_as(replace(router, grace=described.stop_seconds + _ROUTER_MARGIN))
         backends = described.backends
@@ -191,6 +191,11 @@ class Launch:
         log = self.directory / f"worker-{backend.name}.log"
         name = f"{WORKER_PREFIX}{backend.name}"
         await self.supervisor.start(ChildSpec(name, command, environment, log, _WORKER_GRACE))
+
+
+def _token(base: Mapping[str, str], variable: str) -> str:
+    """What the user set; blanks are as good as nothing."""
+    return base.get(variable, "").strip()
 
 
 def _needed(backends: Sequence[BackendDescription]) -> frozenset[str]:
