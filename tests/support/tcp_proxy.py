@@ -1,4 +1,4 @@
-"""A network between two processes that can be cut: bytes stop, and nobody is told."""
+"""A network between two processes that can be slow, or be cut: bytes stop, and nobody is told."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,10 +13,11 @@ class CuttableProxy:
     What was sent meanwhile passes once it is restored, as TCP sends again what a network lost.
     """
 
-    def __init__(self, host: str, port: int) -> None:
-        """Forward to `host`:`port`."""
+    def __init__(self, host: str, port: int, delay: float = 0.0) -> None:
+        """Forward to `host`:`port`; every byte takes `delay` seconds, either way."""
         self._host = host
         self._port = port
+        self._delay = delay
         self._open = asyncio.Event()
         self._open.set()
         self._server: asyncio.Server | None = None
@@ -74,6 +75,7 @@ class CuttableProxy:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await reader.read(CHUNK):
+                await asyncio.sleep(self._delay)
                 await self._open.wait()
                 writer.write(data)
                 await writer.drain()
@@ -83,9 +85,9 @@ class CuttableProxy:
 
 
 @asynccontextmanager
-async def cuttable(host: str, port: int) -> AsyncIterator[CuttableProxy]:
-    """A proxy in front of `host`:`port`."""
-    proxy = CuttableProxy(host, port)
+async def cuttable(host: str, port: int, delay: float = 0.0) -> AsyncIterator[CuttableProxy]:
+    """A proxy in front of `host`:`port`; see `CuttableProxy`."""
+    proxy = CuttableProxy(host, port, delay)
     await proxy.start()
     try:
         yield proxy

@@ -66,7 +66,7 @@ def channel_options(address: str) -> list[tuple[str, str | int]]:
         ("grpc.http2.ping_timeout_ms", 10_000),  # else a lost router is noticed 60 s later
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.initial_reconnect_backoff_ms", 200),
-        ("grpc.min_reconnect_backoff_ms", 200),
+        ("grpc.min_reconnect_backoff_ms", 10_000),  # how long one try may take, whatever the name says
         ("grpc.max_reconnect_backoff_ms", 1_000),
     ]
     if _is_loopback(address):
