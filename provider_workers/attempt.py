@@ -27,6 +27,7 @@ from provider_workers.held_pieces import LONGEST_HOLD, HeldPieces
 from provider_workers.orders import Answered, AttemptSink, Failed, Order
 from service_common.clock import Clock
 from service_common.failures import FailureClass
+from service_common.link import LARGEST_INLINE_BODY
 from service_common.moving_timeout import MovingTimeout
 from service_common.vocabulary import FinishReason, Operation
 from trunkline.router.v1.router_service_pb2 import CompleteRequest, Embedding, EmbedRequest, EmbedResponse
@@ -36,9 +37,6 @@ MAX_DELTA = 48 * 1024
 
 MAX_CALL_NAME = 12 * 1024
 """Characters of a tool call's identifier and name, which travel in one frame; some providers sign in identifiers."""
-
-MAX_INLINE_BODY = 60 * 1024
-"""Bytes of a result that travels inside its report; a larger one is uploaded."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -153,7 +151,7 @@ class RunningAttempt:
         self._usage = vectors.usage
         body = _embed_response(vectors)
         finish = Finish(FinishReason.STOP, vectors.provider_model, vectors.provider_request_id)
-        if len(body) > MAX_INLINE_BODY:
+        if len(body) > LARGEST_INLINE_BODY:
             await self.sink.upload_body(self.order.attempt_id, body)
             self._answer(finish, uploaded=True)
         else:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from service_common.model_names import DEFAULT_TAG
+
 KindName = Literal["openai_wire", "ollama", "litellm"]
 """Written out, since types cannot be read from a table; a test holds it to `BACKEND_KINDS`."""
 
@@ -53,7 +55,7 @@ BACKEND_KINDS: Mapping[str, BackendKind] = MappingProxyType(
             announces_all_models=True,
             runs_models=True,
             cloud_tag="cloud",
-            default_tag="latest",
+            default_tag=DEFAULT_TAG,
         ),
         "litellm": BackendKind(needs_address=False, through_litellm=True),
     }

@@ -1,15 +1,16 @@
 """When two models are the same, whatever they are called."""
 
-LATEST = ":latest"
+DEFAULT_TAG = "latest"
+"""What Ollama adds to a name that has no tag."""
 
 
 def untagged(name: str) -> str:
     """The name without the tag that Ollama adds by itself: `llama3.1` for `llama3.1:latest`."""
-    return name.removesuffix(LATEST)
+    return name.removesuffix(f":{DEFAULT_TAG}")
 
 
 def plain_model(name: str) -> str:
-    """The bare name of `backend/model` or `backend/vendor/model`, without the tag `latest`, in lower case.
+    """The bare name of `backend/model` or `backend/vendor/model`, without its default tag, in lower case.
 
     Models of one bare name are the same wherever they are served: an embedding's vectors can be compared.
     """

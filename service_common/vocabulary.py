@@ -3,7 +3,7 @@
 The numbers are those of the protobuf enums (a test holds them together), so that crossing the wire costs no table.
 """
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Self
 
 
@@ -152,3 +152,12 @@ class Operation(Word):
     PROBE = 3
     WARM_UP = 4
     PULL_MODEL = 5
+
+
+class PluginKind(StrEnum):
+    """The kinds of plugins, as entry points and mistakes name them."""
+
+    CLASSIFIER = "classifier"
+    FILTER = "filter"
+    SCORER = "scorer"
+    PICKER = "picker"

@@ -7,9 +7,7 @@ from email.utils import parsedate_to_datetime
 
 from provider_workers.backends.base import RateLimitLeft
 from provider_workers.backends.shapes import LARGEST_COUNT
-
-LONGEST_WAIT = 7 * 24 * 3600.0
-"""Seconds; a provider that asks for more is taken to mean this."""
+from service_common.link import LONGEST_WAIT
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _RATE_LIMIT_FAMILIES = (("x-ratelimit-", "{0}-{1}"), ("anthropic-ratelimit-", "{1}-{0}"))

@@ -23,18 +23,15 @@ from provider_workers.orders import Answered, Failed, Order, Report
 from provider_workers.worker import Announcement, CoolDown, Status, Worker
 from service_common.durations import duration, fill_duration, seconds
 from service_common.failures import FailureClass
+from service_common.link import MOST_TOKENS, PROTOCOL_VERSION
 from service_common.scrub import printable
 from service_common.vocabulary import Operation, Sensitivity
 from trunkline.types.v1.chat_pb2 import ToolCallDelta, Usage
 from trunkline.types.v1.target_pb2 import ModelFacts
 from trunkline.worker.v1 import worker_service_pb2 as wire
 
-PROTOCOL_VERSION = 1
 LONGEST_ATTEMPT = 3600.0
 """Seconds for an attempt whose dispatch names no end."""
-
-MOST_TOKENS = 2**31
-"""Tokens of one attempt; a provider that counts more is taken to mean this, so that sums and costs stay integers."""
 
 _NOT_SAMPLED = ("0", "2", "4", "6", "8", "a", "c", "e")
 """How a W3C trace context ends whose lowest flag, "sampled", is not set."""

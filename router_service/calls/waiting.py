@@ -15,15 +15,12 @@ from msgspec import Struct
 
 from router_service.calls.fair_queue import FairQueue, Rank
 from router_service.domain.attempt import AttemptRecord
-from router_service.domain.errors import DeadlinePassed, Exhausted
+from router_service.domain.errors import SHORTEST_RETRY, DeadlinePassed, Exhausted
 from service_common.clock import Clock
 from service_common.deadline import Deadline
 
 LOOK_AGAIN = 0.1
 """Seconds after which free slots are looked for that nobody told of: a worker attached, a limit was raised."""
-
-SHORTEST_RETRY = 1.0
-"""Seconds that a caller is told to stay away at least."""
 
 FreeSlots = Callable[[str], float]
 """How many attempts a target could begin now."""

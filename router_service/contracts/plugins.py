@@ -11,7 +11,6 @@ loads.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 from random import Random
 from typing import Any, ClassVar, Protocol
 
@@ -22,15 +21,7 @@ from router_service.domain.policy import Preference
 from router_service.domain.profile import Profile
 from router_service.domain.request import Request
 from router_service.domain.target import TargetView
-
-
-class PluginKind(StrEnum):
-    """The kinds of plugins."""
-
-    CLASSIFIER = "classifier"
-    FILTER = "filter"
-    SCORER = "scorer"
-    PICKER = "picker"
+from service_common.vocabulary import PluginKind
 
 
 class RoutingContext(Struct, frozen=True):

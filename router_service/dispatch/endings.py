@@ -7,12 +7,9 @@ from router_service.dispatch.attempt_plan import FailCall, FailReason
 from router_service.dispatch.planned_call import PlannedCall
 from router_service.domain.attempt import AttemptRecord
 from router_service.domain.decision import Rejection
-from router_service.domain.errors import CallFailed, DeadlinePassed, Exhausted, NoTarget, RouterError
+from router_service.domain.errors import SHORTEST_RETRY, CallFailed, DeadlinePassed, Exhausted, NoTarget, RouterError
 from router_service.domain.events import Completed
 from router_service.domain.signals import Finished
-
-SHORTEST_RETRY = 1.0
-"""Seconds after which to come back where capacity is lacking and nobody knows for how long."""
 
 _ENDS: Mapping[FailReason, tuple[type[RouterError], str]] = MappingProxyType(
     {

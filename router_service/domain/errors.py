@@ -19,6 +19,9 @@ from router_service.domain.attempt import AttemptRecord
 from router_service.domain.decision import Decision
 from service_common.near_names import suggest
 
+SHORTEST_RETRY = 1.0
+"""Seconds after which to come back where capacity is lacking and nobody knows for how long."""
+
 
 class Violation(Struct, frozen=True):
     """One mistake in a request: the field's path (empty: the whole), and what is wrong and what would be right."""

@@ -7,10 +7,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from router_service.contracts.engine import Catalogue
-from router_service.contracts.plugins import Classifier, Filter, Picker, PluginKind, PluginSource, Scorer
+from router_service.contracts.plugins import Classifier, Filter, Picker, PluginSource, Scorer
 from router_service.domain.decision import ScoreSheet
 from router_service.domain.policy import RoutingPolicy
 from router_service.domain.profile import Profile
+from service_common.vocabulary import PluginKind
 
 VOTE = "vote"
 """The picker's name of an ensemble."""

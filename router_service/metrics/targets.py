@@ -7,9 +7,9 @@ from router_service.domain.target import TargetView
 from router_service.recording.tallies import AttemptTally
 from router_service.state.table import Table
 from service_common.families import Family, Row, counter, gauge, histogram
+from service_common.money import NANO_PER_DOLLAR
 from service_common.vocabulary import TargetState
 
-NANO = 1_000_000_000
 TARGET = ("target",)
 SUCCESS = "success"
 UNHEALTHY = "unhealthy"
@@ -79,7 +79,7 @@ def _counts(statistics: Sequence[TargetStatistics]) -> Iterator[Family]:
         for kind, amount in (("input", each.input_tokens), ("output", each.output_tokens))
     )
     yield counter("tokens", "Tokens of prompts and answers", ("target", "kind"), tokens)
-    costs = (((each.target,), each.spent / NANO) for each in statistics)
+    costs = (((each.target,), each.spent / NANO_PER_DOLLAR) for each in statistics)
     yield counter("cost_dollars", "What the target's attempts cost, the router's own included", TARGET, costs)
 
 

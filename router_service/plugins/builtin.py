@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from router_service.contracts.plugins import PluginKind
 from router_service.plugins.classifiers.complexity import ComplexityRules
 from router_service.plugins.classifiers.domain import DomainRules
 from router_service.plugins.classifiers.needs import CapabilitiesNeeded, OutputLength
@@ -19,6 +18,7 @@ from router_service.plugins.scorers.condition import Headroom, Health, Load, Suc
 from router_service.plugins.scorers.economy import Cost, Latency, Quality
 from router_service.plugins.scorers.fit import CapabilityMatch, PreferenceRank, Tier
 from router_service.plugins.scorers.place import Affinity, Nearness, Residency
+from service_common.vocabulary import PluginKind
 
 _CLASSIFIERS: tuple[type[Any], ...] = (
     CapabilitiesNeeded,

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 
-from router_service.contracts.plugins import PluginKind
 from router_service.plugins.builtin import built_in_plugins
 from router_service.plugins.registry import PluginRegistry
+from service_common.vocabulary import PluginKind
 
 GROUPS: Mapping[str, PluginKind] = MappingProxyType(
     {

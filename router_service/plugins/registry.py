@@ -6,8 +6,9 @@ from typing import Any, cast
 from msgspec import Struct
 from pydantic import BaseModel
 
-from router_service.contracts.plugins import Classifier, Filter, Picker, PluginKind, Scorer
+from router_service.contracts.plugins import Classifier, Filter, Picker, Scorer
 from service_common.near_names import suggest
+from service_common.vocabulary import PluginKind
 
 
 class PluginEntry(Struct, frozen=True):

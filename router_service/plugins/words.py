@@ -1,15 +1,14 @@
 """How plugins write figures for people."""
 
 from router_service.domain.policy import Preference
-
-NANO = 1_000_000_000
+from service_common.money import NANO_PER_DOLLAR
 
 
 def dollars(nano: int) -> str:
     """Nano-dollars as people write them: `$0`, `$0.0042`, `$12.50`; at least two significant digits."""
     if nano == 0:
         return "$0"
-    value = nano / NANO
+    value = nano / NANO_PER_DOLLAR
     if value >= 0.1:
         return f"${value:.2f}"
     text = f"{value:.{_decimals(value)}f}"
@@ -18,11 +17,11 @@ def dollars(nano: int) -> str:
 
 def dollars_above(nano: int) -> str:
     """A limit in dollars, without the sign, that is not below `nano` and has few digits."""
-    value = nano / NANO
+    value = nano / NANO_PER_DOLLAR
     decimals = 2 if value >= 0.1 else _decimals(value)
     step = 10 ** (9 - decimals)
     rounded = -(-nano // step) * step
-    return f"{rounded / NANO:.{decimals}f}"
+    return f"{rounded / NANO_PER_DOLLAR:.{decimals}f}"
 
 
 def seconds(value: float) -> str:

@@ -29,9 +29,9 @@ from router_service.domain.events import Completed
 from router_service.domain.request import Request
 from router_service.domain.target import TargetSpec
 from router_service.recording.untraced import UntracedCall
+from service_common.money import NANO_PER_DOLLAR
 from service_common.vocabulary import AttemptKind, Operation
 
-NANO = 1_000_000_000
 # What gRPC's conventions count as the server's fault: the others leave a server span's status unset.
 SERVER_FAULTS = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"})
 OPERATION_NAMES = {Operation.COMPLETE: "chat", Operation.EMBED: "embeddings"}
@@ -136,7 +136,7 @@ class CallSpans:
                 "trunkline.target": event.target,
                 "trunkline.attempts": len(event.attempts),
                 "trunkline.is_fallback": event.is_fallback,
-                "trunkline.cost_usd": event.cost / NANO,
+                "trunkline.cost_usd": event.cost / NANO_PER_DOLLAR,
                 "trunkline.simulated": event.simulated,
             }
         )
@@ -239,7 +239,9 @@ def _decision_attributes(decision: Decision) -> dict[str, AttributeValue]:
         "trunkline.candidates": [candidate.target for candidate in decision.candidates],
         "trunkline.candidates.score": [candidate.score for candidate in decision.candidates],
         "trunkline.candidates.expected_latency_s": [c.expectation.latency for c in decision.candidates],
-        "trunkline.candidates.expected_cost_usd": [(c.expectation.cost or 0) / NANO for c in decision.candidates],
+        "trunkline.candidates.expected_cost_usd": [
+            (c.expectation.cost or 0) / NANO_PER_DOLLAR for c in decision.candidates
+        ],
         "trunkline.rejections": [rejection.target for rejection in decision.rejections],
         "trunkline.rejections.filter": [rejection.filter for rejection in decision.rejections],
         "trunkline.rejections.reason": [rejection.reason for rejection in decision.rejections],
@@ -260,7 +262,7 @@ def _outcome_attributes(record: AttemptRecord) -> dict[str, AttributeValue]:
         gen_ai.GEN_AI_USAGE_INPUT_TOKENS: outcome.usage.input_tokens,
         gen_ai.GEN_AI_USAGE_OUTPUT_TOKENS: outcome.usage.output_tokens,
         "trunkline.usage.estimated": outcome.usage.estimated,
-        "trunkline.cost_usd": outcome.cost / NANO,
+        "trunkline.cost_usd": outcome.cost / NANO_PER_DOLLAR,
         "trunkline.worker_id": record.worker_id,
         "trunkline.simulated": record.simulated,
     }

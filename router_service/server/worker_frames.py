@@ -16,23 +16,16 @@ from router_service.domain.worker import ModelReport, RateLimitStatus, WorkerHea
 from service_common.clock import Clock
 from service_common.durations import fill_duration, seconds
 from service_common.failures import FailureClass
+from service_common.link import LARGEST_INLINE_BODY, LONGEST_WAIT, MOST_TOKENS, PROTOCOL_VERSION
 from service_common.vocabulary import FinishReason, Locality, ModelMode, Operation, Sensitivity, WorkerState
 from trunkline.router.v1 import router_service_pb2 as router_pb
 from trunkline.types.v1 import chat_pb2, target_pb2
 from trunkline.worker.v1 import worker_service_pb2 as pb
 
-PROTOCOL_VERSION = 1
-LARGEST_INLINE_BODY = 60 * 1024
-"""Bytes of a request's body that still travel in the dispatch; larger ones are fetched beside the link."""
 LONGEST_MESSAGE = 1_000
 """Characters of a failure's message."""
-MOST_TOKENS = 2**31
-"""Tokens of one attempt. Like the two bounds below: who says more is taken to mean this, so that no sum, cost or time
-grows beyond what a message can hold."""
 MOST_NANODOLLARS = 10**14
-"""For 1,000,000 tokens."""
-LONGEST_WAIT = 7 * 24 * 3600.0
-"""Seconds."""
+"""For 1,000,000 tokens; a worker that says more is taken to mean this."""
 BODY_OPERATIONS = frozenset({Operation.COMPLETE, Operation.EMBED})
 
 

@@ -5,15 +5,13 @@ from service_common.configuration.backends import BackendConnection, BackendSect
 from service_common.configuration.loader import Knowledge, load_configuration, parse_configuration, read_text
 from service_common.configuration.mistakes import ConfigurationErrors, Mistake
 from service_common.configuration.models import ModelSection
-from service_common.configuration.plugins import PLUGIN_KINDS, PluginKind, PluginNames
-from service_common.configuration.profiles import AttemptsSection, ProfileSection
+from service_common.configuration.plugins import PluginNames
+from service_common.configuration.profiles import ProfileSection
 from service_common.configuration.references import MissingVariables, UnusableVariables, pick_variables
 from service_common.configuration.schema import Configuration, RouterSection, TracingSection
 from service_common.configuration.surroundings import is_offline, providers_found, wrong_addresses
 
 __all__ = [
-    "PLUGIN_KINDS",
-    "AttemptsSection",
     "BackendConnection",
     "BackendSection",
     "Configuration",
@@ -22,7 +20,6 @@ __all__ = [
     "MissingVariables",
     "Mistake",
     "ModelSection",
-    "PluginKind",
     "PluginNames",
     "ProfileSection",
     "RouterSection",

@@ -15,9 +15,9 @@ from service_common.configuration.references import (
     all_variables_in,
     has_reference,
     header_value,
-    holds_password,
     is_secret_name,
     pick_variables,
+    refuse_password,
     substitute,
     variables_in,
 )
@@ -105,8 +105,7 @@ class BackendSection(Section):
     @field_validator("base_url")
     @classmethod
     def _check_address(cls, value: str) -> str:
-        if holds_password(value):
-            raise ValueError("a password is never written into the file. Write ${ITS_NAME} in its place")
+        refuse_password(value)
         fault = fault_of_url(value) if value and not has_reference(value) else ""
         if fault:
             raise ValueError(f'"{value}" is no address: {fault}')

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from service_common.configuration.references import all_variables_in, has_reference, holds_password, resolve
+from service_common.configuration.references import all_variables_in, has_reference, refuse_password, resolve
 from service_common.configuration.scalars import Duration, Size
 from service_common.configuration.section import Section
 
@@ -72,8 +72,7 @@ class SharedSection(Section):
     @field_validator("redis")
     @classmethod
     def _check_address(cls, value: str) -> str:
-        if holds_password(value):
-            raise ValueError("a password is never written into the file. Write ${ITS_NAME} in its place")
+        refuse_password(value)
         if value and not has_reference(value) and not value.startswith(_SCHEMES):
             raise ValueError(f'"{value}" is no address: it begins with redis:// or rediss://')
         return value

@@ -6,15 +6,14 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from service_common.configuration.references import has_reference, holds_password, resolve
+from service_common.configuration.references import has_reference, refuse_password, resolve
 
 NO_DATABASE = "none"
 _SCHEMES = ("sqlite:///", "postgresql://", "postgres://")
 
 
 def _check(value: str) -> str:
-    if holds_password(value):
-        raise ValueError("a password is never written into the file. Write ${ITS_NAME} in its place")
+    refuse_password(value)
     if value not in ("", NO_DATABASE) and not value.startswith(_SCHEMES) and not has_reference(value):
         raise ValueError(f'"{value}" is no database: write sqlite:///FILE, postgresql://USER@HOST/NAME, or none')
     return value

@@ -1,12 +1,11 @@
 """What the configuration asks of the registry of plugins, which the router hands to it."""
 
 from collections.abc import Iterable
-from typing import Literal, Protocol
+from typing import Protocol
 
 from pydantic import BaseModel
 
-PluginKind = Literal["classifier", "filter", "scorer", "picker"]
-PLUGIN_KINDS: tuple[PluginKind, ...] = ("classifier", "filter", "scorer", "picker")
+from service_common.vocabulary import PluginKind
 
 
 class PluginNames(Protocol):

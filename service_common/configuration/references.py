@@ -104,9 +104,14 @@ def is_secret_name(name: str) -> bool:
     return _SECRET_NAME.search(name) is not None
 
 
-def holds_password(address: str) -> bool:
-    """Whether a URL carries a password that is written out."""
-    return _ADDRESS_WITH_PASSWORD.search(address) is not None
+def refuse_password(address: str) -> None:
+    """Let no address carry a password that is written out.
+
+    Raises:
+        ValueError: this one does.
+    """
+    if _ADDRESS_WITH_PASSWORD.search(address) is not None:
+        raise ValueError("a password is never written into the file. Write ${ITS_NAME} in its place")
 
 
 def pick_variables(names: Iterable[str], file: Path, environment: Mapping[str, str]) -> dict[str, str]:

@@ -12,10 +12,9 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
 from service_common.configuration.references import is_secret_reference
+from service_common.money import NANO_PER_DOLLAR
 from service_common.near_names import suggest
 from service_common.vocabulary import Complexity, ModelMode, Sensitivity, Task, Word
-
-NANO_PER_DOLLAR = 1_000_000_000
 
 LONGEST_DAYS = 36_500
 """Of a duration: far below what a clock or a message of the link can hold."""

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from router_service.contracts.engine import Catalogue
-from router_service.contracts.plugins import Classifier, Filter, Picker, PluginKind, PluginSource, Scorer
+from router_service.contracts.plugins import Classifier, Filter, Picker, PluginSource, Scorer
 from router_service.domain.policy import RoutingPolicy
 from router_service.domain.profile import Profile
 from router_service.domain.request import PromptMessage, Request, RoutingOptions
@@ -17,7 +17,7 @@ from router_service.engine.engine import RoutingEngine
 from router_service.plugins.builtin import built_in_plugins
 from router_service.state.token_counter import TokenCounter
 from service_common.configuration.defaults import built_in_profiles
-from service_common.vocabulary import Operation, TargetState
+from service_common.vocabulary import Operation, PluginKind, TargetState
 from tests.support.settings import attempt_limits, cache_limits
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from provider_workers.backends.base import ModelDescription
 from service_common.backend_kinds import BACKEND_KINDS
-from service_common.model_names import LATEST, untagged
+from service_common.model_names import DEFAULT_TAG, untagged
 from service_common.vocabulary import ModelMode
 
 _ABILITIES = {"tools": "tools", "vision": "vision", "thinking": "reasoning"}
@@ -40,7 +40,7 @@ def announced(configured: Iterable[str], listed: Iterable[str]) -> tuple[list[st
 
 
 def _spellings(name: str) -> tuple[str, ...]:
-    return (name,) if ":" in name else (name, f"{name}{LATEST}")
+    return (name,) if ":" in name else (name, f"{name}:{DEFAULT_TAG}")
 
 
 def is_remote(entry: Mapping[str, Any], name: str) -> bool:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from router_service.contracts.plugins import RoutingContext, Scores
 from router_service.domain.target import TargetView
 from router_service.plugins.settings import Settings, WithoutSettings
-from router_service.plugins.words import NANO
+from service_common.money import NANO_PER_DOLLAR
 
 
 class Cost:
@@ -47,7 +47,7 @@ class Cost:
     def score(self, context: RoutingContext, candidates: Sequence[TargetView]) -> Scores:
         """One value per candidate."""
         found = context.classification
-        scale = 1000 / (NANO * max(1, found.input_tokens + found.expected_output_tokens))
+        scale = 1000 / (NANO_PER_DOLLAR * max(1, found.input_tokens + found.expected_output_tokens))
         reference = self._reference
         expected = context.expectations
         values = []

@@ -9,7 +9,7 @@ from router_service.contracts.plugins import RoutingContext, Scores
 from router_service.domain.request import CapabilityRequirement
 from router_service.domain.target import TargetSpec, TargetView
 from router_service.plugins.settings import Settings, WithoutSettings
-from router_service.plugins.words import NANO
+from service_common.money import NANO_PER_DOLLAR
 from service_common.vocabulary import Complexity
 
 
@@ -47,7 +47,7 @@ class CapabilityMatch:
         for view in candidates:
             expectation = context.expectations[view.spec.name]
             tokens = max(1, expectation.input_tokens + expectation.output_tokens)
-            per_1k = 0.05 if expectation.cost is None else expectation.cost * 1000 / (NANO * tokens)
+            per_1k = 0.05 if expectation.cost is None else expectation.cost * 1000 / (NANO_PER_DOLLAR * tokens)
             required = _ratings(view.spec, options.required_capabilities)
             preferred = _ratings(view.spec, options.preferred_capabilities)
             raw.append(3 * required + preferred + 100 * (0.05 - per_1k))

@@ -12,9 +12,9 @@ from router_service.domain.attempt import Failure, Usage
 from router_service.domain.events import ReasoningDelta, TextDelta, ToolCallDelta
 from router_service.domain.signals import Failed, Finished, Responded
 from router_service.server.decisions import fill_attempt
-from router_service.server.worker_frames import LONGEST_WAIT
 from service_common.deadline import Deadline
 from service_common.failures import FailureClass
+from service_common.link import LONGEST_WAIT
 from service_common.tokens import Family, estimate_text
 from service_common.vocabulary import Operation, TargetState
 from tests.support.fakes import KeptRecording

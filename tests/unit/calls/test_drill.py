@@ -13,7 +13,6 @@ from router_service.calls.drill import Drills
 from router_service.calls.drill_steps import OTHER_USES, PROMPT_FILTERS, DrillStep, ProblemKind, Verdict, verdict_of
 from router_service.calls.embedding import SAME_MODEL
 from router_service.calls.waiting import WaitingRoom
-from router_service.contracts.plugins import PluginKind
 from router_service.contracts.recording import CallOrigin
 from router_service.dispatch.hedging import HedgeBudgets
 from router_service.domain.attempt import Answer, Failure, Usage
@@ -29,7 +28,7 @@ from router_service.state.cursors import Cursors
 from router_service.state.token_counter import TokenCounter
 from service_common.clock import SystemClock
 from service_common.failures import FailureClass
-from service_common.vocabulary import FinishReason, Operation, Sensitivity
+from service_common.vocabulary import FinishReason, Operation, PluginKind, Sensitivity
 from tests.support.fakes import KeptLink
 from tests.support.link_parts import Parts, catalogue, hello, spec
 from tests.support.routing import ask

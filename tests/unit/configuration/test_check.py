@@ -14,8 +14,9 @@ from router_service.config.store import ConfigurationStore
 from router_service.plugins.builtin import built_in_plugins
 from router_service.state.token_counter import TokenCounter
 from service_common.backend_kinds import KindName
-from service_common.configuration.plugins import PLUGIN_KINDS, PluginNames
+from service_common.configuration.plugins import PluginNames
 from service_common.facts import FactsTable
+from service_common.vocabulary import PluginKind
 from tests.support.routing import StillClock
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -124,7 +125,7 @@ def test_the_settings_of_classifiers_are_checked(tmp_path: Path) -> None:
 def test_the_registry_answers_what_the_configuration_asks() -> None:
     """Each kind has plugins, and each plugin a model for its settings that accepts none."""
     registry: PluginNames = built_in_plugins()
-    for kind in PLUGIN_KINDS:
+    for kind in PluginKind:
         names = list(registry.names(kind))
         assert names
         for name in names:

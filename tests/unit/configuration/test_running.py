@@ -14,13 +14,14 @@ from router_service.config.check import run_check
 from router_service.config.overlay import import_change
 from router_service.config.running import Sources
 from router_service.config.store import ConfigurationStore
-from router_service.contracts.plugins import PluginKind, RoutingContext, Scores
+from router_service.contracts.plugins import RoutingContext, Scores
 from router_service.domain.target import TargetView
 from router_service.plugins.builtin import built_in_plugins
 from router_service.state.token_counter import TokenCounter
 from service_common.clock import SystemClock
 from service_common.configuration import ConfigurationErrors
 from service_common.facts import FactsTable
+from service_common.vocabulary import PluginKind
 
 GOOD = """\
 backends: {o: {kind: ollama}}

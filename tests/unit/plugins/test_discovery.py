@@ -11,12 +11,12 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from router_service.contracts.plugins import PluginKind
 from router_service.domain.profile import Profile
 from router_service.plugins.builtin import built_in_plugins
 from router_service.plugins.discovery import PluginLoadError, installed_plugins
 from router_service.plugins.registry import UnknownPlugin
 from router_service.plugins.settings import NoSettings
+from service_common.vocabulary import PluginKind
 from tests.support.routing import StillClock, ask, engine_for, snapshot, view
 from tests.support.settings import attempt_limits
 

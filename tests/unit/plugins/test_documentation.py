@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from router_service.contracts.plugins import PluginKind
 from router_service.engine.profiles import VOTE
+from service_common.vocabulary import PluginKind
 from tests.unit.plugins.worlds import PLUGINS
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "routing.md").read_text(encoding="utf-8")

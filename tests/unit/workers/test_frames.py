@@ -3,10 +3,11 @@
 import pytest
 
 from provider_workers.backends.base import Finish, Pulling, Reasoning, Responded, Text, TokenUsage, ToolDelta
-from provider_workers.link.frames import MOST_TOKENS, attempt_frame
+from provider_workers.link.frames import attempt_frame
 from provider_workers.orders import Answered, Failed, Report
 from service_common.durations import seconds
 from service_common.failures import FailureClass
+from service_common.link import MOST_TOKENS
 from service_common.vocabulary import FinishReason
 from trunkline.worker.v1.worker_service_pb2 import AttachRequest
 

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from provider_workers.backends.base import RateLimitLeft
-from provider_workers.backends.headers import LONGEST_WAIT, rate_limit, retry_after
+from provider_workers.backends.headers import rate_limit, retry_after
 from provider_workers.backends.shapes import LARGEST_COUNT
+from service_common.link import LONGEST_WAIT
 
 NOW = datetime(2026, 11, 21, 10, 0, 0, tzinfo=UTC)
 
