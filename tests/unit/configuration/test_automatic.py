@@ -77,6 +77,19 @@ def test_each_variable_that_may_hold_a_key_is_the_one_referred_to(provider: str,
     assert {name: backend.get("api_key") for name, backend in made["backends"].items()} == {provider: f"${{{key}}}"}
 
 
+@pytest.mark.parametrize(
+    ("provider", "passed"),
+    [(name, variable) for name, known in PROVIDERS.items() for variable in known.get("passes", ())],
+)
+def test_each_further_variable_is_passed_where_it_is_set(provider: str, passed: str) -> None:
+    """Alone, as a region goes by several names; one that is not set is not named."""
+    known = PROVIDERS[provider]
+    environment = dict.fromkeys((*known["keys"], *known["needs"], passed), "value")
+    made = yaml.safe_load(automatic_configuration(environment, None, {}))
+    named = set(made["backends"][provider]["environment"])
+    assert named & set(known["passes"]) == {passed}
+
+
 def test_the_first_of_several_variables_is_the_one_referred_to() -> None:
     """As the data file has them; one that is set to nothing is not set."""
     both = {"GEMINI_API_KEY": "value", "GOOGLE_API_KEY": "value"}
