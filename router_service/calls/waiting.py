@@ -119,9 +119,9 @@ class WaitingRoom:
             DeadlinePassed: its deadline passed first.
         """
         left = seat.rank.deadline - self._clock.now()
-        if min((0.0 if wait is None else wait for wait in wanted.values()), default=0.0) >= left > 0:
-            longest = min(wait for wait in wanted.values() if wait is not None)
-            raise Exhausted("there is no use in waiting, as the call may not wait so long", retry_after=longest)
+        soonest = min((0.0 if wait is None else wait for wait in wanted.values()), default=0.0)
+        if soonest >= left > 0:
+            raise Exhausted("there is no use in waiting, as the call may not wait so long", retry_after=soonest)
         self._note_closed(wanted, seat.granted)
         if not seat.wanted:
             self._sit(seat, frozenset(wanted))

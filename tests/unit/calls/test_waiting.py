@@ -223,6 +223,30 @@ async def test_a_limit_that_is_reached_is_waited_for() -> None:
     assert refusals < 20 + 10
 
 
+async def test_a_target_that_only_seemed_free_is_left_alone_for_a_moment() -> None:
+    """Its worker is at its own limit: granted again at once, the call would try without a pause."""
+    world = World(Counter({"x/m": 1}))
+    tries = 0
+
+    async def call() -> None:
+        nonlocal tries
+        seat = world.room.seat(0, "default", Deadline.after(world.clock, 60))
+        while tries < 50:  # one that is granted again at once never lets the loop go
+            tries += 1
+            await world.room.wait(seat, {"x/m": None})
+
+    calling = asyncio.create_task(call())
+    await turns()
+    world.room.look()
+    await turns(100)
+    assert 2 <= tries < 20
+    tried = tries
+    async with asyncio.timeout(10):
+        while tries == tried:  # noqa: ASYNC110 - nobody tells of a try
+            await asyncio.sleep(0.01)
+    await end(calling)
+
+
 async def test_a_wait_that_is_certainly_in_vain_is_refused_at_once() -> None:
     """Every target named a time beyond the deadline: the caller is told now, with the soonest of these."""
     world = World(Counter())
