@@ -53,7 +53,7 @@ class AdminServicer:
 
     async def get_table(self, received: Received[pb.GetTableRequest], context: Context) -> pb.GetTableResponse:
         """The table now."""
-        async with self._reading("GetTable", received, context):
+        async with self._call("GetTable", received, context):
             drills = drill_results(self._drills.results)
             return pb.GetTableResponse(rows=self._rows(), read_at=timestamp(self._clock.wall()), drills=drills)
 
@@ -61,7 +61,7 @@ class AdminServicer:
         self, received: Received[pb.WatchTableRequest], context: Context
     ) -> AsyncIterator[pb.WatchTableResponse]:
         """The table now, after every change, and at least every few seconds, since time alone changes figures too."""
-        async with self._reading("WatchTable", received, context) as request:  # not the watching: it would never end
+        async with self._call("WatchTable", received, context) as request:  # not the watching: it would never end
             interval = DEFAULT_INTERVAL
             if request.HasField("min_interval"):
                 asked = seconds(request.min_interval)
@@ -79,35 +79,35 @@ class AdminServicer:
 
     async def list_workers(self, received: Received[pb.ListWorkersRequest], context: Context) -> pb.ListWorkersResponse:
         """The attached workers."""
-        async with self._reading("ListWorkers", received, context):
+        async with self._call("ListWorkers", received, context):
             return pb.ListWorkersResponse(workers=[_worker(session) for session in self._sessions])
 
     async def get_statistics(
         self, received: Received[pb.GetStatisticsRequest], context: Context
     ) -> pb.GetStatisticsResponse:
         """Counts and rolling figures of a target, of a backend's targets, or of all."""
-        async with self._reading("GetStatistics", received, context) as request:
+        async with self._call("GetStatistics", received, context) as request:
             return statistics_response(self._table.statistics(request.target))
 
     async def set_target_state(
         self, received: Received[pb.SetTargetStateRequest], context: Context
     ) -> pb.SetTargetStateResponse:
         """Switch a target or a backend; what is in flight goes on."""
-        async with self._reading("SetTargetState", received, context) as request:
+        async with self._call("SetTargetState", received, context) as request:
             switch = switch_of(request)
             names = await self._administration.switch(request.target, switch, persist=request.persist)
             return pb.SetTargetStateResponse(rows=[row for row in self._rows() if row.target in names])
 
     async def upsert_model(self, received: Received[pb.UpsertModelRequest], context: Context) -> pb.UpsertModelResponse:
         """Add a model or change settings of one."""
-        async with self._reading("UpsertModel", received, context) as request:
+        async with self._call("UpsertModel", received, context) as request:
             settings = model_settings(request)
             await self._administration.upsert_model(request.target, settings, persist=request.persist)
             return pb.UpsertModelResponse(configuration_version=self._administration.version)
 
     async def remove_model(self, received: Received[pb.RemoveModelRequest], context: Context) -> pb.RemoveModelResponse:
         """Remove a model; what is in flight goes on."""
-        async with self._reading("RemoveModel", received, context) as request:
+        async with self._call("RemoveModel", received, context) as request:
             check_target(request.target)
             await self._administration.remove_model(request.target, persist=request.persist)
             return pb.RemoveModelResponse(configuration_version=self._administration.version)
@@ -116,7 +116,7 @@ class AdminServicer:
         self, received: Received[pb.ExportConfigurationRequest], context: Context
     ) -> pb.ExportConfigurationResponse:
         """The configuration that is in force."""
-        async with self._reading("ExportConfiguration", received, context) as request:
+        async with self._call("ExportConfiguration", received, context) as request:
             text = self._administration.render(form_of(request))
             return pb.ExportConfigurationResponse(text=text, configuration_version=self._administration.version)
 
@@ -124,7 +124,7 @@ class AdminServicer:
         self, received: Received[pb.ImportConfigurationRequest], context: Context
     ) -> pb.ImportConfigurationResponse:
         """Replace the configuration until its file changes."""
-        async with self._reading("ImportConfiguration", received, context) as request:
+        async with self._call("ImportConfiguration", received, context) as request:
             changes = await self._administration.import_configuration(
                 imported_text(request), dry_run=request.dry_run, persist=request.persist
             )
@@ -135,14 +135,14 @@ class AdminServicer:
         self, received: Received[pb.ReloadConfigurationRequest], context: Context
     ) -> pb.ReloadConfigurationResponse:
         """Read the file again."""
-        async with self._reading("ReloadConfiguration", received, context) as request:
+        async with self._call("ReloadConfiguration", received, context) as request:
             changes = await self._administration.reload(discard=request.discard_changes)
             version = self._administration.version
             return pb.ReloadConfigurationResponse(configuration_version=version, changes=changes)
 
     @asynccontextmanager
-    async def _reading(self, name: str, received: Received[MessageT], context: Context) -> AsyncIterator[MessageT]:
-        """What was received, inside the boundary of a call."""
+    async def _call(self, name: str, received: Received[MessageT], context: Context) -> AsyncIterator[MessageT]:
+        """What stands around each procedure: gives it what was received, inside the boundary of a call."""
         async with self._boundary.recorded(f"{SERVICE}/{name}", context):
             yield received.message
 

@@ -202,20 +202,20 @@ class WorkerServicer:
         return session, frames[1:]
 
     def _take(self, session: WorkerSession, frame: pb.WorkerFrame) -> None:
-        kind = frame.WhichOneof("frame")
-        if kind == "attempt_event":  # nearly all frames are of this kind
-            self._take_event(session, frame.attempt_event)
-        elif kind == "heartbeat":
-            self._link.heartbeat(session, heartbeat_of(frame.heartbeat))
-        elif kind == "draining":
-            self._link.draining(session, frame.draining.reason)
-        elif kind == "targets_changed":
-            self._link.models_changed(session, models_of(frame.targets_changed.models))
-        elif kind == "cooldown":
-            cooldown = frame.cooldown
-            self._link.cool_down(session, cooldown.model, wait_of(cooldown.duration), cooldown.reason)
-        elif kind == "hello":
-            raise BadFrame("hello came again: only the first frame of a stream may be hello")
+        match frame.WhichOneof("frame"):
+            case "attempt_event":  # nearly all frames are of this kind
+                self._take_event(session, frame.attempt_event)
+            case "heartbeat":
+                self._link.heartbeat(session, heartbeat_of(frame.heartbeat))
+            case "draining":
+                self._link.draining(session, frame.draining.reason)
+            case "targets_changed":
+                self._link.models_changed(session, models_of(frame.targets_changed.models))
+            case "cooldown":
+                cooldown = frame.cooldown
+                self._link.cool_down(session, cooldown.model, wait_of(cooldown.duration), cooldown.reason)
+            case "hello":
+                raise BadFrame("hello came again: only the first frame of a stream may be hello")
 
     def _take_event(self, session: WorkerSession, event: pb.AttemptEvent) -> None:
         signal = signal_of(event)
