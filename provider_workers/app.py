@@ -155,7 +155,7 @@ def _metrics(
         return nullcontext()
     # Prometheus' library takes 25 ms and 2 MB, which a worker without metrics, as most are, does not pay.
     from provider_workers.metrics import worker_registry  # noqa: PLC0415
-    from service_common.metrics import metrics_served  # noqa: PLC0415
+    from service_common.metrics_server import metrics_served  # noqa: PLC0415
 
     registry = worker_registry(worker, link, _version(), None if tracing is None else tracing.spans)
     setting = f"--metrics or backends.{settings.worker.backend.name}.metrics_listen"

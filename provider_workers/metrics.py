@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from provider_workers.link.client import Link
 from provider_workers.worker import Worker
-from service_common.families import Collector, Family, Registry, Row, counter, gauge
+from service_common.metric_families import Collector, MetricFamily, Registry, Row, counter, gauge
 from service_common.vocabulary import WorkerState
 
 BACKEND = ("backend",)
@@ -19,7 +19,7 @@ class WorkerCollector:
     link: Link
     version: str
 
-    def collect(self) -> Iterator[Family]:
+    def collect(self) -> Iterator[MetricFamily]:
         """See `Collector.collect`."""
         settings, attempts = self.worker.settings, self.worker.attempts
         name = settings.backend.name

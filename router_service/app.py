@@ -30,7 +30,7 @@ from service_common.configuration.metrics import metrics_address
 from service_common.configuration.schema import RouterSection, TracingSection
 from service_common.facts import FactsTable
 from service_common.loops import LOOP_FACTORY, collect_seldom
-from service_common.metrics import metrics_served
+from service_common.metrics_server import metrics_served
 from service_common.parent import parent_gone
 from service_common.trace_endpoint import trace_endpoint
 

@@ -54,7 +54,7 @@ from router_service.state.answers import RecentAnswers
 from router_service.state.cursors import Cursors
 from router_service.state.limits import LimitBook
 from router_service.state.table import Table
-from service_common.families import Registry
+from service_common.metric_families import Registry
 
 SERVICES = (ROUTER_SERVICE, ADMIN_SERVICE, WORKER_SERVICE)
 

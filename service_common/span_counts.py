@@ -7,7 +7,7 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-from service_common.families import Family, Row, counter
+from service_common.metric_families import MetricFamily, Row, counter
 
 SCHEDULE_DELAY_MILLISECONDS = 500
 
@@ -39,7 +39,7 @@ class SpanCounts:
             self.overflowed += 1
         self.ended += 1
 
-    def collect(self) -> Iterator[Family]:
+    def collect(self) -> Iterator[MetricFamily]:
         """See `Collector.collect`."""
         outcomes = {"sent": self.sent, "failed": self.failed, "overflowed": self.overflowed}
         text = "Spans by what became of them: sent, not taken by the collector, or given up in a full queue"

@@ -7,7 +7,7 @@ from random import Random
 from msgspec import Struct
 
 from router_service.calls.embedding import keep_one_model
-from router_service.calls.planning import plan_targets
+from router_service.calls.planned_targets import plan_targets
 from router_service.calls.tokens import TokenCount, count_tokens
 from router_service.calls.turn import Turn
 from router_service.calls.waiting import Seat, WaitingRoom

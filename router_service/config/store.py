@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from watchfiles import Change as FileChange
 from watchfiles import awatch
 
-from router_service.config.changes import describe_changes
+from router_service.config.differences import describe_changes
 from router_service.config.overlay import Overlay
 from router_service.config.running import Running, Sources, prepare
 from router_service.domain.changes import Change

@@ -11,7 +11,7 @@ from router_service.dispatch.link import WorkerLink
 from router_service.recording.clock_watch import ClockWatch
 from router_service.recording.database import Database
 from router_service.recording.measurements import MeasurementKeeper
-from service_common.families import Family, Row, counter, gauge
+from service_common.metric_families import MetricFamily, Row, counter, gauge
 
 
 class Shared(Protocol):
@@ -34,7 +34,7 @@ class WorkerCollector(Struct, frozen=True):
     link: WorkerLink
     store: ConfigurationStore
 
-    def collect(self) -> Iterator[Family]:
+    def collect(self) -> Iterator[MetricFamily]:
         """See `Collector.collect`."""
         backend = ("backend",)
         none = dict.fromkeys(self.store.current.catalogue.backends, 0)
@@ -57,7 +57,7 @@ class DatabaseCollector(Struct, frozen=True):
     database: Database
     keeper: MeasurementKeeper
 
-    def collect(self) -> Iterator[Family]:
+    def collect(self) -> Iterator[MetricFamily]:
         """See `Collector.collect`."""
         yield gauge("database_up", "0 while the database cannot be used", (), [((), self.database.usable)])
         failures = self.database.failures
@@ -72,7 +72,7 @@ class RedisCollector(Struct, frozen=True):
     limits: Shared
     answers: Shared
 
-    def collect(self) -> Iterator[Family]:
+    def collect(self) -> Iterator[MetricFamily]:
         """See `Collector.collect`."""
         uses = (("limits", self.limits), ("answers", self.answers))
         up: Iterator[Row] = (((use,), shared.reachable) for use, shared in uses)
@@ -88,7 +88,7 @@ class ProcessCollector(Struct, frozen=True):
     store: ConfigurationStore
     clock: ClockWatch
 
-    def collect(self) -> Iterator[Family]:
+    def collect(self) -> Iterator[MetricFamily]:
         """See `Collector.collect`."""
         labels = ("version", "python")
         yield gauge("build_info", "What runs; always 1", labels, [((self.version, platform.python_version()), 1)])

@@ -6,7 +6,7 @@ from router_service.domain.statistics import TargetStatistics
 from router_service.domain.target import TargetView
 from router_service.recording.tallies import AttemptTally
 from router_service.state.table import Table
-from service_common.families import Family, Row, counter, gauge, histogram
+from service_common.metric_families import MetricFamily, Row, counter, gauge, histogram
 from service_common.money import NANO_PER_DOLLAR
 from service_common.vocabulary import TargetState
 
@@ -24,7 +24,7 @@ class TargetCollector:
         self._table = table
         self._tally = tally
 
-    def collect(self) -> Iterator[Family]:
+    def collect(self) -> Iterator[MetricFamily]:
         """See `Collector.collect`."""
         views = tuple(self._table.snapshot().targets.values())
         yield from _states(views)
@@ -41,7 +41,7 @@ class TargetCollector:
         yield histogram("answer_seconds", "From dispatch to the end of a whole answer", TARGET, answers)
 
 
-def _states(views: Sequence[TargetView]) -> Iterator[Family]:
+def _states(views: Sequence[TargetView]) -> Iterator[MetricFamily]:
     facts = ("target", "backend", "provider", "simulated")
     yield gauge("target_info", "What the target is; always 1", facts, map(_facts, views))
     states: Iterator[Row] = (((view.name, each.label), view.state is each) for view in views for each in TargetState)
@@ -66,11 +66,11 @@ def _facts(view: TargetView) -> Row:
     return (spec.name, spec.backend, spec.provider, str(spec.simulated).lower()), 1
 
 
-def _each(name: str, text: str, views: Sequence[TargetView], read: Callable[[TargetView], float]) -> Family:
+def _each(name: str, text: str, views: Sequence[TargetView], read: Callable[[TargetView], float]) -> MetricFamily:
     return gauge(name, text, TARGET, (((view.name,), read(view)) for view in views))
 
 
-def _counts(statistics: Sequence[TargetStatistics]) -> Iterator[Family]:
+def _counts(statistics: Sequence[TargetStatistics]) -> Iterator[MetricFamily]:
     text = "Settled attempts of calls by outcome: success, or the failure's class"
     yield counter("attempts", text, ("target", "outcome"), _outcomes(statistics))
     tokens: Iterator[Row] = (

@@ -11,7 +11,7 @@ from router_service.calls.waiting import WaitingRoom
 from router_service.dispatch.hedging import HedgeBudgets
 from router_service.recording.tallies import AttemptTally
 from router_service.server.handling import CallBoundary
-from service_common.families import Family, Row, counter, gauge, histogram
+from service_common.metric_families import MetricFamily, Row, counter, gauge, histogram
 from service_common.vocabulary import AttemptKind, Operation
 
 
@@ -20,7 +20,7 @@ class CallCollector(Struct, frozen=True):
 
     boundary: CallBoundary
 
-    def collect(self) -> Iterator[Family]:
+    def collect(self) -> Iterator[MetricFamily]:
         """See `Collector.collect`. The procedure alone is the label: no two services share a name."""
         tally = self.boundary.tally
         ended: Iterator[Row] = (((_short(method), code), count) for (method, code), count in tuple(tally.ended.items()))
@@ -38,7 +38,7 @@ class DispatchCollector(Struct, frozen=True):
     room: WaitingRoom
     repeats: IdempotentCalls
 
-    def collect(self) -> Iterator[Family]:
+    def collect(self) -> Iterator[MetricFamily]:
         """See `Collector.collect`."""
         kinds: Iterator[Row] = (
             ((kind.label, str(answered).lower()), count) for (kind, answered), count in tuple(self.tally.kinds.items())
@@ -56,7 +56,7 @@ class DispatchCollector(Struct, frozen=True):
         )
         yield counter("upkeep", "The router's own attempts: probes, warm-ups, pulls", ("operation", "outcome"), upkeep)
 
-    def _hedges(self) -> Iterator[Family]:
+    def _hedges(self) -> Iterator[MetricFamily]:
         budgets = tuple(self.hedges.by_profile.items())
         profile = ("profile",)
         started = (((name,), budget.hedged) for name, budget in budgets)
@@ -66,7 +66,7 @@ class DispatchCollector(Struct, frozen=True):
         won = self.tally.kinds[AttemptKind.HEDGE, True]
         yield counter("hedges_won", "Second attempts that gave the answer", (), [((), won)])
 
-    def _waiting(self) -> Iterator[Family]:
+    def _waiting(self) -> Iterator[MetricFamily]:
         counts = self.room.counts
         yield gauge("waiting_calls", "Calls that wait for a free target", (), [((), self.room.waiting)])
         yield counter("waited_calls", "Calls that had to wait", (), [((), counts.waited)])
@@ -80,7 +80,7 @@ class DrillCollector(Struct, frozen=True):
 
     drills: Drills
 
-    def collect(self) -> Iterator[Family]:
+    def collect(self) -> Iterator[MetricFamily]:
         """See `Collector.collect`."""
         results = self.drills.results
         alias = ("alias",)

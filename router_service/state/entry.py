@@ -9,8 +9,8 @@ from router_service.domain.switches import ON
 from router_service.domain.target import TargetSpec, TargetView
 from router_service.state.circuit import CircuitBreaker, CircuitSettings, CircuitState
 from router_service.state.cooldowns import Cooldown
-from router_service.state.metrics import RollingMetrics, Sample
 from router_service.state.reports import Standing, Together
+from router_service.state.rolling_metrics import RollingMetrics, Sample
 from service_common.failures import POLICIES, FailureClass
 from service_common.vocabulary import Operation, TargetState
 

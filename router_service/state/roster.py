@@ -11,8 +11,8 @@ from router_service.domain.worker import ModelReport, WorkerHello
 from router_service.state.circuit import CircuitSettings
 from router_service.state.entry import TargetEntry
 from router_service.state.merge import discovered, merged
-from router_service.state.metrics import RollingMetrics
 from router_service.state.reports import SessionReport
+from router_service.state.rolling_metrics import RollingMetrics
 from service_common.facts.model import ModelFacts
 from service_common.vocabulary import TargetState
 

@@ -50,9 +50,12 @@ def answer_to_sync(address: str) -> str:
 async def test_a_worker_far_away_attaches_without_complaint(sim: SimulatedProviders) -> None:
     """Its router does not count as one that cannot be reached."""
     arguments = ["--backend", "openai", "--kind", "openai_wire", "--base-url", sim.base_url(FIRST.backend)]
-    async with ScriptedRouter() as router, cuttable("127.0.0.1", port_of(router.address), DELAY) as far:
-        async with worker_process([*arguments, "--model", FIRST.model, "--router", far.address]) as process:
-            await router.worker()
-            process.terminate()
-            _, said = await process.communicate()
+    async with (
+        ScriptedRouter() as router,
+        cuttable("127.0.0.1", port_of(router.address), DELAY) as far,
+        worker_process([*arguments, "--model", FIRST.model, "--router", far.address]) as process,
+    ):
+        await router.worker()
+        process.terminate()
+        _, said = await process.communicate()
     assert "cannot be reached" not in said.decode()

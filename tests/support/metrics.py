@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from service_common.families import Registry
-from service_common.metrics import exposition
+from service_common.metric_families import Registry
+from service_common.metrics_server import exposition
 from tests.support.router_process import RunningProcess
 
 PAGE = re.compile(r"metrics are at (http://\S+)")

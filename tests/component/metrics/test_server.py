@@ -8,9 +8,9 @@ from contextlib import closing
 
 import pytest
 
-from service_common import metrics
-from service_common.families import Family, Registry, gauge
-from service_common.metrics import MOST_CLIENTS, MetricsServer, metrics_served
+from service_common import metrics_server
+from service_common.metric_families import MetricFamily, Registry, gauge
+from service_common.metrics_server import MOST_CLIENTS, MetricsServer, metrics_served
 from tests.support.metrics import parsed
 
 ODD = 'a "quoted" \\ name\nof two lines'
@@ -21,7 +21,7 @@ class Depth:
 
     broken = False
 
-    def collect(self) -> Iterator[Family]:
+    def collect(self) -> Iterator[MetricFamily]:
         """See `Collector.collect`."""
         if self.broken:
             raise RuntimeError("out of order")
@@ -92,7 +92,7 @@ async def test_a_head_without_end(port: int) -> None:
 
 async def test_clients_that_say_nothing(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many as may are borne and more are turned away; they lose their places when their time is over."""
-    monkeypatch.setattr(metrics, "REQUEST_TIMEOUT", 0.3)
+    monkeypatch.setattr(metrics_server, "REQUEST_TIMEOUT", 0.3)
     silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(MOST_CLIENTS + 3)]
     async with asyncio.timeout(10):
         assert await asyncio.gather(*(reader.read() for reader, _ in silent)) == [b""] * len(silent)

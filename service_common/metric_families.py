@@ -17,7 +17,7 @@ Row = tuple[Sequence[str], float]
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class MetricFamily:
     """One metric. `kind`: as Prometheus names it; `samples` may be read once, and may be none."""
 
     name: str
@@ -29,7 +29,7 @@ class Family:
 class Collector(Protocol):
     """Reads what is counted somewhere."""
 
-    def collect(self) -> Iterator[Family]:
+    def collect(self) -> Iterator[MetricFamily]:
         """The families as they are now. Read in steps between which others run: what may change its size is copied."""
         ...
 
@@ -45,7 +45,7 @@ class Registry:
         """Show this, too."""
         self._collectors.append(collector)
 
-    def collect(self) -> Iterator[Family]:
+    def collect(self) -> Iterator[MetricFamily]:
         """The families of all collectors."""
         for collector in self._collectors:
             yield from collector.collect()
@@ -55,32 +55,34 @@ class _Process:
     def __init__(self) -> None:
         self._collector = ProcessCollector(registry=None)
 
-    def collect(self) -> Iterator[Family]:
+    def collect(self) -> Iterator[MetricFamily]:
         for metric in self._collector.collect():
-            yield Family(metric.name, metric.documentation, metric.type, metric.samples)
+            yield MetricFamily(metric.name, metric.documentation, metric.type, metric.samples)
 
 
-def gauge(name: str, text: str, labels: Sequence[str], rows: Iterable[Row]) -> Family:
+def gauge(name: str, text: str, labels: Sequence[str], rows: Iterable[Row]) -> MetricFamily:
     """What goes up and down."""
     full = f"trunkline_{name}"
     samples = (Sample(full, dict(zip(labels, values, strict=True)), value) for values, value in rows)
-    return Family(full, text, "gauge", samples)
+    return MetricFamily(full, text, "gauge", samples)
 
 
-def counter(name: str, text: str, labels: Sequence[str], rows: Iterable[Row]) -> Family:
+def counter(name: str, text: str, labels: Sequence[str], rows: Iterable[Row]) -> MetricFamily:
     """What only grows; `name` without `_total`."""
     full = f"trunkline_{name}_total"
     samples = (Sample(full, dict(zip(labels, values, strict=True)), value) for values, value in rows)
-    return Family(f"trunkline_{name}", text, "counter", samples)
+    return MetricFamily(f"trunkline_{name}", text, "counter", samples)
 
 
-def histogram(name: str, text: str, labels: Sequence[str], rows: Iterable[tuple[Sequence[str], Histogram]]) -> Family:
+def histogram(
+    name: str, text: str, labels: Sequence[str], rows: Iterable[tuple[Sequence[str], Histogram]]
+) -> MetricFamily:
     """Durations in seconds; those that were never measured are left out."""
     full = f"trunkline_{name}"
     samples = (
         sample for values, each in rows for sample in _buckets(full, dict(zip(labels, values, strict=True)), each)
     )
-    return Family(full, text, "histogram", samples)
+    return MetricFamily(full, text, "histogram", samples)
 
 
 def _buckets(name: str, labels: dict[str, str], durations: Histogram) -> Iterator[Sample]:

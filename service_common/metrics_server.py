@@ -17,7 +17,7 @@ from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from service_common.families import Family, Registry
+from service_common.metric_families import MetricFamily, Registry
 
 PATH = "/metrics"
 SLICE = 100
@@ -52,7 +52,7 @@ async def exposition(registry: Registry) -> bytes:
     return b"".join(pieces)
 
 
-def _pieces(family: Family) -> Iterator[bytes]:
+def _pieces(family: MetricFamily) -> Iterator[bytes]:
     """A family's text, some samples at a time; its two lines of heading come once, and only where there are samples."""
     samples = iter(family.samples)
     first = True

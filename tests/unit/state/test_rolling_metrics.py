@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router_service.domain.target import Priors, TargetMetrics
-from router_service.state.metrics import RollingMetrics, Sample, SortedWindow
+from router_service.state.rolling_metrics import RollingMetrics, Sample, SortedWindow
 
 PRIORS = Priors(first_token=0.5, tokens_per_second=50.0, success_rate=0.98)
 
