@@ -18,8 +18,8 @@ from service_common.configuration import (
     UnusableVariables,
     load_configuration,
 )
-from service_common.configuration.defaults import load_providers
 from service_common.configuration.metrics import OFF, parse_metrics_address
+from service_common.configuration.providers import load_providers
 from service_common.configuration.references import is_secret_name
 from service_common.header_values import fault_of_header_value
 from service_common.urls import fault_of_url

@@ -5,11 +5,11 @@ from typing import Any
 
 import yaml
 
-_FASTEST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+FASTEST_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """All of them take 5 ms with libyaml and 36 without; the router reads them when it starts, workers most of them."""
 
 
 def packaged_yaml(package: str, name: str) -> Any:
     """The content of the file `name` of `package`, as plain values."""
     text = resources.files(package).joinpath(name).read_text(encoding="utf-8")
-    return yaml.load(text, Loader=_FASTEST)
+    return yaml.load(text, Loader=FASTEST_LOADER)

@@ -2,11 +2,12 @@
 
 from service_common.configuration.automatic import automatic_configuration, provider_variables
 from service_common.configuration.backends import BackendConnection, BackendSection
-from service_common.configuration.loader import Knowledge, load_configuration, parse_configuration, read_text
+from service_common.configuration.loader import Knowledge, load_configuration, parse_configuration
 from service_common.configuration.mistakes import ConfigurationErrors, Mistake
 from service_common.configuration.models import ModelSection
 from service_common.configuration.plugins import PluginNames
 from service_common.configuration.profiles import ProfileSection
+from service_common.configuration.reading import read_text
 from service_common.configuration.references import MissingVariables, UnusableVariables, pick_variables
 from service_common.configuration.schema import Configuration, RouterSection, TracingSection
 from service_common.configuration.surroundings import is_offline, providers_found, wrong_addresses

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from service_common.configuration.defaults import OLLAMA, load_providers
+from service_common.configuration.providers import OLLAMA, load_providers
 from service_common.configuration.references import all_variables_in, is_secret_reference
 from service_common.configuration.surroundings import is_offline, is_set, providers_found, unused_credentials
 from service_common.configuration.writing import to_yaml
@@ -50,7 +50,7 @@ def automatic_configuration(
         backends[OLLAMA] = {"kind": OLLAMA, "base_url": data["providers"][OLLAMA]["base_url"], "discover": True}
         targets += [_target(data, OLLAMA, model) for model in ollama_models if len(model.split()) == 1]
     for name, base_url in simulated.items():
-        if name not in backends:
+        if name not in backends and data["providers"].get(name, {}).get("simulated"):
             backends[name] = _simulated_backend(name, data, base_url)
             targets += [_target(data, name, model) for model in data["providers"][name]["simulated"]]
     notes = "".join(f"{NOTE}{note}\n" for note in unused_credentials(environment))

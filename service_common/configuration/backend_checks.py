@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator
 
 from service_common.backend_kinds import BACKEND_KINDS
 from service_common.configuration.backends import BackendSection
-from service_common.configuration.defaults import load_providers
 from service_common.configuration.mistakes import Finding, Path
+from service_common.configuration.providers import load_providers
 from service_common.configuration.schema import Configuration
 from service_common.facts import FactsTable
 from service_common.near_names import did_you_mean

@@ -4,19 +4,14 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from service_common.configuration.providers import OLLAMA, load_providers
 from service_common.packaged import packaged_yaml
-
-OLLAMA = "ollama"
-
-
-def load_providers() -> dict[str, Any]:
-    """The data file of providers and models: `providers`, `models` by pattern, `facts` by target."""
-    return _packaged("providers.yaml")
 
 
 def built_in_profiles() -> dict[str, Any]:
     """The profiles that exist without being written, as a file would write them."""
-    return _packaged("built_in_profiles.yaml")
+    loaded: dict[str, Any] = packaged_yaml("service_common.configuration", "built_in_profiles.yaml")
+    return loaded
 
 
 def with_defaults(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,8 +43,3 @@ def _fill_backend(name: str, backend: dict[str, Any], providers: Mapping[str, An
 
 def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _packaged(name: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = packaged_yaml("service_common.configuration", name)
-    return loaded

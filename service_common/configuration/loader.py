@@ -12,7 +12,6 @@ from service_common.configuration.backends import CONNECTION_SETTINGS
 from service_common.configuration.checks import Known, check_models, check_names
 from service_common.configuration.defaults import with_defaults
 from service_common.configuration.document import (
-    MOST_CHARACTERS,
     Document,
     read_document,
     referenced_variables,
@@ -23,11 +22,11 @@ from service_common.configuration.masking import masked
 from service_common.configuration.mistakes import MOST_MISTAKES, ConfigurationErrors, Finding, Mistake, Path, dotted
 from service_common.configuration.plugin_checks import check_plugins
 from service_common.configuration.plugins import PluginNames
+from service_common.configuration.reading import read_text
 from service_common.configuration.references import pick_variables
 from service_common.configuration.schema import Configuration
 from service_common.configuration.validation import validate
 from service_common.facts import FactsTable
-from service_common.near_names import suggest
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +46,6 @@ class Knowledge:
 
 UNCHECKED = Knowledge()
 
-LONGEST_CHARACTER = 4
-"""Bytes of UTF-8."""
-
 
 def load_configuration(
     path: FilePath,
@@ -67,23 +63,6 @@ def load_configuration(
         ConfigurationErrors: the file cannot be read, or has mistakes; all of them.
     """
     return parse_configuration(read_text(path), path, environment, Knowledge(plugins, facts, today))
-
-
-def read_text(path: FilePath) -> str:
-    """The text of a configuration file.
-
-    Raises:
-        ConfigurationErrors: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:  # which may be a device without an end; more than this is refused anyway
-            return file.read(LONGEST_CHARACTER * (MOST_CHARACTERS + 1)).decode("utf-8")
-    except FileNotFoundError:
-        raise ConfigurationErrors((_missing(path),)) from None
-    except UnicodeDecodeError:
-        raise ConfigurationErrors((Mistake(str(path), 0, "", "this is not a text file in UTF-8."),)) from None
-    except OSError as error:
-        raise ConfigurationErrors((Mistake(str(path), 0, "", f"it cannot be read: {error.strerror}."),)) from None
 
 
 def parse_configuration(
@@ -183,8 +162,3 @@ def _mistakes(document: Document, file: str) -> tuple[Mistake, ...]:
         more = f"these are the first {MOST_MISTAKES} mistakes; there are more."
         mistakes[MOST_MISTAKES:] = [Mistake(file, 0, "", more, "Correct these first.")]
     return tuple(mistakes)
-
-
-def _missing(path: FilePath) -> Mistake:
-    near = suggest(path.name, (other.name for other in path.parent.glob("*.y*ml"))) if path.parent.is_dir() else ""
-    return Mistake(str(path), 0, "", "there is no such file.", near)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from service_common.configuration.defaults import OLLAMA, load_providers
 from service_common.configuration.mistakes import Mistake
+from service_common.configuration.providers import OLLAMA, load_providers
 from service_common.configuration.references import MissingVariables, all_variables_in, substitute
 from service_common.urls import fault_of_url
 

@@ -14,7 +14,7 @@ from service_common.configuration import (
     providers_found,
     wrong_addresses,
 )
-from service_common.configuration.defaults import load_providers
+from service_common.configuration.providers import load_providers
 from service_common.facts import FactsTable
 from service_common.vocabulary import ModelMode
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from service_common.configuration.cycles import cycles
 from service_common.configuration.document import MOST_CHARACTERS
-from service_common.configuration.loader import load_configuration, parse_configuration, read_text
+from service_common.configuration.loader import load_configuration, parse_configuration
 from service_common.configuration.mistakes import MOST_MISTAKES, ConfigurationErrors
+from service_common.configuration.reading import read_text
 from service_common.near_names import suggest
 
 HEAD = """
