@@ -15,6 +15,7 @@ import pytest
 
 from provider_workers.simulated import Behaviour, Fault, SimulatedProviders
 from router_service.config.administration import FOLLOW_INTERVAL
+from router_service.recording.database import TRANSACTION_TIMEOUT
 from tests.support.caller import Caller, ask, failure_of
 from tests.support.configurations import FIRST, SECOND, THIRD, configuration, write_configuration
 from tests.support.postgres import Postgres
@@ -212,7 +213,8 @@ async def refused_while_lost(caller: Caller) -> None:
     request = admin.SetTargetStateRequest(target=FIRST.name, state=admin.DESIRED_STATE_DISABLED, persist=True)
     refusal = asyncio.create_task(failure_of(caller.admin.SetTargetState(request, timeout=15)))
     while not refusal.done():
-        assert (await caller.complete(ask(), timeout=1.0)).completed.target == FIRST.name
+        # Shorter than a transaction may take: no call waits for the database.
+        assert (await caller.complete(ask(), timeout=TRANSACTION_TIMEOUT - 1)).completed.target == FIRST.name
     failure = await refusal
     assert (failure.code, failure.reason) == (grpc.StatusCode.UNAVAILABLE, "NOT_KEPT")
     assert "without persist" in failure.message
