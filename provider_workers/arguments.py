@@ -18,6 +18,7 @@ from service_common.configuration import (
     UnusableVariables,
     load_configuration,
 )
+from service_common.configuration.backends import may_have_query
 from service_common.configuration.metrics import OFF, parse_metrics_address
 from service_common.configuration.providers import load_providers
 from service_common.configuration.references import is_secret_name
@@ -169,7 +170,8 @@ def _backend_from_section(
 
 def _missing_address(section: BackendSection, connection: BackendConnection) -> str:
     """What is wrong with an address out of the environment; one that is written out is checked with the file."""
-    fault = fault_of_url(connection.base_url) if connection.base_url else ""
+    may_query = may_have_query(section.provider)
+    fault = fault_of_url(connection.base_url, may_query=may_query) if connection.base_url else ""
     return f"what base_url refers to ({section.base_url}) is no address: {fault}" if fault else ""
 
 
@@ -191,7 +193,8 @@ def _backend_from_flags(flags: argparse.Namespace, environment: Mapping[str, str
     absent = [flag for flag, value in (("--kind", flags.kind), ("--base-url", flags.base_url)) if not value]
     if absent and not (flags.kind == "litellm" and absent == ["--base-url"]):
         raise UsageError(f"{' and '.join(absent)} missing: give them, or --config with a section for this backend")
-    fault = fault_of_url(flags.base_url) if flags.base_url else ""
+    may_query = may_have_query(flags.provider or flags.backend)
+    fault = fault_of_url(flags.base_url, may_query=may_query) if flags.base_url else ""
     if fault:
         raise UsageError(f"--base-url is no address: {fault}")
     return BackendSettings(

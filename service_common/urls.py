@@ -5,10 +5,19 @@ from urllib.parse import urlsplit
 NOT_HTTP = "it begins with http:// or https://"
 
 
-def fault_of_url(url: str) -> str:
-    """What keeps an address from leading anywhere; empty: nothing that can be seen."""
-    if not url.startswith(("http://", "https://")):
+def fault_of_url(url: str, *, may_query: bool = False) -> str:
+    """What keeps an address from leading anywhere, or a path from being put behind it; empty: nothing that can be seen.
+
+    `may_query`: whether it may end in a query, which who puts a path behind it knows of.
+    """
+    if not url.lower().startswith(("http://", "https://")):
         return NOT_HTTP
+    if " " in url or not url.isprintable():
+        return "it holds a blank or a control character"
+    if "#" in url:
+        return "it has a fragment (#)"
+    if "?" in url and not may_query:
+        return "it has a query (?), behind which no path can stand"
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""

@@ -1,11 +1,12 @@
 """Backends in the file: where each provider is, what it may see, and how its worker talks to it."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from service_common.backend_kinds import BACKEND_KINDS, KindName
 from service_common.configuration.capacity import LimitsSection
@@ -104,11 +105,13 @@ class BackendSection(Section):
 
     @field_validator("base_url")
     @classmethod
-    def _check_address(cls, value: str) -> str:
+    def _check_address(cls, value: str, info: ValidationInfo) -> str:
         refuse_password(value)
-        fault = fault_of_url(value) if value and not has_reference(value) else ""
+        may_query = may_have_query(info.data.get("provider", ""))
+        fault = fault_of_url(value, may_query=may_query) if value and not has_reference(value) else ""
         if fault:
-            raise ValueError(f'"{value}" is no address: {fault}')
+            shown = re.split("[?#]", value)[0]  # what follows may be a key
+            raise ValueError(f'"{shown}" is no address: {fault}')
         return value.rstrip("/")
 
     @field_validator("headers", "options")
@@ -152,7 +155,7 @@ class BackendSection(Section):
         if missing:
             raise MissingVariables(tuple(sorted(missing)))
         return BackendConnection(
-            base_url=substitute(self.base_url, known).rstrip("/"),
+            base_url=substitute(self.base_url, known).strip().rstrip("/"),
             api_key=header_value("api_key", self.api_key, substitute(self.api_key, known)) if self.api_key else None,
             ca_file=substitute(self.ca_file, known),
             headers={
@@ -170,6 +173,11 @@ class BackendSection(Section):
     def _connection_texts(self) -> Iterator[str]:
         yield from (self.base_url, self.api_key or "", self.ca_file, *self.headers.values())
         yield from (text for _, text in _named_texts(self.options))
+
+
+def may_have_query(provider: str) -> bool:
+    """Whether a provider's address may end in a query: Azure's portal shows it with the version of the interface."""
+    return provider.startswith("azure")
 
 
 CONNECTION_SETTINGS = frozenset({"base_url", "api_key", "ca_file", "headers", "options"})

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from service_common.configuration.backends import may_have_query
 from service_common.configuration.mistakes import Mistake
 from service_common.configuration.providers import OLLAMA, load_providers
 from service_common.configuration.references import MissingVariables, all_variables_in, substitute
@@ -57,7 +58,7 @@ def wrong_addresses(environment: Mapping[str, str]) -> tuple[Mistake, ...]:
             "Correct it, or leave it unset.",
         )
         for name in used
-        if (fault := _fault(providers[name].get("base_url", ""), environment))
+        if (fault := _fault(name, providers[name].get("base_url", ""), environment))
     )
 
 
@@ -72,9 +73,10 @@ def _are(names: list[str]) -> str:
     return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
 
 
-def _fault(base_url: str, environment: Mapping[str, str]) -> str:
+def _fault(provider: str, base_url: str, environment: Mapping[str, str]) -> str:
     """What is wrong with an address that refers to the environment; empty: nothing."""
     try:
-        return fault_of_url(substitute(base_url, environment).strip()) if base_url else ""
+        address = substitute(base_url, environment).strip()
+        return fault_of_url(address, may_query=may_have_query(provider)) if address else ""
     except MissingVariables:  # which is told as such
         return ""
