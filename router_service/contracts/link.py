@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from router_service.contracts.dispatch import AttemptOrder, Refusal
 from router_service.domain.attempt import AttemptRecord
-from router_service.domain.worker import ModelReport, WorkerHeartbeat, WorkerHello
+from router_service.domain.worker import WorkerReport
 
 
 class SessionLink(Protocol):
@@ -76,7 +76,7 @@ class SessionObserver(Protocol):
         """Names of the configured backends."""
         ...
 
-    def session_attached(self, session_id: str, hello: WorkerHello) -> None:
+    def session_attached(self, session_id: str, report: WorkerReport) -> None:
         """A worker is there."""
         ...
 
@@ -84,20 +84,12 @@ class SessionObserver(Protocol):
         """It is gone."""
         ...
 
-    def session_reported(self, session_id: str, heartbeat: WorkerHeartbeat) -> None:
-        """A heartbeat came; the session is not suspect any more."""
+    def session_reported(self, session_id: str, report: WorkerReport) -> None:
+        """It says how it fares, is late to say so, or takes no more work."""
         ...
 
-    def session_suspected(self, session_id: str) -> None:
-        """A heartbeat is late."""
-        ...
-
-    def session_draining(self, session_id: str, reason: str) -> None:
-        """It takes no more work."""
-        ...
-
-    def session_models(self, session_id: str, models: tuple[ModelReport, ...]) -> None:
-        """Its models changed; these are all it has now."""
+    def session_models(self, session_id: str, report: WorkerReport) -> None:
+        """Its models changed."""
         ...
 
     def cool_down_session(self, session_id: str, model: str, seconds: float, reason: str) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from contextlib import suppress
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from router_service.contracts.link import SessionLink, SessionObserver
 from router_service.dispatch.registry import AttemptRegistry
@@ -103,7 +104,7 @@ class WorkerLink:
         session.attached_at = self._clock.wall()
         self._sessions.add(session)
         self.attachments[hello.backend] += 1
-        self._table.session_attached(session.session_id, hello)
+        self._table.session_attached(session.session_id, session.report)
         logger.info("worker %s attached for backend %s from %s", hello.worker_id, hello.backend, peer)
         return session
 
@@ -128,24 +129,25 @@ class WorkerLink:
         Raises:
             WrongSequence: it is not the next one of its session.
         """
-        if heartbeat.sequence != session.sequence + 1:
-            raise WrongSequence(f"heartbeat {heartbeat.sequence} came where {session.sequence + 1} was due")
+        due = session.report.last.sequence + 1
+        if heartbeat.sequence != due:
+            raise WrongSequence(f"heartbeat {heartbeat.sequence} came where {due} was due")
         if session.lost:
             return
         session.take_heartbeat(heartbeat, self._clock.now(), self._clock.wall())
-        self._table.session_reported(session.session_id, heartbeat)
+        self._table.session_reported(session.session_id, session.report)
 
     def draining(self, session: WorkerSession, reason: str) -> None:
         """The worker takes no more work."""
-        session.draining = True
+        session.report = replace(session.report, draining=True, draining_reason=reason)
         if not session.lost:
-            self._table.session_draining(session.session_id, reason)
+            self._table.session_reported(session.session_id, session.report)
 
     def models_changed(self, session: WorkerSession, models: tuple[ModelReport, ...]) -> None:
         """The worker serves these models now."""
-        session.take_models(models)
+        session.report = session.report.with_models(models)
         if not session.lost:
-            self._table.session_models(session.session_id, models)
+            self._table.session_models(session.session_id, session.report)
 
     def cool_down(self, session: WorkerSession, model: str, seconds: float, reason: str) -> None:
         """The provider asked to be left alone: for one model, or (empty) the whole backend."""
@@ -212,9 +214,9 @@ class WorkerLink:
             self._forgive(slept)
         for session in self._sessions:
             silent = (now - session.heard_at) / self.settings.heartbeat_interval
-            if silent >= self.settings.late_after and not session.suspect:
-                session.suspect = True
-                self._table.session_suspected(session.session_id)
+            if silent >= self.settings.late_after and not session.report.suspect:
+                session.report = replace(session.report, suspect=True)
+                self._table.session_reported(session.session_id, session.report)
                 logger.warning("worker %s is suspect: its heartbeat is late", session.hello.worker_id)
             if silent >= self.settings.missed_after and not session.missed:
                 session.missed = True

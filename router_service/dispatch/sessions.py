@@ -6,7 +6,7 @@ from datetime import datetime
 from router_service.contracts.dispatch import AttemptOrder, Refusal
 from router_service.contracts.link import SessionLink
 from router_service.dispatch.attempt import Attempt, AttemptHome
-from router_service.domain.worker import ModelReport, WorkerHeartbeat, WorkerHello
+from router_service.domain.worker import WorkerHeartbeat, WorkerHello, WorkerReport
 from service_common.vocabulary import Operation, WorkerState
 
 WHOLE_BACKEND = frozenset({Operation.PROBE, Operation.PULL_MODEL})
@@ -18,28 +18,25 @@ class StaleHello(Exception):
 
 
 class WorkerSession:
-    """One attached worker. Its attempts are in `attempts` until they settle: that is what in flight means."""
+    """One attached worker. Its attempts are in `attempts` until they settle: that is what in flight means.
+
+    What it says is in `report`, of which the table is told each new one.
+    """
 
     __slots__ = (
         "attached_at",
         "attempts",
         "dispatched",
-        "draining",
         "foreign",
         "heard_at",
         "hello",
         "home",
-        "last_heartbeat_wall",
         "link",
         "lost",
         "missed",
-        "models",
         "peer",
-        "sequence",
+        "report",
         "session_id",
-        "state",
-        "state_reason",
-        "suspect",
     )
 
     def __init__(self, session_id: str, hello: WorkerHello, link: SessionLink, peer: str, now: float) -> None:
@@ -48,20 +45,14 @@ class WorkerSession:
         self.hello = hello
         self.link = link
         self.peer = peer
-        self.models = frozenset(report.model for report in hello.models)
-        self.state = hello.state
-        self.state_reason = hello.state_reason
+        self.report = WorkerReport.begun(hello)
         self.home = AttemptHome(hello, link)
         self.attempts: dict[int, Attempt] = self.home.attempts
-        self.sequence = 0
         self.heard_at = now
-        self.last_heartbeat_wall: datetime | None = None
         self.attached_at: datetime | None = None
         self.foreign = 0
         self.dispatched = 0
-        self.suspect = False
         self.missed = False
-        self.draining = False
         self.lost = False
 
     @property
@@ -76,22 +67,14 @@ class WorkerSession:
 
     def serves(self, model: str) -> bool:
         """Whether it can be asked for a model: one that it lists, or any at all."""
-        return self.hello.takes_any_model or model in self.models
+        return self.hello.takes_any_model or model in self.report.models
 
     def take_heartbeat(self, heartbeat: WorkerHeartbeat, now: float, wall: datetime) -> None:
         """Note how the worker fares."""
-        self.sequence = heartbeat.sequence
+        self.report = self.report.with_heartbeat(heartbeat, wall)
         self.heard_at = now
-        self.last_heartbeat_wall = wall
-        self.state = heartbeat.state
-        self.state_reason = heartbeat.state_reason
         self.foreign = max(0, heartbeat.in_flight + heartbeat.queued - self.in_flight)
-        self.suspect = False
         self.missed = False
-
-    def take_models(self, models: tuple[ModelReport, ...]) -> None:
-        """Replace the models that it serves."""
-        self.models = frozenset(report.model for report in models)
 
     def refusal(self, order: AttemptOrder) -> Refusal | None:
         """Why it cannot take this attempt now; None: it can."""
@@ -115,10 +98,11 @@ class WorkerSession:
 
     def _unwilling(self, operation: Operation, model: str) -> str:
         """Why it takes no such attempt now, however idle it is; empty: it does."""
-        if self.draining:
+        report = self.report
+        if report.draining:
             return "is draining"
-        if self.state is not WorkerState.READY and operation is not Operation.PROBE:
-            return f"is {self.state.label}: {self.state_reason or 'no reason given'}"
+        if report.last.state is not WorkerState.READY and operation is not Operation.PROBE:
+            return f"is {report.last.state.label}: {report.last.state_reason or 'no reason given'}"
         if self.missed:
             return "does not answer: its heartbeats stopped"
         if operation not in WHOLE_BACKEND and not self.serves(model):
@@ -192,7 +176,7 @@ class SessionDirectory:
             if reason is not None:
                 refusal = reason if reason.at_capacity or not refusal.at_capacity else refusal
                 continue
-            key = (session.suspect, session.load, session.dispatched)
+            key = (session.report.suspect, session.load, session.dispatched)
             if best_key is None or key < best_key:
                 best, best_key = session, key
         return refusal if best is None else best

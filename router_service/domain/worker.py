@@ -1,8 +1,11 @@
 """What a worker says of itself, as values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from router_service.domain.target import Price
 from service_common.failures import FailureClass
@@ -96,3 +99,43 @@ class WorkerHeartbeat(Struct, frozen=True):
     state_failure: FailureClass | None = None
     rate_limit: RateLimitStatus | None = None
     resident_models: frozenset[str] = frozenset()
+
+
+class WorkerReport(Struct, frozen=True):
+    """Everything that an attached worker has said, and that it has not.
+
+    Attributes:
+        models: what it serves, by model.
+        last: its newest heartbeat; before the first, as its hello has it.
+        heard_wall: when that came; None: none did.
+        suspect: a heartbeat is late.
+        draining: it takes no more work, whatever its heartbeats say.
+    """
+
+    hello: WorkerHello
+    models: Mapping[str, ModelReport]
+    last: WorkerHeartbeat
+    heard_wall: datetime | None = None
+    suspect: bool = False
+    draining: bool = False
+    draining_reason: str = ""
+
+    @classmethod
+    def begun(cls, hello: WorkerHello) -> "WorkerReport":
+        """What a hello alone says."""
+        last = WorkerHeartbeat(
+            sequence=0, state=hello.state, state_reason=hello.state_reason, state_failure=hello.state_failure
+        )
+        return cls(hello, _by_name(hello.models), last)
+
+    def with_heartbeat(self, heartbeat: WorkerHeartbeat, wall: datetime) -> "WorkerReport":
+        """It is heard again."""
+        return replace(self, last=heartbeat, heard_wall=wall, suspect=False)
+
+    def with_models(self, models: Iterable[ModelReport]) -> "WorkerReport":
+        """It serves these now, and no others."""
+        return replace(self, models=_by_name(models))
+
+
+def _by_name(models: Iterable[ModelReport]) -> Mapping[str, ModelReport]:
+    return MappingProxyType({report.model: report for report in models})

@@ -42,7 +42,7 @@ class WorkerCollector(Struct, frozen=True):
         for session in self.link.sessions:
             name = session.hello.backend
             attached[name] = attached.get(name, 0) + 1
-            late[name] = late.get(name, 0) + session.suspect
+            late[name] = late.get(name, 0) + session.report.suspect
         yield gauge("workers", "Workers attached", backend, _rows(attached))
         yield gauge("workers_late", "Of them, those whose heartbeat is late", backend, _rows(late))
         attachments = _rows({**none, **self.link.attachments})

@@ -164,10 +164,10 @@ def _worker(session: WorkerSession) -> pb.WorkerInfo:
         backend=session.hello.backend,
         version=session.hello.version,
         attached_at=optional_timestamp(session.attached_at),
-        last_heartbeat_at=optional_timestamp(session.last_heartbeat_wall),
+        last_heartbeat_at=optional_timestamp(session.report.heard_wall),
         in_flight=session.in_flight,
-        suspect=session.suspect,
-        draining=session.draining,
+        suspect=session.report.suspect,
+        draining=session.report.draining,
         peer=session.peer,
     )
 

@@ -7,8 +7,7 @@ from msgspec.structs import replace
 
 from router_service.domain.model_facts import abilities_in, mode_in, price_in
 from router_service.domain.target import FREE, BackendPolicy, TargetSpec
-from router_service.domain.worker import ModelReport
-from router_service.state.reports import SessionReport
+from router_service.domain.worker import ModelReport, WorkerReport
 from service_common.backend_kinds import BACKEND_KINDS
 from service_common.facts.model import ModelFacts
 from service_common.vocabulary import Locality, ModelMode, Sensitivity
@@ -44,7 +43,7 @@ def discovered(policy: BackendPolicy, report: ModelReport, facts: ModelFacts | N
     )
 
 
-def merged(spec: TargetSpec, policy: BackendPolicy, sessions: Sequence[SessionReport]) -> TargetSpec:
+def merged(spec: TargetSpec, policy: BackendPolicy, sessions: Sequence[WorkerReport]) -> TargetSpec:
     """The target with what its workers report where the configuration is silent, and the clearance that both allow."""
     reporting = [session for session in sessions if spec.model in session.models] or list(sessions)
     reports = [session.models[spec.model] for session in reporting if spec.model in session.models]
@@ -83,7 +82,7 @@ def _reported(report: ModelReport) -> dict[str, Any]:
     return {name: value for name, value in known.items() if value is not None}
 
 
-def _clearance(policy: BackendPolicy, reporting: Sequence[SessionReport], *, local: bool, remote: bool) -> Sensitivity:
+def _clearance(policy: BackendPolicy, reporting: Sequence[WorkerReport], *, local: bool, remote: bool) -> Sensitivity:
     """What the configuration allows, or its default; never more than any worker lets through.
 
     A model that runs in the provider's cloud although its backend is a local server never sees confidential data.

@@ -1,11 +1,11 @@
 """What the attached workers of a backend say, taken together per model."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
-from router_service.domain.worker import ModelReport, WorkerHeartbeat, WorkerHello
+from router_service.domain.worker import WorkerReport
 from service_common.failures import FailureClass
 from service_common.vocabulary import TargetState, WorkerState
 
@@ -22,78 +22,6 @@ class Standing(Struct, frozen=True):
     reason: str = ""
     available_at: float | None = None
     outage: FailureClass | None = None
-
-
-READY = Standing(TargetState.READY)
-
-
-class SessionReport:
-    """What one attached worker says."""
-
-    __slots__ = (
-        "draining",
-        "draining_reason",
-        "heard_wall",
-        "hello",
-        "last",
-        "models",
-        "state",
-        "state_failure",
-        "state_reason",
-        "suspect",
-    )
-
-    def __init__(self, hello: WorkerHello) -> None:
-        """Begin with its hello."""
-        self.hello = hello
-        self.models = {report.model: report for report in hello.models}
-        self.last = WorkerHeartbeat(sequence=0)
-        self.heard_wall: datetime | None = None
-        self.state = hello.state
-        self.state_reason = hello.state_reason
-        self.state_failure = hello.state_failure
-        self.suspect = False
-        self.draining = False
-        self.draining_reason = ""
-
-    def take_heartbeat(self, heartbeat: WorkerHeartbeat, wall: datetime) -> None:
-        """Note how it fares."""
-        self.last = heartbeat
-        self.heard_wall = wall
-        self.state = heartbeat.state
-        self.state_reason = heartbeat.state_reason
-        self.state_failure = heartbeat.state_failure
-        self.suspect = False
-
-    def take_models(self, models: Iterable[ModelReport]) -> None:
-        """Replace what it serves."""
-        self.models = {report.model: report for report in models}
-
-    def drain(self, reason: str) -> None:
-        """It takes no more work, whatever its heartbeats say."""
-        self.draining = True
-        self.draining_reason = reason
-
-    def concerns(self, model: str) -> bool:
-        """Whether it says anything about a model: one that cannot serve at all speaks for every model."""
-        if model in self.models or self.hello.takes_any_model:
-            return True
-        return self.state in (WorkerState.NOT_CONFIGURED, WorkerState.UNHEALTHY)
-
-    @property
-    def standing(self) -> Standing:
-        """What it makes of its targets."""
-        if self.draining or self.state is WorkerState.DRAINING:
-            reason = self.draining_reason or self.state_reason or "its worker is draining"
-            return Standing(TargetState.DRAINING, reason)
-        if self.state is WorkerState.NOT_CONFIGURED:
-            return Standing(TargetState.NOT_CONFIGURED, self.state_reason or "its worker lacks what it needs")
-        if self.state is WorkerState.UNHEALTHY:
-            reason = self.state_reason or "its worker cannot reach the provider"
-            return Standing(TargetState.OUT, reason, outage=self.state_failure)
-        if self.suspect:
-            return Standing(TargetState.SUSPECT, f"the heartbeat of worker {self.hello.worker_id} is late")
-        return READY
 
 
 BEST_FIRST = (
@@ -118,29 +46,51 @@ class Together(Struct, frozen=True):
     heard_wall: datetime | None = None
 
 
-def together(backend: str, model: str, sessions: Sequence[SessionReport]) -> Together:
+def together(backend: str, model: str, attached: Sequence[WorkerReport]) -> Together:
     """The best standing of any worker that has the model, and the sums over them."""
-    if not sessions:
+    if not attached:
         return Together(Standing(TargetState.DETACHED, f'no worker of backend "{backend}" is attached'))
-    serving = [session for session in sessions if session.concerns(model)]
-    heard = max((session.heard_wall for session in sessions if session.heard_wall), default=None)
+    serving = [report for report in attached if _concerns(report, model)]
+    heard = max((report.heard_wall for report in attached if report.heard_wall), default=None)
     if not serving:
-        said = next((f" ({session.state_reason})" for session in sessions if session.state_reason), "")
+        said = next((f" ({report.last.state_reason})" for report in attached if report.last.state_reason), "")
         reason = f"no attached worker has the model {model}{said}"
-        return Together(Standing(TargetState.DETACHED, reason), workers=len(sessions), heard_wall=heard)
-    standing = min((session.standing for session in serving), key=lambda found: BEST_FIRST.index(found.state))
-    doubts = [session.models[model].doubt for session in serving if model in session.models]
+        return Together(Standing(TargetState.DETACHED, reason), workers=len(attached), heard_wall=heard)
+    standing = min(map(_standing, serving), key=lambda found: BEST_FIRST.index(found.state))
+    doubts = [report.models[model].doubt for report in serving if model in report.models]
     if standing.state is TargetState.READY and doubts and all(doubts):
         standing = Standing(TargetState.READY, doubts[0])
-    limits = [session.last.rate_limit.share_left for session in serving if session.last.rate_limit is not None]
+    limits = [report.last.rate_limit.share_left for report in serving if report.last.rate_limit is not None]
     known = [share for share in limits if share is not None]
     return Together(
         standing,
-        workers=len(sessions),
-        in_flight=sum(session.last.in_flight for session in serving),
-        queued=sum(session.last.queued for session in serving),
-        capacity=sum(session.hello.capacity for session in serving),
-        resident=any(model in session.last.resident_models for session in serving),
+        workers=len(attached),
+        in_flight=sum(report.last.in_flight for report in serving),
+        queued=sum(report.last.queued for report in serving),
+        capacity=sum(report.hello.capacity for report in serving),
+        resident=any(model in report.last.resident_models for report in serving),
         rate_limit_left=min(known, default=None),
         heard_wall=heard,
     )
+
+
+def _concerns(report: WorkerReport, model: str) -> bool:
+    """Whether a worker says anything about a model: one that cannot serve at all speaks for every model."""
+    if model in report.models or report.hello.takes_any_model:
+        return True
+    return report.last.state in (WorkerState.NOT_CONFIGURED, WorkerState.UNHEALTHY)
+
+
+def _standing(report: WorkerReport) -> Standing:
+    """What a worker makes of its targets."""
+    state, reason = report.last.state, report.last.state_reason
+    if report.draining or state is WorkerState.DRAINING:
+        return Standing(TargetState.DRAINING, report.draining_reason or reason or "its worker is draining")
+    if state is WorkerState.NOT_CONFIGURED:
+        return Standing(TargetState.NOT_CONFIGURED, reason or "its worker lacks what it needs")
+    if state is WorkerState.UNHEALTHY:
+        reason = reason or "its worker cannot reach the provider"
+        return Standing(TargetState.OUT, reason, outage=report.last.state_failure)
+    if report.suspect:
+        return Standing(TargetState.SUSPECT, f"the heartbeat of worker {report.hello.worker_id} is late")
+    return Standing(TargetState.READY)

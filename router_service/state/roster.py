@@ -7,11 +7,10 @@ from typing import Any, Protocol
 from router_service.contracts.engine import Catalogue
 from router_service.domain.switches import Switches, switch_of
 from router_service.domain.target import BackendPolicy, TargetSpec
-from router_service.domain.worker import ModelReport, WorkerHello
+from router_service.domain.worker import WorkerReport
 from router_service.state.circuit import CircuitSettings
 from router_service.state.entry import TargetEntry
 from router_service.state.merge import discovered, merged
-from router_service.state.reports import SessionReport
 from router_service.state.rolling_metrics import RollingMetrics
 from service_common.facts.model import ModelFacts
 from service_common.vocabulary import TargetState
@@ -37,8 +36,8 @@ class Roster:
         self._circuit = circuit
         self._entries: dict[str, TargetEntry] = {}
         self._names: dict[str, tuple[str, ...]] = {}
-        self._sessions: dict[str, SessionReport] = {}
-        self._by_backend: dict[str, list[SessionReport]] = {}
+        self._reports: dict[str, WorkerReport] = {}
+        self._by_backend: dict[str, dict[str, WorkerReport]] = {}
         self._saved: Mapping[str, Mapping[str, Any]] = {}
         self.apply(catalogue)
 
@@ -65,13 +64,13 @@ class Roster:
         """The targets of a backend, in name order."""
         return self._names.get(backend, ())
 
-    def sessions_of(self, backend: str) -> Sequence[SessionReport]:
+    def reports_of(self, backend: str) -> Sequence[WorkerReport]:
         """What its attached workers say."""
-        return self._by_backend.get(backend, ())
+        return tuple(self._by_backend.get(backend, {}).values())
 
-    def session(self, session_id: str) -> SessionReport | None:
-        """What one attached worker says."""
-        return self._sessions.get(session_id)
+    def report(self, session_id: str) -> WorkerReport | None:
+        """What one attached worker says; None: there is no such session."""
+        return self._reports.get(session_id)
 
     def apply(self, catalogue: Catalogue) -> list[str]:
         """Follow another configuration; what its targets were taken out for may be mended.
@@ -108,35 +107,40 @@ class Roster:
                 changed.append(name)
         return changed
 
-    def attach(self, session_id: str, hello: WorkerHello) -> None:
+    def attach(self, session_id: str, report: WorkerReport) -> None:
         """A worker is there, perhaps with another key; models that the configuration does not allow are ignored."""
-        session = self._sessions[session_id] = SessionReport(hello)
-        self._by_backend.setdefault(hello.backend, []).append(session)
-        self._rebuild(hello.backend)
-        for name in self.targets_of(hello.backend):
+        self._keep(session_id, report)
+        backend = report.hello.backend
+        self._rebuild(backend)
+        for name in self.targets_of(backend):
             self._entries[name].outage = None
-        ignored = [model for model in session.models if self.find(f"{hello.backend}/{model}") is None]
+        ignored = [model for model in report.models if self.find(f"{backend}/{model}") is None]
         if ignored:
-            listed = ", ".join(ignored[:10])
-            logger.info("worker %s has models that the configuration does not list: %s", hello.worker_id, listed)
+            worker, listed = report.hello.worker_id, ", ".join(ignored[:10])
+            logger.info("worker %s has models that the configuration does not list: %s", worker, listed)
 
-    def detach(self, session_id: str) -> str | None:
-        """It is gone; returns its backend."""
-        session = self._sessions.pop(session_id, None)
-        if session is None:
-            return None
-        self._by_backend[session.hello.backend].remove(session)
-        self._rebuild(session.hello.backend)
-        return session.hello.backend
+    def detach(self, session_id: str) -> bool:
+        """It is gone; False: it was already."""
+        report = self._reports.pop(session_id, None)
+        if report is None:
+            return False
+        del self._by_backend[report.hello.backend][session_id]
+        self._rebuild(report.hello.backend)
+        return True
 
-    def models(self, session_id: str, models: tuple[ModelReport, ...]) -> str | None:
-        """A worker serves other models now; returns its backend."""
-        session = self._sessions.get(session_id)
-        if session is None:
-            return None
-        session.take_models(models)
-        self._rebuild(session.hello.backend)
-        return session.hello.backend
+    def heard(self, session_id: str, report: WorkerReport) -> bool:
+        """How a worker fares; False: it is gone."""
+        if session_id not in self._reports:
+            return False
+        self._keep(session_id, report)
+        return True
+
+    def models(self, session_id: str, report: WorkerReport) -> bool:
+        """A worker serves other models now; False: it is gone."""
+        if self.heard(session_id, report):
+            self._rebuild(report.hello.backend)
+            return True
+        return False
 
     def restore(self, saved: Mapping[str, Mapping[str, Any]], now: float) -> None:
         """Take the figures of an earlier process, also for targets that appear later."""
@@ -144,14 +148,18 @@ class Roster:
         for name, entry in self._entries.items():
             self._restore_entry(name, entry)
 
+    def _keep(self, session_id: str, report: WorkerReport) -> None:
+        self._reports[session_id] = report
+        self._by_backend.setdefault(report.hello.backend, {})[session_id] = report
+
     def _rebuild(self, backend: str) -> None:
         policy = self._catalogue.backends.get(backend)
         if policy is None:
             return
-        sessions = self.sessions_of(backend)
+        reports = self.reports_of(backend)
         bases = {name: spec for name, spec in self._catalogue.targets.items() if spec.backend == backend}
         if policy.discover:
-            bases = self._discovered(policy, sessions) | bases
+            bases = self._discovered(policy, reports) | bases
         self._forget(name for name in self._names.get(backend, ()) if name not in bases)
         for name, base in bases.items():
             entry = self._entries.get(name)
@@ -159,17 +167,17 @@ class Roster:
                 entry = self._entries[name] = TargetEntry(base, self._circuit)
                 self._restore_entry(name, entry)
             entry.base = base
-            entry.spec = merged(base, policy, sessions)
+            entry.spec = merged(base, policy, reports)
             entry.visible = True
         self._names[backend] = tuple(sorted(bases))
 
-    def _discovered(self, policy: BackendPolicy, sessions: Sequence[SessionReport]) -> dict[str, TargetSpec]:
+    def _discovered(self, policy: BackendPolicy, reports: Sequence[WorkerReport]) -> dict[str, TargetSpec]:
         """What the workers report; while none is attached, what the last one reported (as detached)."""
-        if not sessions:
+        if not reports:
             return {name: self._entries[name].base for name in self._names.get(policy.name, ())}
-        reports = {report.model: report for session in sessions for report in session.models.values()}
+        models = {model.model: model for report in reports for model in report.models.values()}
         specs = (
-            discovered(policy, report, self._facts.lookup(policy.provider, report.model)) for report in reports.values()
+            discovered(policy, model, self._facts.lookup(policy.provider, model.model)) for model in models.values()
         )
         return {spec.name: spec for spec in specs}
 

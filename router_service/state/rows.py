@@ -103,7 +103,7 @@ class Rows:
         spec = entry.spec
         known = self._said.get(spec.name)
         if known is None:
-            known = self._said[spec.name] = together(spec.backend, spec.model, self._roster.sessions_of(spec.backend))
+            known = self._said[spec.name] = together(spec.backend, spec.model, self._roster.reports_of(spec.backend))
         return known
 
     def _cooldown(self, entry: TargetEntry, now: float) -> Cooldown | None:

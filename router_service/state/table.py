@@ -18,7 +18,7 @@ from router_service.domain.errors import NotFound
 from router_service.domain.statistics import TargetStatistics
 from router_service.domain.switches import NONE, Switches
 from router_service.domain.target import TableSnapshot
-from router_service.domain.worker import ModelReport, WorkerHeartbeat, WorkerHello
+from router_service.domain.worker import WorkerReport
 from router_service.state.circuit import CircuitSettings
 from router_service.state.gate import Gate
 from router_service.state.limits import LimitBook
@@ -177,48 +177,32 @@ class Table:
         """See `SessionObserver.backends`."""
         return self._roster.backends.keys()
 
-    def session_attached(self, session_id: str, hello: WorkerHello) -> None:
+    def session_attached(self, session_id: str, report: WorkerReport) -> None:
         """See `SessionObserver.session_attached`."""
-        self._roster.attach(session_id, hello)
+        self._roster.attach(session_id, report)
         self._relist()
 
     def session_lost(self, session_id: str) -> None:
         """See `SessionObserver.session_lost`."""
-        if self._roster.detach(session_id) is not None:
+        if self._roster.detach(session_id):
             self._relist()
 
-    def session_reported(self, session_id: str, heartbeat: WorkerHeartbeat) -> None:
+    def session_reported(self, session_id: str, report: WorkerReport) -> None:
         """See `SessionObserver.session_reported`."""
-        session = self._roster.session(session_id)
-        if session is not None:
-            session.take_heartbeat(heartbeat, self._clock.wall())
-            self._rows.workers_changed(session.hello.backend)
+        if self._roster.heard(session_id, report):
+            self._rows.workers_changed(report.hello.backend)
 
-    def session_suspected(self, session_id: str) -> None:
-        """See `SessionObserver.session_suspected`."""
-        session = self._roster.session(session_id)
-        if session is not None:
-            session.suspect = True
-            self._rows.workers_changed(session.hello.backend)
-
-    def session_draining(self, session_id: str, reason: str) -> None:
-        """See `SessionObserver.session_draining`."""
-        session = self._roster.session(session_id)
-        if session is not None:
-            session.drain(reason)
-            self._rows.workers_changed(session.hello.backend)
-
-    def session_models(self, session_id: str, models: tuple[ModelReport, ...]) -> None:
+    def session_models(self, session_id: str, report: WorkerReport) -> None:
         """See `SessionObserver.session_models`."""
-        if self._roster.models(session_id, models) is not None:
+        if self._roster.models(session_id, report):
             self._relist()
 
     def cool_down_session(self, session_id: str, model: str, seconds: float, reason: str) -> None:
         """See `SessionObserver.cool_down_session`."""
-        session = self._roster.session(session_id)
-        if session is None:
+        report = self._roster.report(session_id)
+        if report is None:
             return
-        backend = session.hello.backend
+        backend = report.hello.backend
         if not model:
             self.cool_down(backend, seconds, reason)
         elif self._roster.find(f"{backend}/{model}") is not None:

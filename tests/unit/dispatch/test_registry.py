@@ -288,7 +288,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.parts.table.apply_catalogue(self.parts.catalogue)
             self.parts.clock.advance(120)
             for session in self.parts.sessions:
-                self.link.heartbeat(session, WorkerHeartbeat(session.sequence + 1))
+                self.link.heartbeat(session, WorkerHeartbeat(session.report.last.sequence + 1))
             attempt = self.parts.registry.start(order(self.parts.clock, self.parts.catalogue.targets[name]))
         assert isinstance(attempt, Attempt), attempt
         self.started.append(attempt)

@@ -71,7 +71,7 @@ def test_a_late_worker_is_chosen_last_but_keeps_its_attempts(parts: Parts) -> No
         parts.clock.advance(0.25)
         parts.link.check()
     parts.link.heartbeat(fresh, WorkerHeartbeat(1))
-    assert (late.suspect, fresh.suspect) == (True, False)
+    assert (late.report.suspect, fresh.report.suspect) == (True, False)
     for _ in range(4):
         parts.start("a/m")
     assert (late.in_flight, fresh.in_flight) == (1, 4)

@@ -6,9 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from router_service.domain.target import FREE, BackendPolicy, Price
-from router_service.domain.worker import ModelReport, WorkerHello
+from router_service.domain.worker import ModelReport, WorkerHello, WorkerReport
 from router_service.state.merge import discovered, merged
-from router_service.state.reports import SessionReport
 from service_common.facts.model import Ability, Mode, ModelFacts
 from service_common.vocabulary import Locality, ModelMode, Sensitivity
 from tests.support.link_parts import hello, spec
@@ -20,14 +19,13 @@ CONFIDENTIAL, INTERNAL, PUBLIC = Sensitivity.CONFIDENTIAL, Sensitivity.INTERNAL,
 
 def cleared(policy: BackendPolicy, *hellos: WorkerHello, remote: bool = False) -> Sensitivity:
     """The clearance of `a/m` under a policy with these workers."""
-    return merged(spec("a/m", remote=remote), policy, [SessionReport(each) for each in hellos]).clearance
+    return merged(spec("a/m", remote=remote), policy, [WorkerReport.begun(each) for each in hellos]).clearance
 
 
 def test_the_configuration_counts_over_the_worker() -> None:
     """A window that the file names stays; one that only the facts knew is replaced by what the worker reports."""
     report = ModelReport("m", context_window=8_192, max_output=1_024)
-    session = SessionReport(hello(models=()))
-    session.take_models([report])
+    session = WorkerReport.begun(hello(models=())).with_models([report])
     configured = spec("a/m", context_window=4_096, max_output=512, configured=frozenset({"context_window"}))
     target = merged(configured, PLAIN, [session])
     assert (target.context_window, target.max_output) == (4_096, 1_024)
@@ -35,7 +33,7 @@ def test_the_configuration_counts_over_the_worker() -> None:
 
 def test_what_nobody_reports_stays() -> None:
     """A worker that knows nothing of a model does not erase the facts."""
-    target = merged(spec("a/m", context_window=4_096), PLAIN, [SessionReport(hello())])
+    target = merged(spec("a/m", context_window=4_096), PLAIN, [WorkerReport.begun(hello())])
     assert (target.context_window, target.price) == (4_096, spec("a/m").price)
 
 
@@ -90,7 +88,7 @@ def test_clearance(
 @pytest.mark.parametrize("model", ["gpt-oss:120b-cloud", "qwen3:cloud", "glm-cloud"])
 def test_a_cloud_model_is_known_by_its_name(model: str) -> None:
     """Even where the worker does not say that it runs elsewhere."""
-    target = merged(spec(f"a/{model}"), OLLAMA, [SessionReport(hello(models=(model,), locality=Locality.HOST))])
+    target = merged(spec(f"a/{model}"), OLLAMA, [WorkerReport.begun(hello(models=(model,), locality=Locality.HOST))])
     assert (target.clearance, target.remote) == (INTERNAL, True)
 
 
@@ -109,7 +107,7 @@ def test_nothing_is_cleared_for_confidential_while_nobody_is_there() -> None:
 
 def test_a_local_model_costs_nothing() -> None:
     """Unless the configuration prices it; a cloud model of the same server keeps its price."""
-    near = [SessionReport(hello(locality=Locality.HOST))]
+    near = [WorkerReport.begun(hello(locality=Locality.HOST))]
     priced = spec("a/m").price
     assert merged(spec("a/m"), OLLAMA, near).price == FREE
     assert merged(spec("a/m", configured=frozenset({"price"})), OLLAMA, near).price == priced
@@ -129,5 +127,5 @@ def test_a_local_model_costs_nothing() -> None:
 def test_offline_cuts_off_what_is_outside(offline: bool, locality: Locality, remote: bool, cut_off: bool) -> None:
     """What its worker says to be near stays; models in a local server's cloud do not."""
     policy = BackendPolicy("a", "ollama", "ollama", offline=offline)
-    target = merged(spec("a/m", remote=remote), policy, [SessionReport(hello(locality=locality))])
+    target = merged(spec("a/m", remote=remote), policy, [WorkerReport.begun(hello(locality=locality))])
     assert target.cut_off is cut_off
