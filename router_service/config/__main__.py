@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 
 from router_service.config.check import add_arguments, run_check
@@ -26,11 +27,21 @@ FAILED = 1
 def main(arguments: Sequence[str]) -> int:
     """Answer one question; the exit status: 0 well, 1 failed, 2 wrong usage."""
     parsed = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a file may hold what a terminal cannot show
     try:
-        return int(parsed.command(parsed))
+        status = int(parsed.command(parsed))
+        sys.stdout.flush()
     except (ConfigurationErrors, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return FAILED
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to flush at the end
+        sys.stderr.write(f"trunkline: the output cannot be written: {error.strerror}\n")
+        return FAILED
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,6 +9,9 @@ from rich.console import Console
 
 _PIPE_WIDTH = 200
 
+_COMPLETE = ("utf-8", "utf8")
+"""Encodings that have every character."""
+
 _KEPT = {ord("\n"), ord("\t")}
 _CONTROLS = dict.fromkeys(code for code in [*range(0x20), *range(0x7F, 0xA0)] if code not in _KEPT)
 
@@ -32,8 +35,9 @@ class Output:
         stream.flush()
 
     def json(self, value: Any, *, indent: int | None = 2) -> None:
-        """Write one JSON value to stdout."""
-        self.data.file.write(json.dumps(value, ensure_ascii=False, indent=indent) + "\n")
+        """Write one JSON value to stdout; where that takes not every character, with escapes for those beyond ASCII."""
+        escaped = self.data.encoding not in _COMPLETE
+        self.data.file.write(json.dumps(value, ensure_ascii=escaped, indent=indent) + "\n")
         self.data.file.flush()
 
 
