@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from provider_workers.settings import BackendSettings, WorkerSettings
-from service_common.backend_kinds import BACKEND_KINDS
+from service_common.backend_kinds import WORKER_KINDS
 from service_common.configuration import (
     BackendConnection,
     BackendSection,
@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--exit-with-parent", action="store_true", help="leave when standard input is closed")
     parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     alone = parser.add_argument_group("without a configuration file")
-    alone.add_argument("--kind", choices=tuple(BACKEND_KINDS))
+    alone.add_argument("--kind", choices=WORKER_KINDS)
     alone.add_argument("--provider", help="whose models these are; else the backend's name")
     alone.add_argument("--base-url")
     alone.add_argument("--model", action="append", default=[], metavar="NAME", help="a model to announce; repeatable")
@@ -115,6 +115,11 @@ def _from_file(flags: argparse.Namespace, environment: Mapping[str, str]) -> Pro
     if section is None:
         known = ", ".join(configuration.backends) or "none"
         raise UsageError(f'{flags.config} has no backend "{flags.backend}". It has: {known}')
+    if section.kind not in WORKER_KINDS:
+        raise UsageError(
+            f'"{flags.backend}" of {flags.config} is of kind {section.kind}, so that its worker is a program of '
+            f"your own: start that one, or give the backend a kind of these: {', '.join(WORKER_KINDS)}"
+        )
     backend = _backend_from_section(flags, section, configuration, environment)
     routers = _routers(flags, environment) or (_near(configuration.router.listen, flags.config),)
     process = _process(flags, environment, backend, routers, section)

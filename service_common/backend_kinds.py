@@ -7,8 +7,25 @@ from typing import Literal
 
 from service_common.model_names import DEFAULT_TAG
 
-KindName = Literal["openai_wire", "ollama", "litellm"]
+KindName = Literal["openai_wire", "ollama", "litellm", "external"]
 """Written out, since types cannot be read from a table; a test holds it to `BACKEND_KINDS`."""
+
+
+WORKER_SETTINGS = frozenset(
+    {
+        "api_key",
+        "base_url",
+        "ca_file",
+        "capacity",
+        "environment",
+        "headers",
+        "labels",
+        "metrics_listen",
+        "options",
+        "timeouts",
+    }
+)
+"""Settings of a backend that its worker alone reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +34,8 @@ class BackendKind:
 
     Attributes:
         settings: of a backend's section in the file, which no other kind has.
+        has_worker: whether `provider_workers` serves it. Otherwise somebody else starts its worker, which tells of
+            itself what the file says of others (`WORKER_SETTINGS`), and what it knows of models.
         needs_address: whether somebody must say where the provider is: the library behind it does not know.
         through_litellm: whether litellm speaks to the provider, by the name that litellm has for it.
         announces_all_models: its workers always ask what the provider has, and hand no other model's name on.
@@ -27,12 +46,19 @@ class BackendKind:
     """
 
     settings: frozenset[str] = frozenset()
+    has_worker: bool = True
     needs_address: bool = True
     through_litellm: bool = False
     announces_all_models: bool = False
     runs_models: bool = False
     cloud_tag: str = ""
     default_tag: str = ""
+
+    def takes(self, setting: str) -> bool:
+        """Whether the section of such a backend may have a setting."""
+        if setting in WORKER_SETTINGS and not self.has_worker:
+            return False
+        return setting in self.settings or all(setting not in kind.settings for kind in BACKEND_KINDS.values())
 
     def other_name(self, model: str) -> str:
         """The other name of a model that goes by two: `llama3.1` and `llama3.1:latest`; empty: it has but one."""
@@ -58,5 +84,8 @@ BACKEND_KINDS: Mapping[str, BackendKind] = MappingProxyType(
             default_tag=DEFAULT_TAG,
         ),
         "litellm": BackendKind(needs_address=False, through_litellm=True),
+        "external": BackendKind(has_worker=False, needs_address=False),
     }
 )
+WORKER_KINDS = tuple(name for name, kind in BACKEND_KINDS.items() if kind.has_worker)
+"""The kinds that `provider_workers` serves."""

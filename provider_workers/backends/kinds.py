@@ -9,7 +9,7 @@ from typing import Protocol, cast
 
 from provider_workers.backends.base import BackendAdapter
 from provider_workers.settings import BackendSettings
-from service_common.backend_kinds import BACKEND_KINDS
+from service_common.backend_kinds import WORKER_KINDS
 from service_common.clock import Clock
 
 
@@ -24,7 +24,7 @@ def create_backend(settings: BackendSettings, clock: Clock) -> BackendAdapter:
         ValueError: no such kind, or a setting that the kind does not take.
         OSError: a file that the settings name cannot be read.
     """
-    if settings.kind not in BACKEND_KINDS:
-        raise ValueError(f'no backend kind "{settings.kind}"; known: {", ".join(BACKEND_KINDS)}')
+    if settings.kind not in WORKER_KINDS:
+        raise ValueError(f'no backend kind "{settings.kind}"; known: {", ".join(WORKER_KINDS)}')
     factory = cast("_Factory", import_module(f"provider_workers.backends.{settings.kind}.factory"))
     return factory.create(settings, clock)

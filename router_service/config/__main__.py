@@ -16,6 +16,7 @@ from router_service.config.probing import ollama_models
 from router_service.config.running import Sources, prepare
 from router_service.plugins.discovery import installed_plugins
 from router_service.state.token_counter import TokenCounter
+from service_common.backend_kinds import BACKEND_KINDS
 from service_common.clock import SystemClock
 from service_common.configuration import ConfigurationErrors, automatic_configuration, read_text, wrong_addresses
 from service_common.configuration.references import all_variables_in
@@ -83,6 +84,7 @@ def _describe(parsed: argparse.Namespace) -> int:
             "environment": list(section.variables()),
             "simulated": section.simulated,
             "enabled": section.enabled,
+            "external": not BACKEND_KINDS[section.kind].has_worker,
         }
         for name, section in configuration.backends.items()
     ]

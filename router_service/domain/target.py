@@ -78,7 +78,7 @@ class BackendPolicy(Struct, frozen=True):
     """What the configuration allows a backend, whatever its workers say.
 
     Attributes:
-        kind: `openai_wire`, `ollama` or `litellm`.
+        kind: one of `BACKEND_KINDS`.
         clearance: None: not configured; then `internal`, or `confidential` for an Ollama on this host or a private
             address (never for its cloud models). The worker's own clearance may lower it.
         discover: models that a worker reports but the configuration does not list may be used.

@@ -134,10 +134,11 @@ class BackendSection(Section):
 
     @model_validator(mode="after")
     def _check_kind(self) -> Self:
-        of_others = frozenset[str]().union(*(kind.settings for kind in BACKEND_KINDS.values()))
-        foreign = sorted(self.model_fields_set & (of_others - BACKEND_KINDS[self.kind].settings))
+        kind = BACKEND_KINDS[self.kind]
+        foreign = sorted(setting for setting in self.model_fields_set if not kind.takes(setting))
         if foreign:
-            raise ValueError(f"a backend of kind {self.kind} has no {' and no '.join(foreign)}. Remove it")
+            why = "" if kind.has_worker else ": its worker, which others start, knows for itself"
+            raise ValueError(f"a backend of kind {self.kind} has no {' and no '.join(foreign)}{why}. Remove it")
         return self
 
     def resolve(self, file: Path, environment: Mapping[str, str]) -> BackendConnection:

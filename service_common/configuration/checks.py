@@ -110,7 +110,8 @@ def check_models(
         yield from _check_successor(configuration.models, target, known, today)
         backend = configuration.backends.get(backend_name)
         # Where workers say all that is there, as an Ollama's do, a model needs no facts: what is not known stays so.
-        if facts is not None and backend is not None and not BACKEND_KINDS[backend.kind].announces_all_models:
+        kind = None if backend is None else BACKEND_KINDS[backend.kind]
+        if facts is not None and backend and kind and kind.has_worker and not kind.announces_all_models:
             yield from _check_facts(path, model, facts, backend.provider or backend_name, model_name)
 
 

@@ -75,3 +75,18 @@ async def test_a_dotenv_that_cannot_be_used_is_told_before_anything_starts(tmp_p
     assert (checked.code, checked.out.splitlines()[0]) == (1, said)
     ran = await trunkline("up", "--config", str(config), "--listen", "127.0.0.1:0")
     assert (ran.code, ran.err.strip()) == (1, f"trunkline up: {said}")
+
+
+async def test_a_worker_that_others_start_is_left_to_them(tmp_path: Path) -> None:
+    """`up` starts the router alone, and says where the token must be set that it would make up."""
+    config = tmp_path / "trunkline.yaml"
+    config.write_text("backends: {house: {kind: external, discover: true}}")
+    supervisor = Watched()
+    try:
+        launched = await Launch(supervisor, tmp_path, clean_environment(), "token").run(config, "127.0.0.1:0")
+        assert set(supervisor.specs) == {ROUTER_NAME}
+        assert [backend.external for backend in launched.backends] == [True]
+        assert "set TRUNKLINE_WORKER_TOKEN for both" in launched.notes[-1]
+    finally:
+        supervisor.kill_all()
+        await supervisor.stop_all()

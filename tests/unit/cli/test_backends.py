@@ -49,3 +49,12 @@ def test_a_backend_without_a_ready_model_says_why() -> None:
     assert str(_stands().detail) == "it reports no model"
     starting = _stands(unattached=True)
     assert (str(starting.state), "a line below says when" in str(starting.detail)) == ("starting", True)
+
+
+def test_a_worker_that_others_start_is_waited_for() -> None:
+    """It is not on its way by itself; once it is attached it stands as any other."""
+    external = BackendDescription("a", "external", (), simulated=False, enabled=True, external=True)
+    stands = standing(external, [_row("x", "detached")], unattached=True)
+    assert (str(stands.state), stands.bad) == ("waiting", True)
+    assert "which you start" in str(stands.detail)
+    assert str(standing(external, [_row("x")], unattached=False).state) == "ready"

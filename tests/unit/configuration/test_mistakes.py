@@ -143,6 +143,8 @@ def test_a_wrong_model_is_named(model: str, path: str, words: list[str], facts: 
         ("o: {kind: openai_wire, base_url: 'http://h:port/v1'}", "backends.o.base_url", ["its port is no number"]),
         ("n: {kind: litellm, provider: antropic}", "backends.n.provider", ['no provider "antropic"', '"anthropic"?']),
         ("house: {kind: litellm}", "backends.house.provider", ['no provider "house"', "Say its provider"]),
+        ("own: {kind: external, base_url: 'http://h'}", "backends.own", ["external has no base_url", "for itself"]),
+        ("own: {kind: external, api_key: '${K}', pull: true}", "backends.own", ["no api_key and no pull"]),
     ],
 )
 def test_a_backend_that_leads_nowhere_is_named(backend: str, path: str, words: list[str], facts: FactsTable) -> None:
@@ -151,6 +153,13 @@ def test_a_backend_that_leads_nowhere_is_named(backend: str, path: str, words: l
     assert (mistake.line, mistake.path) == (2, path)
     for word in words:
         assert word in str(mistake)
+
+
+def test_a_worker_of_ones_own_tells_what_the_file_need_not(facts: FactsTable) -> None:
+    """Neither where it is, nor what the table of facts does not know of its models."""
+    text = "backends: {house: {kind: external, discover: true}}\nmodels: {house/m: {quality: 0.7}}\n"
+    parsed = parse_configuration(text, Path("trunkline.yaml"), {}, Knowledge(facts=facts))
+    assert parsed.backends["house"].kind == "external"
 
 
 def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file() -> None:

@@ -92,3 +92,11 @@ def test_an_address_from_the_environment_must_be_one(tmp_path: Path) -> None:
     assert backend.missing.endswith("(${WHERE}) is no address: its brackets do not hold an IPv6 address")
     assert backend.base_url == ""
     assert parse(named, {"WHERE": "http://127.0.0.1:1/v1"}).worker.backend.missing == ""
+
+
+def test_a_backend_whose_worker_is_somebody_elses_is_refused(tmp_path: Path) -> None:
+    """With what to do instead; the flags do not offer that kind."""
+    file = tmp_path / "trunkline.yaml"
+    file.write_text("backends: {house: {kind: external}}\n")
+    with pytest.raises(UsageError, match="is of kind external, so that its worker is a program of your own: start"):
+        parse(["--config", str(file), "--backend", "house"], {})

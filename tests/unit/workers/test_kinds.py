@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from provider_workers.backends.ollama.models import is_remote
-from service_common.backend_kinds import BACKEND_KINDS, KindName
+from service_common.backend_kinds import BACKEND_KINDS, WORKER_KINDS, WORKER_SETTINGS, KindName
 from service_common.configuration import BackendSection
 from service_common.facts import FactsTable
 from tests.support.conformance import KINDS
@@ -17,13 +17,13 @@ def test_the_configuration_takes_the_kinds_of_the_table() -> None:
     assert set(get_args(KindName)) == set(BACKEND_KINDS)
 
 
-@pytest.mark.parametrize("kind", BACKEND_KINDS)
+@pytest.mark.parametrize("kind", WORKER_KINDS)
 def test_each_kind_has_an_adapter(kind: str) -> None:
     """Where `provider_workers.backends.kinds` looks for it."""
     assert callable(import_module(f"provider_workers.backends.{kind}.factory").create)
 
 
-@pytest.mark.parametrize("kind", BACKEND_KINDS)
+@pytest.mark.parametrize("kind", WORKER_KINDS)
 def test_each_kind_is_held_to_the_suite(kind: str) -> None:
     """No kind goes without the conformance suite."""
     assert kind in {tried.kind for tried in KINDS}
@@ -33,6 +33,11 @@ def test_each_kind_is_held_to_the_suite(kind: str) -> None:
 def test_what_only_some_kinds_have_can_be_written(kind: str) -> None:
     """A setting that the table lists is one of a backend's section."""
     assert BACKEND_KINDS[kind].settings <= set(BackendSection.model_fields)
+
+
+def test_what_only_workers_read_can_be_written() -> None:
+    """Where a backend's worker is one of this project's."""
+    assert set(BackendSection.model_fields) >= WORKER_SETTINGS
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from trunkline.cli.processes.child import ChildSpec
 from trunkline.cli.processes.environment import child_environment
 from trunkline.cli.processes.router_tools import (
     BackendDescription,
+    ConfigurationDescription,
     automatic_configuration,
     describe_configuration,
     notes_in,
@@ -117,12 +118,18 @@ class Launch:
             notes = described.warnings
             file, listen = config, listen or claim(described.listen)
             self.token_variable = described.token_variable
-            self.token = _token(self.base, self.token_variable) or self.token
+            said = _token(self.base, self.token_variable)
+            self.token = said or self.token
+            notes += () if said else _unknown_token(described)
             router = await self._start_router(file, listen, described.backends, described.environment)
         self.supervisor.restart_as(replace(router, grace=described.stop_seconds + _ROUTER_MARGIN))
         backends = described.backends
         await asyncio.gather(
-            *(self._start_worker(file, listen, backend, backends) for backend in backends if backend.enabled)
+            *(
+                self._start_worker(file, listen, backend, backends)
+                for backend in backends
+                if backend.enabled and not backend.external
+            )
         )
         return Launched(
             listen=listen,
@@ -196,6 +203,15 @@ class Launch:
 def _token(base: Mapping[str, str], variable: str) -> str:
     """What the user set; blanks are as good as nothing."""
     return base.get(variable, "").strip()
+
+
+def _unknown_token(described: ConfigurationDescription) -> tuple[str, ...]:
+    """What to do for workers that others start, where the token was made up here."""
+    names = [backend.name for backend in described.backends if backend.enabled and backend.external]
+    if not names:
+        return ()
+    told = f"The worker of {' and of '.join(names)} must show the router's token, which was made up here: "
+    return (f"{told}set {described.token_variable} for both, and run this again.",)
 
 
 def _needed(backends: Sequence[BackendDescription]) -> frozenset[str]:

@@ -23,6 +23,7 @@ class BackendDescription:
 
     Attributes:
         environment: the variables that its worker reads.
+        external: somebody else starts its worker.
     """
 
     name: str
@@ -30,6 +31,7 @@ class BackendDescription:
     environment: tuple[str, ...]
     simulated: bool
     enabled: bool
+    external: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ def _backend(entry: Mapping[str, Any]) -> BackendDescription:
         environment=tuple(entry["environment"]),
         simulated=entry["simulated"],
         enabled=entry["enabled"],
+        external=entry["external"],
     )
 
 

@@ -115,10 +115,16 @@ class Up:
             )
             enabled = {backend.name: backend for backend in launched.backends if backend.enabled}
             slow = [name for name, backend in enabled.items() if backend.kind in _SLOW_KINDS]
+            external = {name for name, backend in enabled.items() if backend.external}  # may come whenever they like
             async with trunkline.AsyncClient(launched.listen, timeout=5.0) as client:
                 unattached = await wait_until_attached(
-                    client, enabled, slow, lambda missing: status.update(_waiting_for(missing, len(enabled)))
+                    client,
+                    enabled.keys() - external,
+                    slow,
+                    lambda missing: status.update(_waiting_for(missing, len(enabled) - len(external))),
                 )
+                if external:
+                    unattached |= external - {worker.backend for worker in await client.workers()}
                 rows = await client.table()
         seconds = time.monotonic() - began
         self._output.data.print(up_screen(launched, rows, unattached, logs=self._directory, seconds=seconds))

@@ -46,6 +46,9 @@ def standing(backend: BackendDescription, rows: Sequence[TargetRow], *, unattach
     lacking = next((row.state_reason for row in rows if row.state == "not_configured"), None)
     if lacking is not None:
         return Standing(Text("not configured", "yellow"), Text(lacking, "yellow"), bad=True)
+    if unattached and backend.external:
+        text = "for its worker, which you start (docs/workers.md); a line below says when it is attached"
+        return Standing(Text("waiting", "yellow"), Text(text, "dim"), bad=True)
     if unattached:
         text = "its worker is not attached yet; a line below says when it is"
         return Standing(Text("starting", "yellow"), Text(text, "dim"), bad=True)
