@@ -30,6 +30,8 @@ from trunkline.admin.v1 import admin_service_pb2 as admin_pb2
 from trunkline.router.v1 import router_service_pb2 as router_pb2
 from trunkline.types.v1 import attempt_pb2
 
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
 
 @pytest.fixture
 async def router() -> AsyncIterator[ScriptedRouter]:
@@ -62,14 +64,14 @@ async def test_complete(router: ScriptedRouter, client: AsyncClient) -> None:
     router.script.answers["Complete"] = router_pb2.CompleteResponse(
         text="Hello", completed=events[-1].completed, decision=events[0].decision
     )
-    answer = await client.complete("hi", model="fast", timeout=3.0, traceparent="00-abc")
+    answer = await client.complete("hi", model="fast", timeout=3.0, traceparent=TRACEPARENT)
     assert (answer.text, answer.finish_reason, answer.target) == ("Hello", "stop", "openai/gpt-4o-mini")
     assert str(answer.cost_usd) == "0.00013"
     assert (answer.usage.input_tokens, answer.usage.output_tokens) == (12, 34)
     assert [attempt.outcome for attempt in answer.attempts] == ["succeeded"]
     assert answer.decision.plan == ("openai/gpt-4o-mini",)
     assert router.script.requests[0].completion.routing.model == "fast"
-    assert router.script.metadata[0]["traceparent"] == "00-abc"
+    assert router.script.metadata[0]["traceparent"] == TRACEPARENT
     assert router.script.deadlines[0] is not None
     assert router.script.deadlines[0] <= 3.0
 

@@ -165,6 +165,15 @@ def test_a_timeout_is_above_zero_and_no_eternity(timeout: float) -> None:
     assert settings_of({"timeout": 3e9}, 1.0).timeout == 3e9
 
 
+@pytest.mark.parametrize("parent", ["rubbish", "é", f"00-{'a' * 32}-{'b' * 16}-01\n", f"00-{'0' * 32}-{'b' * 16}-01"])
+def test_a_trace_context_that_no_router_can_continue_is_refused(parent: str) -> None:
+    """gRPC would refuse some as metadata, and a router would pass over the rest in silence."""
+    with pytest.raises(InvalidRequest, match=r"traceparent: .* is no W3C trace context; one looks like 00-"):
+        settings_of({"traceparent": parent}, 1.0)
+    good = f"00-{'a' * 32}-{'b' * 16}-01"
+    assert settings_of({"traceparent": good}, 1.0).metadata == (("traceparent", good),)
+
+
 @pytest.mark.parametrize("kind", [Image, File])
 def test_only_a_regular_file_of_bounded_size_is_read(kind: type[Image] | type[File], tmp_path: Path) -> None:
     """A device, which may have no end, a pipe that nobody writes to, and a giant are refused before they are read."""
