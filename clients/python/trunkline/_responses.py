@@ -133,6 +133,17 @@ def event_of(message: router_pb2.StreamCompleteResponse) -> events.Event | None:
             return None
 
 
+def routed_of(message: router_pb2.RouteResponse) -> decisions.Decision:
+    """The decision that was asked for.
+
+    Raises:
+        ProtocolError: there is none.
+    """
+    if not message.HasField("decision"):
+        raise ProtocolError("the router answered without a decision; are client and router of one age?")
+    return decision_of(message.decision)
+
+
 def decision_of(message: decision_pb2.Decision) -> decisions.Decision:
     """The outcome of routing."""
     return decisions.Decision(
@@ -187,8 +198,14 @@ def _candidate_of(message: decision_pb2.Candidate) -> decisions.Candidate:
     )
 
 
-def embeddings_of(message: router_pb2.EmbedResponse) -> answers.Embeddings:
-    """Vectors."""
+def embeddings_of(message: router_pb2.EmbedResponse, inputs: int) -> answers.Embeddings:
+    """Vectors.
+
+    Raises:
+        ProtocolError: they are not one for each of so many inputs.
+    """
+    if len(message.embeddings) != inputs:
+        raise ProtocolError(f"the vectors do not match the texts: {len(message.embeddings)} for {inputs}")
     return answers.Embeddings(
         vectors=tuple(tuple(embedding.values) for embedding in message.embeddings),
         target=message.target,

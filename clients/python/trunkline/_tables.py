@@ -5,12 +5,19 @@ from collections.abc import Iterable
 from trunkline import targets
 from trunkline._wire import seconds_of, time_of, word_of
 from trunkline.admin.v1 import admin_service_pb2 as admin_pb2
+from trunkline.errors import ProtocolError
 from trunkline.router.v1 import router_service_pb2 as router_pb2
 from trunkline.types.v1 import classification_pb2, target_pb2
 
 
 def models_of(message: router_pb2.ListModelsResponse) -> targets.Models:
-    """Every target, alias and profile."""
+    """Every target, alias and profile.
+
+    Raises:
+        ProtocolError: there is no default profile, which every router has.
+    """
+    if not message.default_profile:
+        raise ProtocolError("the router listed no default profile; are client and router of one age?")
     return targets.Models(
         models=tuple(_model_of(model) for model in message.models),
         aliases={alias.name: tuple(alias.targets) for alias in message.aliases},

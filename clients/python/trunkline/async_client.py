@@ -1,5 +1,6 @@
 """The async client of a router."""
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from types import TracebackType
@@ -11,9 +12,9 @@ from grpc import aio
 from trunkline._address import router_address
 from trunkline._calling import CallSettings, settings_of
 from trunkline._channel import channel_options, channel_target
-from trunkline._failures import error_of
-from trunkline._requests import completion_request, embed_request
-from trunkline._responses import answer_of, decision_of, embeddings_of, token_counts_of
+from trunkline._failures import foreign_errors, readable
+from trunkline._requests import completion_request, embed_request, refuse
+from trunkline._responses import answer_of, embeddings_of, routed_of, token_counts_of
 from trunkline._tables import models_of, rows_of, workers_of
 from trunkline._wire import duration_of
 from trunkline.admin.v1 import admin_service_pb2 as admin_pb2
@@ -31,12 +32,14 @@ from trunkline.targets import Models, TargetRow, Worker
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
 _Item = TypeVar("_Item")
+_Call = TypeVar("_Call")
 
 
 class AsyncClient:
     """Calls a router, for asyncio. Use one for a whole application: a channel carries many calls at once.
 
-    Nothing is retried here: the router does that, and knows what was tried. Every call has a deadline.
+    Nothing is retried here: the router does that, and knows what was tried. Every call has a deadline. A client belongs
+    to the event loop that runs when it is made; a call in another is refused.
 
         async with AsyncClient() as client:
             answer = await client.complete("Say hello.", max_cost=0.01)
@@ -58,8 +61,9 @@ class AsyncClient:
             credentials: for TLS; None: plain text.
 
         Raises:
-            InvalidRequest: of several addresses one is no `IP:port`.
+            InvalidRequest: of several addresses one is no `IP:port`; no event loop runs.
         """
+        self._loop = _running_loop()
         self.address = router_address(address, os.environ)
         self._timeout = timeout
         target, options = channel_target(self.address), channel_options(self.address)
@@ -84,12 +88,12 @@ class AsyncClient:
         """An answer as it comes; use it in `async with`, so that leaving early cancels the call.
 
         Raises:
-            InvalidRequest: an option cannot be expressed. Everything else is raised by the stream.
+            InvalidRequest: an option cannot be expressed.
+            Cancelled: the client is closed. Everything else is raised by the stream.
         """
         request = router_pb2.StreamCompleteRequest(completion=completion_request(prompt, options))
         settings = settings_of(options, self._timeout)
-        call = self._router.StreamComplete(request, timeout=settings.timeout, metadata=settings.metadata)
-        return AsyncAnswerStream(call, self.address)
+        return AsyncAnswerStream(self._begin(self._router.StreamComplete, request, settings), self.address)
 
     async def route(self, prompt: Prompt, **options: Unpack[CompletionOptions]) -> Decision:
         """The decision for a prompt; nothing is sent to any provider.
@@ -98,8 +102,7 @@ class AsyncClient:
             TrunklineError: as `trunkline.errors` says.
         """
         request = router_pb2.RouteRequest(completion=completion_request(prompt, options))
-        response = await self._call(self._router.Route, request, settings_of(options, self._timeout))
-        return decision_of(response.decision)
+        return routed_of(await self._call(self._router.Route, request, settings_of(options, self._timeout)))
 
     async def count_tokens(self, prompt: Prompt, **options: Unpack[CompletionOptions]) -> tuple[TokenCount, ...]:
         """Estimates of the prompt's tokens: for the targets that `model` names, else one per model family.
@@ -120,7 +123,8 @@ class AsyncClient:
             TrunklineError: as `trunkline.errors` says.
         """
         request = embed_request(inputs, model, options)
-        return embeddings_of(await self._call(self._router.Embed, request, settings_of(options, self._timeout)))
+        response = await self._call(self._router.Embed, request, settings_of(options, self._timeout))
+        return embeddings_of(response, len(request.inputs))
 
     async def report_outcome(self, decision_id: str, quality: float, *, labels: Mapping[str, str] | None = None) -> str:
         """Tell how good an earlier answer was, 0 to 1; the target that it counts for.
@@ -172,7 +176,7 @@ class AsyncClient:
         return workers_of(await self._call(self._admin.ListWorkers, admin_pb2.ListWorkersRequest(), self._settings))
 
     async def close(self) -> None:
-        """Close the channel; calls that still run are cancelled."""
+        """Close the channel; calls that still run are cancelled, and they and later ones raise `Cancelled`."""
         await self._channel.close()
 
     async def __aenter__(self) -> Self:
@@ -188,7 +192,7 @@ class AsyncClient:
     @property
     def _settings(self) -> CallSettings:
         """The settings of a call without options."""
-        return CallSettings(self._timeout)
+        return settings_of({}, self._timeout)
 
     async def _plain_call(
         self, method: "aio.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request
@@ -203,12 +207,15 @@ class AsyncClient:
         read: Callable[[_Response], _Item],
     ) -> AsyncGenerator[_Item, None]:
         """What `read` makes of each answer, without a deadline; their failure is one of `trunkline.errors`."""
-        call = method(request)
+        call = self._begin(method, request, CallSettings(None))
+        messages = aiter(call)
         try:
-            async for message in call:
+            while True:
+                with foreign_errors(self.address):
+                    message = readable(await anext(messages))
                 yield read(message)
-        except aio.AioRpcError as failure:
-            raise error_of(failure, self.address) from failure
+        except StopAsyncIteration:
+            return
         finally:
             call.cancel()
 
@@ -216,7 +223,30 @@ class AsyncClient:
         self, method: "aio.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, settings: CallSettings
     ) -> _Response:
         """Make a unary call; its failure is one of `trunkline.errors`."""
-        try:
-            return await method(request, timeout=settings.timeout, metadata=settings.metadata)
-        except aio.AioRpcError as failure:
-            raise error_of(failure, self.address) from failure
+        call = self._begin(method, request, settings)
+        with foreign_errors(self.address):
+            return readable(await call)
+
+    def _begin(self, method: Callable[..., _Call], request: object, settings: CallSettings) -> _Call:
+        """Have gRPC send a request.
+
+        Raises:
+            InvalidRequest: another event loop runs than the client's, or none.
+            Cancelled: the client is closed.
+        """
+        if _running_loop() is not self._loop:
+            raise refuse("AsyncClient", "it was made in another event loop; make one for each `asyncio.run`")
+        with foreign_errors(self.address):
+            return method(request, timeout=settings.timeout, metadata=settings.metadata)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    """The event loop that runs the caller.
+
+    Raises:
+        InvalidRequest: there is none.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise refuse("AsyncClient", "no event loop runs; make and use it in a coroutine, or take `Client`") from None

@@ -10,9 +10,9 @@ import grpc
 from trunkline._address import router_address
 from trunkline._calling import CallSettings, settings_of
 from trunkline._channel import channel_options, channel_target
-from trunkline._failures import error_of
+from trunkline._failures import foreign_errors
 from trunkline._requests import completion_request, embed_request
-from trunkline._responses import answer_of, decision_of, embeddings_of, token_counts_of
+from trunkline._responses import answer_of, embeddings_of, routed_of, token_counts_of
 from trunkline._tables import models_of, rows_of, workers_of
 from trunkline._wire import duration_of
 from trunkline.admin.v1 import admin_service_pb2 as admin_pb2
@@ -83,11 +83,13 @@ class Client:
         """An answer as it comes; use it in `with`, so that leaving early cancels the call.
 
         Raises:
-            InvalidRequest: an option cannot be expressed. Everything else is raised by the stream.
+            InvalidRequest: an option cannot be expressed.
+            Cancelled: the client is closed. Everything else is raised by the stream.
         """
         request = router_pb2.StreamCompleteRequest(completion=completion_request(prompt, options))
         settings = settings_of(options, self._timeout)
-        call = self._router.StreamComplete(request, timeout=settings.timeout, metadata=settings.metadata)
+        with foreign_errors(self.address):
+            call = self._router.StreamComplete(request, timeout=settings.timeout, metadata=settings.metadata)
         return AnswerStream(call, self.address)
 
     def route(self, prompt: Prompt, **options: Unpack[CompletionOptions]) -> Decision:
@@ -97,8 +99,7 @@ class Client:
             TrunklineError: as `trunkline.errors` says.
         """
         request = router_pb2.RouteRequest(completion=completion_request(prompt, options))
-        response = self._call(self._router.Route, request, settings_of(options, self._timeout))
-        return decision_of(response.decision)
+        return routed_of(self._call(self._router.Route, request, settings_of(options, self._timeout)))
 
     def count_tokens(self, prompt: Prompt, **options: Unpack[CompletionOptions]) -> tuple[TokenCount, ...]:
         """Estimates of the prompt's tokens: for the targets that `model` names, else one per model family.
@@ -117,7 +118,8 @@ class Client:
             TrunklineError: as `trunkline.errors` says.
         """
         request = embed_request(inputs, model, options)
-        return embeddings_of(self._call(self._router.Embed, request, settings_of(options, self._timeout)))
+        response = self._call(self._router.Embed, request, settings_of(options, self._timeout))
+        return embeddings_of(response, len(request.inputs))
 
     def report_outcome(self, decision_id: str, quality: float, *, labels: Mapping[str, str] | None = None) -> str:
         """Tell how good an earlier answer was, 0 to 1; the target that it counts for.
@@ -169,7 +171,7 @@ class Client:
         return workers_of(self._call(self._admin.ListWorkers, admin_pb2.ListWorkersRequest(), self._settings))
 
     def close(self) -> None:
-        """Close the channel; calls that still run are cancelled."""
+        """Close the channel; calls that still run are cancelled, and they and later ones raise `Cancelled`."""
         self._channel.close()
 
     def __enter__(self) -> Self:
@@ -185,7 +187,7 @@ class Client:
     @property
     def _settings(self) -> CallSettings:
         """The settings of a call without options."""
-        return CallSettings(self._timeout)
+        return settings_of({}, self._timeout)
 
     def _plain_call(self, method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request) -> _Response:
         """As `_call`, without options."""
@@ -198,12 +200,15 @@ class Client:
         read: Callable[[_Response], _Item],
     ) -> Generator[_Item, None, None]:
         """What `read` makes of each answer, without a deadline; their failure is one of `trunkline.errors`."""
-        call = method(request)
+        with foreign_errors(self.address):
+            call = method(request)
         try:
-            for message in call:
+            while True:
+                with foreign_errors(self.address):
+                    message = next(call, None)
+                if message is None:
+                    return
                 yield read(message)
-        except grpc.RpcError as failure:
-            raise error_of(failure, self.address) from failure
         finally:
             call.cancel()
 
@@ -211,7 +216,5 @@ class Client:
         self, method: "grpc.UnaryUnaryMultiCallable[_Request, _Response]", request: _Request, settings: CallSettings
     ) -> _Response:
         """Make a unary call; its failure is one of `trunkline.errors`."""
-        try:
+        with foreign_errors(self.address):
             return method(request, timeout=settings.timeout, metadata=settings.metadata)
-        except grpc.RpcError as failure:
-            raise error_of(failure, self.address) from failure

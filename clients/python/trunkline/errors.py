@@ -8,7 +8,7 @@ TrunklineError
 +- DeadlineExceeded    the time was over before an answer was whole
 +- NotFound            there is no such target, decision, ...
 +- Unavailable         no router can be reached, or it is going away
-+- Cancelled           the call was cancelled on the other side
++- Cancelled           the call was cancelled on the other side, or here: its stream or its client was closed
 +- Unauthorized        the router does not accept who calls
 +- Unimplemented       this router has no such operation yet
 +- InternalError       the router failed in a way that it does not explain
@@ -129,7 +129,7 @@ class Unavailable(TrunklineError):
 
 
 class Cancelled(TrunklineError):
-    """The call was cancelled on the other side."""
+    """The call was cancelled on the other side, or on this one because its stream or its client was closed."""
 
 
 class Unauthorized(TrunklineError):

@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-import grpc
 from grpc import aio
 
 from trunkline._collecting import Collector
-from trunkline._failures import error_of
+from trunkline._failures import foreign_errors, readable
 from trunkline._responses import event_of
 from trunkline.answers import Answer
 from trunkline.events import Completed, Event
@@ -50,7 +49,8 @@ class _Stream:
 class AsyncAnswerStream(_Stream, AsyncIterator[Event]):
     """An answer as it comes. Leaving `async with`, or `aclose`, cancels what still runs.
 
-    Iterating raises the errors of `trunkline.errors`; a stream that ends without its end raises `ProtocolError`.
+    Iterating raises the errors of `trunkline.errors`: `ProtocolError` where a stream ends without its end, `Cancelled`
+    where somebody else closes it meanwhile.
     """
 
     def __init__(self, call: "aio.UnaryStreamCall[Any, router_pb2.StreamCompleteResponse]", address: str) -> None:
@@ -73,10 +73,8 @@ class AsyncAnswerStream(_Stream, AsyncIterator[Event]):
     async def _next(self) -> Event:
         """The next event that is to be shown."""
         while True:
-            try:
-                message = await self._call.read()
-            except aio.AioRpcError as failure:
-                raise error_of(failure, self._address) from failure
+            with foreign_errors(self._address):
+                message = readable(await self._call.read())
             if not isinstance(message, router_pb2.StreamCompleteResponse):  # the end, with the status OK
                 return self._collector.end()
             event = self._take(message)
@@ -108,8 +106,8 @@ class AsyncAnswerStream(_Stream, AsyncIterator[Event]):
 class _SyncCall(Protocol):
     """What a sync stub's stream call offers."""
 
-    def __iter__(self) -> Iterator[router_pb2.StreamCompleteResponse]:
-        """The messages as they come."""
+    def __next__(self) -> router_pb2.StreamCompleteResponse:
+        """The next message."""
 
     def cancel(self) -> object:
         """End the call."""
@@ -137,14 +135,14 @@ class AnswerStream(_Stream, Iterator[Event]):
 
     def _next(self) -> Event:
         """The next event that is to be shown."""
-        try:
-            for message in self._call:
-                event = self._take(message)
-                if event is not None:
-                    return event
-        except grpc.RpcError as failure:
-            raise error_of(failure, self._address) from failure
-        return self._collector.end()
+        while True:
+            with foreign_errors(self._address):
+                message = next(self._call, None)
+            if message is None:
+                return self._collector.end()
+            event = self._take(message)
+            if event is not None:
+                return event
 
     def collect(self) -> Answer:
         """Read to the end; the whole answer."""

@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from collections.abc import AsyncGenerator, Generator
 
 import grpc
 import pytest
 from google.protobuf.message import Message
 
-from tests.support.scripted_router import Failure, Script, ScriptedRouter, Wait, completed, table_of
+from tests.support.scripted_router import Failure, ScriptedRouter, Wait, completed, table_of
 from trunkline import (
     AsyncClient,
     CallFailed,
@@ -31,20 +31,6 @@ from trunkline.router.v1 import router_service_pb2 as router_pb2
 from trunkline.types.v1 import attempt_pb2
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-
-
-@pytest.fixture
-async def router() -> AsyncIterator[ScriptedRouter]:
-    """A router that plays the test's script."""
-    async with ScriptedRouter(Script()) as running:
-        yield running
-
-
-@pytest.fixture
-async def client(router: ScriptedRouter) -> AsyncIterator[AsyncClient]:
-    """A client of that router."""
-    async with AsyncClient(router.address, timeout=5.0) as opened:
-        yield opened
 
 
 def all_failed() -> attempt_pb2.CallError:
@@ -78,7 +64,7 @@ async def test_complete(router: ScriptedRouter, client: AsyncClient) -> None:
 
 async def test_every_call_has_a_deadline(router: ScriptedRouter, client: AsyncClient) -> None:
     """Without a timeout of its own a call takes the client's."""
-    router.script.answers["Route"] = router_pb2.RouteResponse()
+    router.script.answers["Route"] = router_pb2.RouteResponse(decision=completed("Hello")[0].decision)
     await client.route("hi")
     assert router.script.deadlines[0] is not None
     assert 4.0 < router.script.deadlines[0] < 6.0
@@ -311,3 +297,6 @@ async def test_bad_timeout_is_refused_before_sending(client: AsyncClient) -> Non
     """A timeout of nothing is a mistake of the caller's, not a deadline that passed."""
     with pytest.raises(InvalidRequest, match="timeout"):
         await client.complete("hi", timeout=0)
+    async with AsyncClient(client.address, timeout=float("nan")) as without_time:
+        with pytest.raises(InvalidRequest, match="timeout"):
+            await without_time.table()
