@@ -75,6 +75,11 @@ _NUMBERS = _marking(D=b"0")
 _CONTINUATION = bytes(range(0x80, 0xC0))
 _COMMON = b"a "
 """Most of most texts: what is left without them is so short that counting in it costs next to nothing."""
+_LONG_BLANK = b" " * 64
+"""Tokenizers have a token for about as many blanks: of those inside a line, only such runs count."""
+_LONGEST_NUMBER = 7
+"""Digits that a number has at most: with the weights of numbers and digits, longer runs come to a third of a token per
+digit, as tokenizers cut them into threes. The weights were fitted to numbers as texts have them, which are shorter."""
 _RARE_ASCII = b"A0p\n"
 
 
@@ -87,16 +92,19 @@ def count_features(text: str) -> tuple[int, ...]:
     upper = rare.count(b"A")
     digits = rare.count(b"0")
     lines = rare.count(b"\n")
-    letters = classes.count(b"a") + upper
+    lower = classes.count(b"a")
+    letters = lower + upper
+    words = _count_runs(classes.translate(_WORDS), b"L")
+    blanks = len(classes) - lower - len(rare)
     common = (
         letters,
-        _count_runs(classes.translate(_WORDS), b"L"),
+        words,
         upper,
         digits,
-        _count_runs(classes.translate(_NUMBERS), b"D") if digits else 0,
+        max(_count_runs(classes.translate(_NUMBERS), b"D"), digits // _LONGEST_NUMBER) if digits else 0,
         rare.count(b"p"),
         lines,
-        classes.count(b"\n ") if lines else 0,
+        (classes.count(b"\n ") if lines else 0) + (classes.count(_LONG_BLANK) if blanks > words + 60 else 0),
     )
     if is_ascii:
         return common

@@ -1,6 +1,7 @@
 """Token estimates: against real tokenizers where they are at hand, and in their properties."""
 
 from collections.abc import Callable, Mapping
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -80,13 +81,35 @@ def test_features_are_what_reading_character_by_character_finds(text: str) -> No
     )
     assert found["upper"] == text.count("Z")
     assert found["digits"] == sum(one in "09" for one in text)
-    assert found["numbers"] == sum(one in "09" and last not in "09" for last, one in zip(before, text, strict=False))
+    numbers = sum(one in "09" and last not in "09" for last, one in zip(before, text, strict=False))
+    assert found["numbers"] == max(numbers, found["digits"] // 7)
     assert found["punctuation"] == sum(one in ".,{" for one in text)
     assert found["lines"] == text.count("\n")
     assert found["indents"] == text.count("\n ") + text.count("\n\t")
     assert found.get("accented", 0) == sum(one in "éü" for one in text)
     assert found.get("emoji", 0) == text.count("😀")
     assert found.get("han", 0) == text.count("日")
+
+
+@pytest.mark.parametrize("family", list(Family))
+@pytest.mark.parametrize("length", [1_000, 100_000, 10_000_000])
+def test_a_long_run_is_more_than_one_token(family: Family, length: int) -> None:
+    """Digits are cut into threes, blanks into a few dozen: a prompt of nothing else passes no limit unseen."""
+    assert estimate_text("1" * length, family) >= length / 3.01
+    assert estimate_text(" " * length, family) >= length / 128 - 1
+    assert estimate_text("1." * (length // 2), family) >= length / 3.01
+
+
+def test_long_runs_are_near_the_real_count(real_counts: Mapping[Family, Callable[[str], int]]) -> None:
+    """Random digits, as one number and as many; blanks within lines are not far above what they are, either."""
+    random = Random(1)
+    digits = "".join(random.choices("0123456789", k=6_500))
+    by_thirteen = " ".join(digits[start : start + 13] for start in range(0, 6_500, 13))
+    for family in (Family.OPENAI, Family.CLAUDE):
+        assert estimate_text(digits, family) == pytest.approx(real_counts[family](digits), rel=0.25)
+        assert estimate_text(by_thirteen, family) == pytest.approx(real_counts[family](by_thirteen), rel=0.3)
+    columns = (" " * 80 + "x") * 100
+    assert estimate_text(columns, Family.OPENAI) == pytest.approx(real_counts[Family.OPENAI](columns), rel=0.25)
 
 
 def test_weights_fit_the_features() -> None:
