@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from trunkline._requests import refuse
-from trunkline._wire import number_of, seconds_of, time_of, word_of
+from trunkline._wire import duration_of, number_of, seconds_of, time_of, word_of
 from trunkline.admin.v1 import admin_service_pb2 as pb
 from trunkline.operations import (
     ConfigurationChange,
@@ -54,6 +54,18 @@ def export_request(form: Form) -> pb.ExportConfigurationRequest:
 def change_of(message: pb.ImportConfigurationResponse | pb.ReloadConfigurationResponse) -> ConfigurationChange:
     """What is different."""
     return ConfigurationChange(message.configuration_version, tuple(message.changes))
+
+
+def watch_request(min_interval: float) -> pb.WatchTableRequest:
+    """Asks for the table after every change.
+
+    Raises:
+        InvalidRequest: the seconds cannot be sent.
+    """
+    try:
+        return pb.WatchTableRequest(min_interval=duration_of(min_interval))
+    except ValueError as error:
+        raise refuse("min_interval", str(error)) from None
 
 
 def drill_request(aliases: Sequence[str], prompt: str, *, estimate_only: bool) -> pb.RunDrillRequest:

@@ -10,13 +10,13 @@ import grpc
 from grpc import aio
 
 from trunkline._address import router_address
+from trunkline._administering import watch_request
 from trunkline._calling import CallSettings, settings_of
 from trunkline._channel import channel_options, channel_target
 from trunkline._failures import foreign_errors, readable
 from trunkline._requests import completion_request, embed_request, refuse
 from trunkline._responses import answer_of, embeddings_of, routed_of, token_counts_of
 from trunkline._tables import models_of, rows_of, workers_of
-from trunkline._wire import duration_of
 from trunkline.admin.v1 import admin_service_pb2 as admin_pb2
 from trunkline.admin.v1.admin_service_pb2_grpc import AdminServiceStub
 from trunkline.answers import Answer, Embeddings, TokenCount
@@ -164,7 +164,7 @@ class AsyncClient:
         Raises:
             TrunklineError: as `trunkline.errors` says; a watch has no deadline, the channel's keepalive ends it.
         """
-        request = admin_pb2.WatchTableRequest(min_interval=duration_of(min_interval))
+        request = watch_request(min_interval)
         return self._plain_stream(self._admin.WatchTable, request, lambda message: rows_of(message.rows))
 
     async def workers(self) -> tuple[Worker, ...]:

@@ -297,6 +297,8 @@ async def test_bad_timeout_is_refused_before_sending(client: AsyncClient) -> Non
     """A timeout of nothing is a mistake of the caller's, not a deadline that passed."""
     with pytest.raises(InvalidRequest, match="timeout"):
         await client.complete("hi", timeout=0)
+    with pytest.raises(InvalidRequest, match=r"min_interval: .* not a length of time"):
+        client.watch_table(float("nan"))
     async with AsyncClient(client.address, timeout=float("nan")) as without_time:
         with pytest.raises(InvalidRequest, match="timeout"):
             await without_time.table()
