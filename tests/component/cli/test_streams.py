@@ -4,6 +4,7 @@ import asyncio
 import json
 import shlex
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +95,11 @@ async def test_without_standard_input_or_error_a_command_works(router: ScriptedR
     empty = await shell(router, "chat <&-")
     assert (empty.code, "the prompt is empty" in empty.err) == (2, True), empty.err
     assert (await shell(router, "chat hi <&- 2>&-")).out.encode("latin-1").decode() == f"{ANSWER}\n"
+
+
+async def test_an_input_that_is_no_text_is_told(router: ScriptedRouter, tmp_path: Path) -> None:
+    """Also where the locale would let its bytes pass."""
+    (tmp_path / "file").write_bytes(b"backends: {\xff: 1}")
+    for environment in ({}, C_LOCALE):
+        ran = await shell(router, f"config import - < {tmp_path / 'file'}", environment)
+        assert (ran.code, "standard input is not UTF-8 text" in ran.err) == (2, True), ran.err

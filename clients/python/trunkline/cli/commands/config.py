@@ -58,7 +58,7 @@ def import_(
     """Put a configuration in the place of the router's file until that changes. A mistake in it changes nothing."""
     output = Output.standard()
     try:
-        text = sys.stdin.read() if str(file) == "-" else read_text(file)
+        text = sys.stdin.buffer.read().decode() if str(file) == "-" else read_text(file)
     except OSError as error:
         raise typer.BadParameter(f"{file} cannot be read: {error.strerror}", param_hint="FILE") from None
     except UnicodeDecodeError:
