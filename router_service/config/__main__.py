@@ -18,7 +18,13 @@ from router_service.plugins.discovery import installed_plugins
 from router_service.state.token_counter import TokenCounter
 from service_common.backend_kinds import BACKEND_KINDS
 from service_common.clock import SystemClock
-from service_common.configuration import ConfigurationErrors, automatic_configuration, read_text, wrong_addresses
+from service_common.configuration import (
+    ConfigurationErrors,
+    automatic_configuration,
+    check_automatic,
+    read_text,
+    wrong_addresses,
+)
 from service_common.configuration.references import all_variables_in
 from service_common.facts import FactsTable
 
@@ -69,7 +75,9 @@ def _automatic(parsed: argparse.Namespace) -> int:
     if wrong:
         raise ConfigurationErrors(wrong)
     simulated = dict(pair.split("=", 1) for pair in parsed.simulated)
-    sys.stdout.write(automatic_configuration(os.environ, ollama_models(os.environ), simulated))
+    made = automatic_configuration(os.environ, ollama_models(os.environ), simulated)
+    check_automatic(made, os.environ, FactsTable.load())
+    sys.stdout.write(made)
     return 0
 
 

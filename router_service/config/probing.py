@@ -6,23 +6,30 @@ import urllib.request
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from service_common.configuration import is_offline
+from service_common.configuration import MissingVariables, is_offline
+from service_common.configuration.own_providers import providers_for
+from service_common.configuration.providers import OLLAMA
+from service_common.configuration.references import substitute
 from service_common.model_names import untagged
 from service_common.network import is_local_name
 
-BASE_URL_VARIABLE = "OLLAMA_BASE_URL"
-DEFAULT_BASE_URL = "http://127.0.0.1:11434"
 PATIENCE_SECONDS = 0.5
 
 
 def ollama_models(environment: Mapping[str, str]) -> tuple[str, ...] | None:
-    """The models of the Ollama at OLLAMA_BASE_URL (default: this host's); None: none answers within half a second.
+    """The models of the Ollama where the data file of providers says it is; None: none answers within half a second.
 
     As its worker names what it discovers: without the tag `latest`, which Ollama adds by itself.
 
     Offline, nobody outside is asked where it is.
+
+    Raises:
+        ConfigurationErrors: the data file has mistakes.
     """
-    base_url = environment.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL
+    try:
+        base_url = substitute(providers_for(environment)["providers"][OLLAMA]["base_url"], environment)
+    except MissingVariables:
+        return None
     if is_offline(environment) and not is_local_name(urlsplit(base_url).hostname or ""):
         return None
     # no proxy lies between a host and itself

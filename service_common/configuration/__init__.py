@@ -5,6 +5,7 @@ from service_common.configuration.backends import BackendConnection, BackendSect
 from service_common.configuration.loader import Knowledge, load_configuration, parse_configuration
 from service_common.configuration.mistakes import ConfigurationErrors, Mistake
 from service_common.configuration.models import ModelSection
+from service_common.configuration.own_providers import check_automatic
 from service_common.configuration.plugins import PluginNames
 from service_common.configuration.profiles import ProfileSection
 from service_common.configuration.reading import read_text
@@ -27,6 +28,7 @@ __all__ = [
     "TracingSection",
     "UnusableVariables",
     "automatic_configuration",
+    "check_automatic",
     "is_offline",
     "load_configuration",
     "parse_configuration",

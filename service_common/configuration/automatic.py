@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+from service_common.configuration.own_providers import own_file, providers_for
 from service_common.configuration.providers import OLLAMA, load_providers
 from service_common.configuration.references import all_variables_in, is_secret_reference
 from service_common.configuration.surroundings import is_offline, is_set, providers_found, unused_credentials
@@ -38,7 +39,7 @@ def automatic_configuration(
         ollama_models: the models of the Ollama that answers; None: none answers.
         simulated: base URLs of running simulated providers by name; those found for real are left out.
     """
-    data = load_providers()
+    data = providers_for(environment)
     backends: dict[str, Any] = {}
     targets: list[Target] = []
     offline = is_offline(environment)
@@ -54,7 +55,9 @@ def automatic_configuration(
             backends[name] = _simulated_backend(name, data, base_url)
             targets += [_target(data, name, model) for model in data["providers"][name]["simulated"]]
     notes = "".join(f"{NOTE}{note}\n" for note in unused_credentials(environment))
-    return f"{_HEAD}{notes}{_render(backends, targets, data, offline=offline)}"
+    own = own_file(environment)
+    head = _HEAD if own is None else f"{_HEAD}# {own} went over the providers and models that Trunkline knows.\n"
+    return f"{head}{notes}{_render(backends, targets, data, offline=offline)}"
 
 
 def _backend(name: str, provider: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:

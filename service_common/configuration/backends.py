@@ -106,13 +106,7 @@ class BackendSection(Section):
     @field_validator("base_url")
     @classmethod
     def _check_address(cls, value: str, info: ValidationInfo) -> str:
-        refuse_password(value)
-        may_query = may_have_query(info.data.get("provider", ""))
-        fault = fault_of_url(value, may_query=may_query) if value and not has_reference(value) else ""
-        if fault:
-            shown = re.split("[?#]", value)[0]  # what follows may be a key
-            raise ValueError(f'"{shown}" is no address: {fault}')
-        return value.rstrip("/")
+        return checked_address(value, may_query=may_have_query(info.data.get("provider", "")))
 
     @field_validator("headers", "options")
     @classmethod
@@ -174,6 +168,20 @@ class BackendSection(Section):
     def _connection_texts(self) -> Iterator[str]:
         yield from (self.base_url, self.api_key or "", self.ca_file, *self.headers.values())
         yield from (text for _, text in _named_texts(self.options))
+
+
+def checked_address(value: str, *, may_query: bool) -> str:
+    """A provider's address as it is written, without a slash at its end; what refers to the environment is not known.
+
+    Raises:
+        ValueError: it is none, or holds a password.
+    """
+    refuse_password(value)
+    fault = fault_of_url(value, may_query=may_query) if value and not has_reference(value) else ""
+    if fault:
+        shown = re.split("[?#]", value)[0]  # what follows may be a key
+        raise ValueError(f'"{shown}" is no address: {fault}')
+    return value.rstrip("/")
 
 
 def may_have_query(provider: str) -> bool:

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from service_common.backend_kinds import KindName
-from service_common.configuration.backends import Fraction
+from service_common.configuration.backends import Fraction, VariableName, checked_address
 from service_common.configuration.document import read_document
 from service_common.configuration.mistakes import ConfigurationErrors, Finding, Mistake, dotted
-from service_common.configuration.models import ModelSection, Rating
+from service_common.configuration.models import ModelSection, Name, Rating
 from service_common.configuration.reading import read_text
 from service_common.configuration.section import Section
 from service_common.configuration.validation import validate
@@ -21,17 +21,24 @@ from service_common.packaged import FASTEST_LOADER
 OLLAMA = "ollama"
 ANY_MODEL = "*"
 
+ModelName = Annotated[str, StringConstraints(pattern=r"^\S+$")]
+
 
 class ProviderEntry(Section):
     """One provider; the head of the file says what each of these is."""
 
     kind: KindName
     base_url: str = ""
-    keys: tuple[str, ...] | None = None
-    needs: tuple[str, ...] = ()
-    passes: tuple[str, ...] = ()
-    models: tuple[str, ...] = ()
-    simulated: tuple[str, ...] = ()
+    keys: tuple[VariableName, ...] | None = None
+    needs: tuple[VariableName, ...] = ()
+    passes: tuple[VariableName, ...] = ()
+    models: tuple[ModelName, ...] = ()
+    simulated: tuple[ModelName, ...] = ()
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_address(cls, value: str) -> str:
+        return checked_address(value, may_query=True)  # whose it is, is not known here
 
     @model_validator(mode="after")
     def _check_models(self) -> Self:
@@ -44,17 +51,17 @@ class JudgementEntry(Section):
     """What is thought of the models whose name a pattern matches."""
 
     quality: Fraction
-    aliases: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    capabilities: Mapping[str, Rating] = {}
+    aliases: tuple[Name, ...] = ()
+    tags: tuple[Name, ...] = ()
+    capabilities: Mapping[Name, Rating] = {}
 
 
 class ProvidersFile(Section):
     """The whole file."""
 
-    providers: Mapping[str, ProviderEntry] = Field(min_length=1)
+    providers: Mapping[Name, ProviderEntry] = Field(min_length=1)
     models: Mapping[str, JudgementEntry]
-    tags: Mapping[str, tuple[str, ...]] = {}
+    tags: Mapping[Name, tuple[Name, ...]] = {}
     facts: Mapping[str, ModelSection] = {}
 
     @model_validator(mode="after")

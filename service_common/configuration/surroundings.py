@@ -5,8 +5,9 @@ from typing import Any
 
 from service_common.configuration.backends import may_have_query
 from service_common.configuration.mistakes import Mistake
-from service_common.configuration.providers import OLLAMA, load_providers
-from service_common.configuration.references import MissingVariables, all_variables_in, substitute
+from service_common.configuration.own_providers import providers_for
+from service_common.configuration.providers import OLLAMA
+from service_common.configuration.references import MissingVariables, all_variables_in, has_reference, substitute
 from service_common.urls import fault_of_url
 
 OFFLINE_VARIABLE = "TRUNKLINE_OFFLINE"
@@ -29,13 +30,13 @@ def is_configured(provider: Mapping[str, Any], environment: Mapping[str, str]) -
 
 def providers_found(environment: Mapping[str, str]) -> tuple[str, ...]:
     """The names of the providers whose key and other needed variables are set, in the order of the data file."""
-    providers = load_providers()["providers"]
+    providers = providers_for(environment)["providers"]
     return tuple(name for name, provider in providers.items() if is_configured(provider, environment))
 
 
 def unused_credentials(environment: Mapping[str, str]) -> Iterator[str]:
     """Why a provider that is set up at least in part is not used, for a person; a sentence for each."""
-    for name, provider in load_providers()["providers"].items():
+    for name, provider in providers_for(environment)["providers"].items():
         named = [*(provider.get("keys") or ()), *provider.get("needs", ())]
         present = [variable for variable in named if is_set(variable, environment)]
         missing = _missing(provider, environment)
@@ -48,7 +49,7 @@ def unused_credentials(environment: Mapping[str, str]) -> Iterator[str]:
 def wrong_addresses(environment: Mapping[str, str]) -> tuple[Mistake, ...]:
     """The variables that should hold the address of a provider that is used, and do not."""
     used = (OLLAMA,) if is_offline(environment) else (*providers_found(environment), OLLAMA)
-    providers = load_providers()["providers"]
+    providers = providers_for(environment)["providers"]
     return tuple(
         Mistake(
             "the environment",
@@ -75,6 +76,8 @@ def _are(names: list[str]) -> str:
 
 def _fault(provider: str, base_url: str, environment: Mapping[str, str]) -> str:
     """What is wrong with an address that refers to the environment; empty: nothing."""
+    if not has_reference(base_url):
+        return ""
     try:
         address = substitute(base_url, environment).strip()
         return fault_of_url(address, may_query=may_have_query(provider)) if address else ""

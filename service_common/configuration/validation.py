@@ -118,7 +118,7 @@ def _nearest(expected: str, path: Path, data: Any) -> str:
 
 
 def _pattern_message(detail: ErrorDetails, path: Path) -> str:
-    if path[:1] == ("models",):
+    if path[:1] == ("models",) and len(path) <= 2:
         return 'this is no target: write it as "backend/model".'
     if detail["loc"][-1] == "[key]":
         return "a name is made of letters, digits and any of . _ : -, and begins with a letter or digit."

@@ -90,3 +90,11 @@ async def test_a_worker_that_others_start_is_left_to_them(tmp_path: Path) -> Non
     finally:
         supervisor.kill_all()
         await supervisor.stop_all()
+
+
+async def test_the_users_own_data_file_of_providers_must_be_there(tmp_path: Path) -> None:
+    """Where a variable names one, `up` goes by it or starts nothing."""
+    missing = tmp_path / "none.yaml"
+    named = {"TRUNKLINE_PROVIDERS": str(missing), "TMPDIR": str(tmp_path)}
+    ran = await trunkline("up", "--listen", "127.0.0.1:0", environment=named)
+    assert (ran.code, ran.err.splitlines()[0]) == (1, f"trunkline up: {missing}  there is no such file.")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -24,3 +25,10 @@ async def test_models_are_named_as_discovery_names_them(base_url: str) -> None:
 async def test_an_address_that_does_not_answer_is_no_ollama() -> None:
     """No Ollama and one without models are not the same."""
     assert await asyncio.to_thread(ollama_models, {"OLLAMA_BASE_URL": "http://127.0.0.1:9"}) is None
+
+
+async def test_a_data_file_of_ones_own_says_where_it_is(base_url: str, tmp_path: Path) -> None:
+    """As the configuration that is made then says."""
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"providers: {{ollama: {{base_url: '{base_url}'}}}}")
+    assert await asyncio.to_thread(ollama_models, {"TRUNKLINE_PROVIDERS": str(file)}) == ("llama3.1", "qwen3:8b")

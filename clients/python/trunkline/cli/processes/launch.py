@@ -32,6 +32,7 @@ WORKER_PREFIX = "worker "
 SIMULATED_NAME = "simulated providers"
 
 _TOKEN_VARIABLE = "TRUNKLINE_WORKER_TOKEN"
+_PROVIDERS_VARIABLE = "TRUNKLINE_PROVIDERS"  # as `own_providers` has it, which would load pydantic here
 _STAND_INS = ("openai", "groq:openai", "ollama")
 
 _ROUTER_MARGIN = 6.0
@@ -51,6 +52,7 @@ class Launched:
         simulated_control: where our simulated providers take faults; empty: there are none.
         tracing: where spans go; empty: nowhere.
         notes: what was found and is not used, or surprises in the configuration; a sentence each.
+        providers: the user's own data file of providers; empty: there is none.
     """
 
     listen: str
@@ -60,6 +62,7 @@ class Launched:
     simulated_control: str
     tracing: str
     notes: tuple[str, ...] = ()
+    providers: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,7 @@ class Launch:
             simulated_control=control,
             tracing=self.base.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             notes=notes,
+            providers="" if config else self.base.get(_PROVIDERS_VARIABLE, "").strip(),
         )
 
     async def _write_automatic(self, file: Path) -> tuple[str, tuple[str, ...]]:

@@ -90,6 +90,8 @@ def _how_to_call(launched: Launched, logs: Path) -> Table:
         grid.add_row("fail one", f"curl -X PUT {fault}   (-X DELETE heals it)")
         grid.add_row("", "then ask twice: who fails, who answers instead; then why, and how long, it is passed over")
     grid.add_row("config", f"{launched.configuration}{'  (automatic)' if launched.automatic else ''}")
+    if launched.providers:
+        grid.add_row("providers", f"{launched.providers}  (over those that Trunkline knows)")
     grid.add_row("logs", str(logs))
     if metrics := metrics_told(logs / f"{ROUTER_NAME}.log"):
         grid.add_row("metrics", metrics)
