@@ -181,7 +181,7 @@ class Worker:
 
     def _noticed(self, order: Order, end: Answered | Failed) -> None:
         """Tell every router what one attempt has learnt; note what makes the description stale."""
-        if order.operation in (Operation.PULL_MODEL, Operation.WARM_UP):
+        if order.operation in (Operation.PULL_MODEL, Operation.WARM_UP) or _lacks_call(end):
             self.changed.set()
         if isinstance(end, Failed) and end.failure_class is FailureClass.RATE_LIMITED and end.retry_after:
             model = "" if end.backend_wide else order.model
@@ -198,6 +198,11 @@ class Worker:
         seconds = pause(left, usage.input_tokens + usage.output_tokens if usage is not None else 0)
         if seconds > 0:
             self.announce(CoolDown(model, seconds, "the provider's rate limit is used up, by its own headers"))
+
+
+def _lacks_call(end: Answered | Failed) -> bool:
+    """Whether an attempt has shown that its kind of call is not there, which the backend's description then says."""
+    return isinstance(end, Failed) and end.failure_class is FailureClass.UNSUPPORTED and end.backend_wide
 
 
 def _unknown(before: BackendDescription, reason: str) -> BackendDescription:

@@ -26,9 +26,11 @@ def mode_of(model: str) -> ModelMode | None:
 
 
 def doubts(models: Iterable[ModelDescription]) -> str:
-    """The models that the provider does not list, for a person; empty: it lists all."""
-    unlisted = [model.model for model in models if model.doubt]
-    return f"the provider does not list {', '.join(unlisted)}" if unlisted else ""
+    """What is doubtful about the models, each thing once, for a person; empty: nothing is."""
+    doubted = [model for model in models if model.doubt]
+    unlisted = [model.model for model in doubted if model.doubt == NOT_LISTED]
+    told = dict.fromkeys(model.doubt for model in doubted if model.doubt != NOT_LISTED)
+    return "; ".join((*((f"the provider does not list {', '.join(unlisted)}",) if unlisted else ()), *told))
 
 
 def without_list(settings: BackendSettings, failure: ProviderFailure) -> BackendDescription:

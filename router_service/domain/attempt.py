@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from service_common.failures import FailureClass
+from service_common.failures import POLICIES, FailureClass
 from service_common.vocabulary import AttemptKind, FinishReason, Operation
 
 
@@ -26,7 +26,7 @@ class Failure(Struct, frozen=True):
             itself is shown it: its attempt log and its spans. Whatever others see holds the `kind`.
         http_status: 0 where there was none.
         retry_after: seconds that the provider asked to be left alone; None: nothing said.
-        backend_wide: `retry_after` holds for every model of the backend.
+        backend_wide: it holds for every model of the backend, as does `retry_after`.
         hurried: the caller's deadline left the target less time than it usually needs, so that it says nothing of it.
     """
 
@@ -41,6 +41,12 @@ class Failure(Struct, frozen=True):
     def kind(self) -> str:
         """Its class and the provider's status, for a person: `overloaded (503)`."""
         return self.failure_class.told(self.http_status)
+
+    @property
+    def takes_out(self) -> bool:
+        """Whether it lasts until something is changed: by its class, or because nobody there takes such calls."""
+        unserved = self.backend_wide and self.failure_class is FailureClass.UNSUPPORTED
+        return unserved or POLICIES[self.failure_class].takes_out
 
 
 class Answer(Struct, frozen=True):

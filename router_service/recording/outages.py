@@ -3,7 +3,6 @@
 import logging
 
 from router_service.domain.attempt import AttemptRecord
-from service_common.failures import POLICIES
 
 _LOG = logging.getLogger(__name__)
 
@@ -22,7 +21,7 @@ class OutageLog:
             if self._out and record.decision_id:
                 self._out.difference_update((record.target, record.target.partition("/")[0]))
             return
-        if not record.decision_id or not POLICIES[failure.failure_class].takes_out:
+        if not record.decision_id or not failure.takes_out:
             return
         name = record.target.partition("/")[0] if failure.backend_wide else record.target
         if name in self._out:

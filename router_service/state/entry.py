@@ -3,6 +3,8 @@
 from collections import Counter
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from router_service.domain.attempt import AttemptOutcome, AttemptRecord, Failure
 from router_service.domain.statistics import TargetStatistics
 from router_service.domain.switches import ON
@@ -109,7 +111,7 @@ class TargetEntry:
         if serving in (TargetState.DETACHED, TargetState.NOT_CONFIGURED, TargetState.OUT):
             return workers.standing
         if self.outage is not None:
-            return self.outage
+            return _with_doubt(self.outage, workers.standing)
         if serving is TargetState.DRAINING:
             return workers.standing
         if cooldown is not None:
@@ -179,7 +181,7 @@ class TargetEntry:
             self.circuit.failed(now, probe=probe)
         else:
             self.circuit.abandoned(probe=probe)
-        if policy.takes_out:
+        if failure.takes_out:
             self.take_out(failure)
 
     def _is_to_blame(self, outcome: AttemptOutcome, now: float) -> bool:
@@ -191,4 +193,11 @@ class TargetEntry:
             telling = self.metrics.view(now, self.spec.priors).telling_silence
             return outcome.first_token is None and outcome.latency >= telling
         policy = POLICIES[failure.failure_class]
-        return policy.counts_for_circuit or policy.cools_down or policy.takes_out
+        return policy.counts_for_circuit or policy.cools_down or failure.takes_out
+
+
+def _with_doubt(outage: Standing, said: Standing) -> Standing:
+    """An outage with what a worker that is ready remarks of the target."""
+    if said.state is not TargetState.READY or not said.reason:
+        return outage
+    return replace(outage, reason=f"{outage.reason}; {said.reason}")

@@ -9,7 +9,7 @@ from router_service.state.limits import LimitBook, Limited
 from router_service.state.roster import Roster
 from router_service.state.rows import Rows
 from service_common.clock import Clock
-from service_common.failures import POLICIES
+from service_common.failures import POLICIES, FailureClass
 from service_common.vocabulary import Operation, TargetState
 
 SERVING = frozenset({TargetState.READY, TargetState.SUSPECT, TargetState.HALF_OPEN})
@@ -114,8 +114,16 @@ class Gate:
         if failure.retry_after is not None or policy.cools_down:
             seconds = self.default_cooldown if failure.retry_after is None else failure.retry_after
             self._rows.cool_down(scope, seconds, reason)
-        if policy.takes_out and failure.backend_wide:
-            names = self._roster.targets_of(claim.backend)
+        if failure.takes_out and failure.backend_wide:
+            names = self._concerned(claim, failure)
             for name in names:
                 self._roster.entries[name].take_out(failure)
             self._rows.touch(names)
+
+    def _concerned(self, claim: Claim, failure: Failure) -> list[str]:
+        """The targets that a failure of the whole backend takes out; of calls that are not there, those asked alike."""
+        names = list(self._roster.targets_of(claim.backend))
+        if failure.failure_class is not FailureClass.UNSUPPORTED:
+            return names
+        mode = self._roster.entries[claim.target].spec.mode
+        return [name for name in names if self._roster.entries[name].spec.mode is mode]

@@ -1,5 +1,6 @@
 """A provider that cannot serve is named when its worker starts, in the table, and by the error of a call."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +27,10 @@ HEALTHY = Behaviour()
 
 @dataclass(frozen=True)
 class Bad:
-    """One way to be wrong: how it is set up, and what must be said (patterns) in the table and by a call's error."""
+    """One way to be wrong: how it is set up, and what must be said (patterns) in the table and by a call's error.
+
+    `lacks_calls`: a call shows that none can work, so that it is the last.
+    """
 
     name: str
     state: target.TargetState.ValueType
@@ -36,8 +40,12 @@ class Bad:
     nowhere: bool = False
     model: str = ""
     wire: str = ""
+    lacks_calls: bool = False
 
 
+CLAUDES = "answers as Anthropic's API does: `kind: litellm, provider: anthropic`"
+GOOGLES = "answers as Gemini's API does: `kind: litellm, provider: gemini`"
+OPENAIS = "answers as OpenAI's API does: `kind: openai_wire`"
 WRONG_KEY = Bad(
     "wrong_key", OUT, r"auth: .*(key|credential|unauthorized)", r"(?i)auth", Behaviour(api_key="right-1234567890")
 )
@@ -51,9 +59,18 @@ PAGE = Bad(
 OPENAI = (
     WRONG_KEY,
     PAGE,
-    Bad("elsewhere", READY, "lists no models", "base_url", nowhere=True),
+    Bad("elsewhere", READY, "lists no models", "base_url", nowhere=True, lacks_calls=True),
     Bad("unknown_model", READY, "does not list this model", "gpt-nine", model="gpt-nine"),
-    Bad("other_wire", READY, "lists no models .*is base_url right", r"404 page not found", wire="ollama"),
+    Bad(
+        "other_wire",
+        READY,
+        "lists no models .*is base_url right",
+        "404 page not found",
+        wire="ollama",
+        lacks_calls=True,
+    ),
+    Bad("anthropic", READY, CLAUDES, CLAUDES, wire="anthropic", lacks_calls=True),
+    Bad("gemini", OUT, GOOGLES, GOOGLES, Behaviour(api_key="right-1234567890"), wire="gemini"),
 )
 OLLAMA = (
     WRONG_KEY,
@@ -66,7 +83,7 @@ ANTHROPIC = (
     WRONG_KEY,
     PAGE,
     Bad("unknown_model", READY, "does not list this model", "claude-nine", model="claude-nine"),
-    Bad("other_wire", READY, "does not list this model", "Invalid URL|unsupported|claude", wire="openai"),
+    Bad("other_wire", READY, OPENAIS, OPENAIS, wire="openai", lacks_calls=True),
 )
 GEMINI = (
     WRONG_KEY,
@@ -112,3 +129,19 @@ async def _named(caller: Caller, bad: Bad, name: str) -> None:
     said = f"{failure.message} {failure.error}"
     assert re.search(bad.error, said), f"{name}: {said}"
     assert "wrong-1234567890" not in said + row.state_reason
+    if bad.lacks_calls:
+        row = await until_out(caller, name)
+        again = await failure_of(caller.complete(routed(model=name)))
+        assert "out: unsupported (404)" in again.message, f"{name} was asked again: {again.message}"
+        assert row.attempts == 1
+
+
+async def until_out(caller: Caller, name: str) -> target.TargetRow:
+    """The row once it says why no call can work: its worker's remark follows the failure that took it out."""
+    async with asyncio.timeout(20):
+        while True:
+            row = await caller.row(name)
+            assert row.state == OUT, f"{name}: {target.TargetState.Name(row.state)} {row.state_reason}"
+            if re.search(r"unsupported \(404\); its calls are answered with HTTP 404: .*base_url", row.state_reason):
+                return row
+            await asyncio.sleep(0.05)

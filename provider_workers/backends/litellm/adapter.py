@@ -28,7 +28,7 @@ from provider_workers.backends.base import (
 from provider_workers.backends.client_span import client_span, mark_failed
 from provider_workers.backends.configured_models import NOT_LISTED, configured, doubts, without_list
 from provider_workers.backends.content import may_be_empty, no_pull, unsupported
-from provider_workers.backends.litellm.errors import failure
+from provider_workers.backends.litellm.errors import body_of, failure
 from provider_workers.backends.litellm.listing import is_listed, model_list
 from provider_workers.backends.litellm.providers import unknown_provider
 from provider_workers.backends.litellm.redirects import refuse_redirects
@@ -43,7 +43,7 @@ from provider_workers.backends.litellm.stream import (
 from provider_workers.backends.shapes import broken, in_order, list_of, vectors_of, word_of
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
-from service_common.vocabulary import WorkerState
+from service_common.vocabulary import ModelMode, WorkerState
 
 CLOSE_TIMEOUT = 1.0
 _OK = 200
@@ -90,12 +90,12 @@ class LiteLLMBackend:
         try:
             names = await self._list.names()
         except ProviderFailure as found:
-            return without_list(self._settings, found)
+            return self._list.calls.doubted(without_list(self._settings, found))
         models = tuple(
             replace(model, doubt="" if is_listed(model.model, names) else NOT_LISTED)
             for model in configured(self._settings)
         )
-        return BackendDescription(models, state_reason=doubts(models))
+        return self._list.calls.doubted(BackendDescription(models, state_reason=doubts(models)))
 
     async def complete(self, work: Work) -> AsyncIterator[Sequence[Piece]]:
         """Stream one answer; see `BackendAdapter.complete`."""
@@ -116,7 +116,10 @@ class LiteLLMBackend:
                     if pieces:
                         answering = True
                         yield pieces
-            yield (*reader.late_usage(wrapper.chunks), reader.finish(watch.reason()))
+            end = (*reader.late_usage(wrapper.chunks), reader.finish(watch.reason()))
+            if self._list is not None:
+                self._list.calls.answered(ModelMode.CHAT)
+            yield end
         except (asyncio.CancelledError, GeneratorExit):
             mark_failed(span, "cancelled")
             raise
@@ -124,7 +127,7 @@ class LiteLLMBackend:
             mark_failed(span, found.failure_class.label)
             raise
         except Exception as error:
-            raise self._mapped(error, span, answering=answering) from error
+            raise self._seen(self._mapped(error, span, answering=answering), error, work.model) from error
         finally:
             if wrapper is not None:
                 await _close(wrapper)
@@ -157,6 +160,7 @@ class LiteLLMBackend:
         if self._list is None:
             raise unsupported(f"{self._settings.provider} cannot be probed without cost")
         await self._list.names()
+        await self._list.look_for_calls(next(iter(self._settings.models), ""))
 
     async def warm_up(self, model: str) -> None:
         """Nothing to do: the provider keeps its models ready."""
@@ -177,6 +181,12 @@ class LiteLLMBackend:
             span.set_attribute("http.response.status_code", found.http_status)
         mark_failed(span, str(found.http_status or found.failure_class.label))
         return found
+
+    def _seen(self, failure: ProviderFailure, error: Exception, model: str) -> ProviderFailure:
+        """A failed call, with what it shows of the provider's address, for providers whose API is known here."""
+        return (
+            failure if self._list is None else self._list.calls.of_call(failure, body_of(error), ModelMode.CHAT, model)
+        )
 
     def _span(self, context: Context | None) -> Span:
         address = URL(self._settings.base_url) if self._settings.base_url else None

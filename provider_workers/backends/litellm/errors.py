@@ -12,7 +12,7 @@ from litellm import exceptions
 
 from provider_workers.backends.base import ProviderFailure
 from provider_workers.backends.headers import retry_after
-from provider_workers.backends.litellm.wording import of_connection, plain
+from provider_workers.backends.litellm.wording import json_in, of_connection, plain
 from provider_workers.backends.meaning import WHOLE_BACKEND, failure_class_of
 from provider_workers.backends.ways import PROXY_WANTS_CREDENTIALS, broken, refused, words_of
 from service_common.failures import FailureClass
@@ -72,6 +72,11 @@ def failure(error: Exception, now: datetime, where: str, *, answering: bool) -> 
         retry_after=_wait(inner, said, now),
         backend_wide=failure_class in WHOLE_BACKEND,
     )
+
+
+def body_of(error: Exception) -> object:
+    """The provider's error out of litellm's text, as JSON; empty where that holds none."""
+    return json_in(str(getattr(error, "message", "") or error))
 
 
 def _way_broken(error: Exception, where: str, *, answering: bool) -> str:

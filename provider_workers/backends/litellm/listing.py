@@ -4,19 +4,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from provider_workers.backends.base import ProviderFailure
-from provider_workers.backends.error_responses import response_failure
-from provider_workers.backends.http import ProviderHttp, read_error_body, read_json
+from provider_workers.backends.calls_seen import CallsSeen
+from provider_workers.backends.http import ProviderHttp, read_json
+from provider_workers.backends.wires import Address, Wire
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
 from service_common.failures import FailureClass
+from service_common.vocabulary import ModelMode
 
 
 @dataclass(frozen=True, slots=True)
 class _Endpoint:
-    """Where a provider lists its models: below `base_url`, `entries` with a `name` each, opened by `key_header`."""
+    """Where a provider lists its models: below `base_url`, `entries` with a `name` each, opened by `key_header`.
 
+    `call` is where it is asked for chat, for the `{model}`.
+    """
+
+    wire: Wire
     base_url: str
     path: str
+    call: str
     key_header: str
     entries: str
     name: str
@@ -25,21 +32,33 @@ class _Endpoint:
 
 _ENDPOINTS: Mapping[str, _Endpoint] = {
     "anthropic": _Endpoint(
+        Wire.ANTHROPIC,
         "https://api.anthropic.com",
         "v1/models?limit=1000",
+        "v1/messages",
         "x-api-key",
         "data",
         "id",
         {"anthropic-version": "2023-06-01"},
     ),
     "gemini": _Endpoint(
-        "https://generativelanguage.googleapis.com/v1beta", "models?pageSize=1000", "x-goog-api-key", "models", "name"
+        Wire.GEMINI,
+        "https://generativelanguage.googleapis.com/v1beta",
+        "models?pageSize=1000",
+        "models/{model}:generateContent",
+        "x-goog-api-key",
+        "models",
+        "name",
     ),
 }
 
 
 class ModelList:
-    """Asks one provider for the names of its models."""
+    """Asks one provider for the names of its models.
+
+    Attributes:
+        calls: what the list, and calls, have shown of the provider's address.
+    """
 
     def __init__(self, endpoint: _Endpoint, settings: BackendSettings, clock: Clock) -> None:
         """Open no connection yet; call inside the running event loop.
@@ -48,10 +67,10 @@ class ModelList:
             OSError: the file of certificate authorities cannot be read.
         """
         self._endpoint = endpoint
-        self._clock = clock
         base_url = settings.base_url.removesuffix("/messages").removesuffix("/v1") or endpoint.base_url
         key = {endpoint.key_header: settings.api_key} if settings.api_key else {}
         self._http = ProviderHttp(replace(settings, base_url=base_url), {**endpoint.headers, **key})
+        self.calls = CallsSeen(Address.of(settings.base_url or base_url, endpoint.wire), self._http, clock)
 
     async def names(self) -> frozenset[str]:
         """The names as requests spell them.
@@ -60,15 +79,19 @@ class ModelList:
             ProviderFailure: the provider refuses, cannot be reached, or is another one.
         """
         async with self._http.exchange("GET", self._endpoint.path) as response:
-            if not 200 <= response.status < 300:
-                body = await read_error_body(response)
-                raise response_failure(response.status, response.headers, body, self._clock.wall())
-            listed = (await read_json(response)).get(self._endpoint.entries)
+            await self.calls.check_list(response)
+            answer = await read_json(response)
+        foreign = self.calls.listed(answer)
+        listed = answer.get(self._endpoint.entries)
         if not isinstance(listed, list):
-            said = "the list of models has an unknown shape: is base_url the provider's address?"
+            said = f"the list of models has an unknown shape: {foreign or 'is base_url the address of this provider?'}"
             raise ProviderFailure(FailureClass.STREAM_BROKEN, said)
         named = (entry.get(self._endpoint.name) for entry in listed if isinstance(entry, dict))
         return frozenset(str(name).removeprefix("models/") for name in named if name)
+
+    async def look_for_calls(self, model: str) -> None:
+        """See whether calls that were not there are there now; see `CallsSeen.look_for_missing`."""
+        await self.calls.look_for_missing({ModelMode.CHAT: self._endpoint.call.format(model=model)})
 
     async def close(self) -> None:
         """Close every socket."""

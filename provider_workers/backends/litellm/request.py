@@ -87,6 +87,8 @@ def _connection(settings: BackendSettings, use: str) -> Arguments:
         # of Cohere, litellm wants the whole address of each endpoint
         whole = settings.provider == "cohere" and "/v2" not in settings.base_url
         connection["api_base"] = f"{settings.base_url}/v2/{use}" if whole else settings.base_url
+        if settings.provider == "anthropic":  # litellm adds the version itself
+            connection["api_base"] = settings.base_url.removesuffix("/v1")
     if settings.api_key:
         connection["api_key"] = settings.api_key
     if settings.headers:

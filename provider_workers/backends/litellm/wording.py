@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 from provider_workers.backends.meaning import GATEWAY
 from provider_workers.backends.ways import broken
@@ -51,23 +52,24 @@ def of_connection(lost: Exception, where: str, *, answering: bool) -> str:
     return said if where in said else f"no answer of {where}: {said}"
 
 
-def _own_words(said: str) -> str:
-    """The message of the JSON inside; all of it where there is none."""
+def json_in(said: str) -> dict[str, Any]:
+    """The JSON object inside, as the provider sent it; empty where there is none."""
     start, end = said.find("{"), said.rfind("}")
     if 0 <= start < end:
         text = said[start : end + 1]
         for candidate in (text, text.replace("\\'", "'"), text.replace("\\n", " ").replace('\\"', '"')):
-            message = _message(candidate)
-            if message:
-                return message
-    return said
+            try:
+                value = json.loads(candidate)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(value, dict):
+                return value
+    return {}
 
 
-def _message(text: str) -> str:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return ""
-    error = value.get("error", value) if isinstance(value, dict) else {}
+def _own_words(said: str) -> str:
+    """The message of the JSON inside; all of it where there is none."""
+    value = json_in(said)
+    error = value.get("error", value)
     message = error.get("message") if isinstance(error, dict) else error
-    return message if isinstance(message, str) else ""
+    return message if isinstance(message, str) and message else said

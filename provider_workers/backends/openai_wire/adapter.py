@@ -2,7 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 from aiohttp import ClientResponse
 
@@ -17,18 +18,23 @@ from provider_workers.backends.base import (
     Vectors,
     Work,
 )
+from provider_workers.backends.calls_seen import CallsSeen
 from provider_workers.backends.configured_models import without_list
 from provider_workers.backends.content import may_be_empty, no_pull
-from provider_workers.backends.error_responses import response_failure
-from provider_workers.backends.http import REUSE_GRACE, ProviderHttp, read_error_body, read_json
+from provider_workers.backends.http import REUSE_GRACE, ProviderHttp, read_json
 from provider_workers.backends.openai_wire.dialects import dialect_of
 from provider_workers.backends.openai_wire.embeddings import embedding_body, vectors
 from provider_workers.backends.openai_wire.models import by_list
 from provider_workers.backends.openai_wire.request import chat_body
 from provider_workers.backends.openai_wire.stream import ChatStream
 from provider_workers.backends.rate_limits import RateLimitReadings
+from provider_workers.backends.wires import Address, Wire
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
+from service_common.vocabulary import ModelMode
+
+PATHS = {ModelMode.CHAT: "chat/completions", ModelMode.EMBEDDING: "embeddings"}
+"""Where calls go, by what they ask for."""
 
 TRAILING_USAGE_WAIT = 1.0
 """Seconds for the usage that follows the finish reason, from a provider that keeps its body open, whatever it sends."""
@@ -53,6 +59,7 @@ class OpenAIWireBackend:
         authorisation = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
         self._http = ProviderHttp(settings, authorisation)
         self._rate_limits = RateLimitReadings()
+        self._calls = CallsSeen(Address.of(settings.base_url, Wire.OPENAI), self._http, clock)
 
     def rate_limit(self) -> RateLimitLeft | None:
         """By the newest headers that tell of it."""
@@ -65,19 +72,17 @@ class OpenAIWireBackend:
     async def describe(self) -> BackendDescription:
         """By the provider's list of models."""
         try:
-            async with self._http.exchange("GET", "models") as response:
-                await self._check(response)
-                listed = await read_json(response)
+            listed = await self._list()
         except ProviderFailure as failure:
-            return without_list(self._settings, failure)
-        return by_list(self._settings, listed)
+            return self._calls.doubted(without_list(self._settings, failure))
+        return self._calls.doubted(by_list(self._settings, listed, self._calls.listed(listed)))
 
     async def complete(self, work: Work) -> AsyncIterator[Sequence[Piece]]:
         """Stream one answer; see `BackendAdapter.complete`."""
         body = chat_body(work, self._settings, self._dialect)
         stream = ChatStream(self._clock, may_be_empty=may_be_empty(work))
-        async with self._http.exchange("POST", "chat/completions", body, trace_context=work.trace) as response:
-            await self._check(response, work.model)
+        async with self._http.exchange("POST", PATHS[ModelMode.CHAT], body, trace_context=work.trace) as response:
+            await self._check(response, ModelMode.CHAT, work.model)
             yield (Responded(response.status),)
             ended = False
             reading = _Reading(response, stream)
@@ -90,22 +95,25 @@ class OpenAIWireBackend:
                 if pieces:
                     yield pieces
                     stream.check()
-            yield (stream.finish(),)
+            finish = stream.finish()
+            self._calls.answered(ModelMode.CHAT)
+            yield (finish,)
             if stream.done:
                 await _read_to_end(response)
 
     async def embed(self, work: EmbedWork) -> Vectors:
         """Turn texts into vectors; see `BackendAdapter.embed`."""
         body = embedding_body(work, self._settings)
-        async with self._http.exchange("POST", "embeddings", body, trace_context=work.trace) as response:
-            await self._check(response, work.model)
-            return vectors(await read_json(response), len(work.request.inputs))
+        async with self._http.exchange("POST", PATHS[ModelMode.EMBEDDING], body, trace_context=work.trace) as response:
+            await self._check(response, ModelMode.EMBEDDING, work.model)
+            found = vectors(await read_json(response), len(work.request.inputs))
+        self._calls.answered(ModelMode.EMBEDDING)
+        return found
 
     async def probe(self) -> None:
-        """Ask for the list of models, which costs nothing."""
-        async with self._http.exchange("GET", "models") as response:
-            await self._check(response)
-            await read_json(response)
+        """Ask for the list of models, which costs nothing, and whether calls are there now that were not."""
+        await self._list()
+        await self._calls.look_for_missing(PATHS)
 
     async def warm_up(self, model: str) -> None:
         """Nothing to do: the provider keeps its models ready."""
@@ -118,14 +126,15 @@ class OpenAIWireBackend:
         """Close every socket."""
         await self._http.close()
 
-    async def _check(self, response: ClientResponse, model: str = "") -> None:
+    async def _list(self) -> Mapping[str, Any]:
+        async with self._http.exchange("GET", "models") as response:
+            await self._calls.check_list(response)
+            return await read_json(response)
+
+    async def _check(self, response: ClientResponse, mode: ModelMode, model: str) -> None:
         """Keep what the headers say of the rate limit; raise what an error status means."""
-        now = self._clock.wall()
-        if model:
-            self._rate_limits.note(model, response.headers, now, self._clock.now())
-        if not 200 <= response.status < 300:
-            body = await read_error_body(response)
-            raise response_failure(response.status, response.headers, body, now)
+        self._rate_limits.note(model, response.headers, self._clock.wall(), self._clock.now())
+        await self._calls.check_call(response, mode, model)
 
 
 class _Reading:

@@ -11,14 +11,20 @@ from service_common.vocabulary import WorkerState
 _WINDOW_KEYS = ("context_window", "context_length", "max_model_len", "max_context_length")
 
 
-def by_list(settings: BackendSettings, listed: Mapping[str, Any]) -> BackendDescription:
-    """The backend as its list of models describes it. Configured models that are not listed are named as a state."""
+def by_list(settings: BackendSettings, listed: Mapping[str, Any], foreign: str = "") -> BackendDescription:
+    """The backend as its list of models describes it. Configured models that are not listed are named as a state.
+
+    Args:
+        settings: of the backend.
+        listed: as the provider sent it.
+        foreign: what to say of it where it is another API's list; empty: it is not, as far as can be told.
+    """
     entries = listed.get("data")
     if not isinstance(entries, list):
         return BackendDescription(
             configured(settings),
             WorkerState.UNHEALTHY,
-            "the list of models has an unknown shape: is base_url the provider's address?",
+            f"the list of models has an unknown shape: {foreign or 'is base_url the address of this provider?'}",
         )
     found = {entry["id"]: _model(entry) for entry in entries if isinstance(entry, dict) and entry.get("id")}
     names = dict.fromkeys((*settings.models, *(found if settings.discover else ())))

@@ -18,6 +18,7 @@ from provider_workers.backends.shapes import (
     word_of,
 )
 from provider_workers.backends.sse import SseParser
+from provider_workers.backends.wires import strange
 from service_common.clock import Clock
 from service_common.failures import FailureClass
 from service_common.vocabulary import FinishReason
@@ -243,7 +244,7 @@ class ChatStream:
             said = {}
         if said.get("error"):
             return response_failure(500, {}, line, self._clock.wall())
-        return broken("the answer is JSON of an unknown shape, not an event stream")
+        return strange("the answer is no event stream but JSON", said)
 
 
 def token_usage(usage: object) -> TokenUsage | None:
@@ -276,7 +277,7 @@ def _check_ping(chunk: Mapping[str, Any]) -> None:
     """
     names_error = "error" in (chunk.get("type"), chunk.get("object"))
     if names_error or any(chunk.get(name) is not None for name in _TELLING):
-        raise broken("the stream holds a chunk of an unknown shape")
+        raise strange("the stream holds a chunk", chunk)
 
 
 def _object(value: object) -> Mapping[str, Any]:

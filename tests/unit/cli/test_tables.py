@@ -83,6 +83,8 @@ def test_a_remark_says_what_is_wrong_and_when_it_is_over() -> None:
     assert remark(TargetRow(**{**ROW, **cooling}), NOW) == "told to wait; tried again in 12 s"
     failed = {"last_error": "overloaded (503)", "last_error_at": NOW - timedelta(seconds=4)}
     assert remark(TargetRow(**{**ROW, **failed}), NOW) == "4.0 s ago: overloaded (503)"
+    doubted = {**failed, "state_reason": "is the name right?"}
+    assert remark(TargetRow(**{**ROW, **doubted}), NOW) == "is the name right?; 4.0 s ago: overloaded (503)"
     lowered = remark(TargetRow(**{**ROW, **failed, "availability": 0.91}), NOW)
     assert lowered == "4.0 s ago: overloaded (503); availability 0.91, nears 1 with time"
 

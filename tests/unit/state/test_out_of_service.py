@@ -9,9 +9,9 @@ from router_service.contracts.dispatch import Refusal
 from router_service.dispatch.attempt import Attempt
 from router_service.domain.attempt import Failure
 from router_service.domain.signals import Failed
-from router_service.domain.worker import WorkerHeartbeat
+from router_service.domain.worker import ModelReport, WorkerHeartbeat
 from service_common.failures import FailureClass
-from service_common.vocabulary import Operation, TargetState, WorkerState
+from service_common.vocabulary import ModelMode, Operation, TargetState, WorkerState
 from tests.support.fakes import KeptLink
 from tests.support.link_parts import hello, order
 from tests.support.table import end, failing, parts, row
@@ -105,6 +105,33 @@ def test_a_refused_key_takes_the_target_out_until_something_changes(mend: str) -
         found.table.recover(("a/m",))
     assert row(found).state is TargetState.READY
     assert row(found).outage is None
+
+
+@pytest.mark.parametrize(
+    ("mode", "neighbour"), [(ModelMode.CHAT, TargetState.OUT), (ModelMode.EMBEDDING, TargetState.READY)]
+)
+def test_calls_that_a_backend_does_not_serve_take_out_those_asked_alike(
+    mode: ModelMode, neighbour: TargetState
+) -> None:
+    """Another model of the same mode would meet the same; one refusal of a model concerns that call alone."""
+    found = parts()
+    targets = {**found.catalogue.targets, "a/n": replace(found.catalogue.targets["a/n"], mode=mode)}
+    found.table.apply_catalogue(replace(found.catalogue, targets=targets, version="2"))
+    failing(found, FailureClass.UNSUPPORTED, http_status=404)
+    assert row(found).state is TargetState.READY
+    failing(found, FailureClass.UNSUPPORTED, http_status=404, backend_wide=True)
+    assert [row(found, name).state for name in ("a/m", "a/n")] == [TargetState.OUT, neighbour]
+    found.table.recover(("a/m",))
+    assert row(found).state is TargetState.READY
+
+
+def test_an_outage_is_told_with_what_the_worker_remarks() -> None:
+    """The class of a failure does not say what to mend; its worker's own words do."""
+    found = parts()
+    session = next(iter(found.sessions))
+    found.link.models_changed(session, (ModelReport("m", doubt="another API answers there"),))
+    failing(found, FailureClass.UNSUPPORTED, http_status=404, backend_wide=True)
+    assert row(found).state_reason == "unsupported (404); another API answers there"
 
 
 @pytest.mark.parametrize("failure", [FailureClass.QUOTA_EXHAUSTED, None])

@@ -1262,7 +1262,7 @@ type Failed struct {
 	HttpStatus int32 `protobuf:"varint,3,opt,name=http_status,json=httpStatus,proto3" json:"http_status,omitempty"`
 	// How long the provider asked to be left alone, where it did.
 	RetryAfter *durationpb.Duration `protobuf:"bytes,4,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
-	// Whether `retry_after` holds for the whole backend rather than for the model.
+	// Whether it, and `retry_after`, hold for the whole backend rather than for the model.
 	BackendWide bool `protobuf:"varint,5,opt,name=backend_wide,json=backendWide,proto3" json:"backend_wide,omitempty"`
 	// Tokens used so far, where known.
 	Usage *v1.Usage `protobuf:"bytes,6,opt,name=usage,proto3" json:"usage,omitempty"`

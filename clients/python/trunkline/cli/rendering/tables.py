@@ -127,7 +127,8 @@ def remark(row: TargetRow, now: datetime | None = None) -> str:
     if not row.last_error:
         return ""
     lowered = f"; availability {row.availability:.2f}, nears 1 with time" if row.availability < WHOLE else ""
-    return f"{formats.ago(row.last_error_at, now)}: {row.last_error}{lowered}"
+    doubt = f"{row.state_reason}; " if row.state_reason else ""
+    return f"{doubt}{formats.ago(row.last_error_at, now)}: {row.last_error}{lowered}"
 
 
 def models_table(models: Models) -> RenderableType:

@@ -641,7 +641,7 @@ class Failed(_message.Message):
     http_status: _builtins.int
     """The provider's HTTP status, 0 where there was none."""
     backend_wide: _builtins.bool
-    """Whether `retry_after` holds for the whole backend rather than for the model."""
+    """Whether it, and `retry_after`, hold for the whole backend rather than for the model."""
     @_builtins.property
     def retry_after(self) -> _duration_pb2.Duration:
         """How long the provider asked to be left alone, where it did."""
