@@ -16,6 +16,7 @@ from service_common.failures import FailureClass
 
 PROXY_WANTS_CREDENTIALS = 407
 
+_BAD_CHUNK = "character in chunk size"
 _TOO_LARGE = ("Got more than", "Too many headers")
 
 
@@ -38,7 +39,7 @@ class Way:
             error: as it was raised.
             answered: whether the response had begun, so that the answer broke.
         """
-        if answered:
+        if answered or of_body(error):
             return ProviderFailure(FailureClass.STREAM_BROKEN, broken(self._provider, words_of(error), answered=True))
         return ProviderFailure(FailureClass.UNAVAILABLE, self._unanswered(error))
 
@@ -98,8 +99,16 @@ def redirected(status: int, location: str) -> str:
     return f"HTTP {status}: it redirects to {location.partition('?')[0] or 'nowhere'}; correct base_url"
 
 
+def of_body(error: BaseException | None) -> bool:
+    """Whether a response had begun that the HTTP library does not hand out, as it read a broken body with its head."""
+    known = aiohttp.ClientResponseError | http_exceptions.HttpProcessingError
+    return isinstance(error, known) and _BAD_CHUNK in error.message
+
+
 def words_of(error: BaseException) -> str:
     """What broke a connection that stood, without the library's words."""
+    if of_body(error):
+        return "its body is not in chunks, as it said"
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the connection was closed"
     if isinstance(error, aiohttp.ClientResponseError | http_exceptions.HttpProcessingError):

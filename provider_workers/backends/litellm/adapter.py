@@ -33,13 +33,8 @@ from provider_workers.backends.litellm.listing import is_listed, model_list
 from provider_workers.backends.litellm.providers import unknown_provider
 from provider_workers.backends.litellm.redirects import refuse_redirects
 from provider_workers.backends.litellm.request import completion_arguments, embedding_arguments
-from provider_workers.backends.litellm.stream import (
-    COUNTED_BY_LITELLM,
-    FinishWatch,
-    PieceReader,
-    token_usage,
-    until_finished,
-)
+from provider_workers.backends.litellm.stream import COUNTED_BY_LITELLM, PieceReader, token_usage
+from provider_workers.backends.litellm.watch import Watch, until_finished
 from provider_workers.backends.shapes import broken, in_order, list_of, vectors_of, word_of
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
@@ -107,14 +102,14 @@ class LiteLLMBackend:
         try:
             wrapper = await litellm.acompletion(**arguments)
             await wrapper.fetch_stream()
-            watch = FinishWatch(wrapper)
+            answering = True
+            watch = Watch(wrapper)
             span.set_attribute("http.response.status_code", _OK)
             yield (Responded(_OK),)
             async with aclosing(until_finished(wrapper, watch)) as chunks:
                 async for chunk in chunks:
                     pieces = reader.read(chunk, wrapper.chunks)
                     if pieces:
-                        answering = True
                         yield pieces
             end = (*reader.late_usage(wrapper.chunks), reader.finish(watch.reason()))
             if self._list is not None:

@@ -11,10 +11,11 @@ from aiohttp.http_exceptions import HttpProcessingError
 from litellm import exceptions
 
 from provider_workers.backends.base import ProviderFailure
+from provider_workers.backends.error_responses import stream_failure
 from provider_workers.backends.headers import retry_after
 from provider_workers.backends.litellm.wording import json_in, of_connection, plain
 from provider_workers.backends.meaning import WHOLE_BACKEND, failure_class_of
-from provider_workers.backends.ways import PROXY_WANTS_CREDENTIALS, broken, refused, words_of
+from provider_workers.backends.ways import PROXY_WANTS_CREDENTIALS, broken, of_body, refused, words_of
 from service_common.failures import FailureClass
 
 _BY_TYPE: tuple[tuple[type[Exception], FailureClass], ...] = (
@@ -54,6 +55,7 @@ def failure(error: Exception, now: datetime, where: str, *, answering: bool) -> 
     inner = error
     while isinstance(inner, exceptions.MidStreamFallbackError) and inner.original_exception is not None:
         inner = inner.original_exception
+    answering = answering or of_body(_behind(inner, HttpProcessingError))
     way = _way_broken(inner, where, answering=answering)
     if way:
         return ProviderFailure(FailureClass.STREAM_BROKEN if answering else FailureClass.UNAVAILABLE, way)
@@ -77,6 +79,14 @@ def failure(error: Exception, now: datetime, where: str, *, answering: bool) -> 
 def body_of(error: Exception) -> object:
     """The provider's error out of litellm's text, as JSON; empty where that holds none."""
     return json_in(str(getattr(error, "message", "") or error))
+
+
+def reported(error: object) -> ProviderFailure:
+    """The failure that an error inside a stream is, as the provider's own event has it."""
+    found = stream_failure(error)
+    if found.failure_class is FailureClass.QUOTA_EXHAUSTED and _PER_MOMENT.search(found.message):
+        return ProviderFailure(FailureClass.RATE_LIMITED, found.message, http_status=found.http_status)
+    return found
 
 
 def _way_broken(error: Exception, where: str, *, answering: bool) -> str:

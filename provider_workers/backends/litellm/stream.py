@@ -1,15 +1,10 @@
-"""Reads litellm's streamed answer: pieces, and whether the provider really finished.
+"""Reads the pieces of an answer from litellm's chunks."""
 
-litellm ends a stream that was cut as if it were whole. `received_finish_reason` of its wrapper is None then, for all
-providers but Gemini, where it is always None (litellm 1.106.2); there the provider's own chunks are watched.
-"""
-
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from provider_workers.backends.base import Finish, Piece, ProviderFailure, Reasoning, Text, TokenUsage, ToolDelta
-from provider_workers.backends.shapes import arguments_of, list_of, text_of, usage_of, word_of
+from provider_workers.backends.shapes import arguments_of, broken, list_of, text_of, usage_of, word_of
 from service_common.failures import FailureClass
 from service_common.vocabulary import FinishReason
 
@@ -20,61 +15,8 @@ _REASONS: Mapping[str, FinishReason] = {
     "function_call": FinishReason.TOOL_CALLS,
     "content_filter": FinishReason.CONTENT_FILTER,
 }
-_TAIL = 0.25
-"""Seconds that a provider which has said why it finished may take for what else it has to say."""
-
 COUNTED_BY_LITELLM = frozenset({"gemini", "huggingface", "triton"})
 """Providers whose embeddings come without a count of tokens: litellm puts its own estimate there."""
-
-_GEMINI = frozenset({"gemini", "vertex_ai", "vertex_ai_beta"})
-
-
-class FinishWatch:
-    """Learns from the provider's own chunks whether, and why, it finished."""
-
-    def __init__(self, wrapper: Any) -> None:
-        """Watch `wrapper`, litellm's stream, whose connection must be open already."""
-        self._wrapper = wrapper
-        self._seen = ""
-        iterator = wrapper.completion_stream
-        self._watches = wrapper.custom_llm_provider in _GEMINI and hasattr(iterator, "chunk_parser")
-        if self._watches:
-            iterator.chunk_parser = self._spying(iterator.chunk_parser)
-
-    def reason(self) -> str:
-        """The finish reason that the provider sent, in OpenAI's words; empty where it sent none."""
-        if self._watches:
-            return self._seen
-        return str(self._wrapper.received_finish_reason or "")
-
-    def _spying(self, parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        def spy(chunk: Any) -> Any:
-            if isinstance(chunk, dict):
-                self._seen = _gemini_reason(chunk) or self._seen
-            return parse(chunk)
-
-        return spy
-
-
-async def until_finished(wrapper: Any, watch: FinishWatch) -> AsyncGenerator[Any, None]:
-    """litellm's chunks. It waits for the end of the body; a provider that has finished and keeps it open is left."""
-    chunks = aiter(wrapper)
-    while True:
-        reading = asyncio.ensure_future(anext(chunks))
-        try:
-            finished = False
-            while not (await asyncio.wait((reading,), timeout=_TAIL))[0]:
-                if finished:
-                    return
-                finished = bool(watch.reason())
-            chunk = reading.result()
-        except StopAsyncIteration:
-            return
-        finally:
-            if not reading.done():
-                reading.cancel()
-                await asyncio.wait((reading,))
-        yield chunk
 
 
 class PieceReader:
@@ -136,8 +78,8 @@ class PieceReader:
         found = _REASONS.get(reason, FinishReason.STOP)
         if found is FinishReason.CONTENT_FILTER and not self._said:
             raise ProviderFailure(FailureClass.CONTENT_FILTERED, "the provider's content filter withheld the answer")
-        if self._calls and found is FinishReason.STOP:
-            found = FinishReason.TOOL_CALLS
+        if found in (FinishReason.STOP, FinishReason.TOOL_CALLS):  # litellm turns calls into text, too
+            found = FinishReason.TOOL_CALLS if self._calls else FinishReason.STOP
         if found is FinishReason.STOP and not self._said and not self._may_be_empty:
             raise ProviderFailure(FailureClass.STREAM_BROKEN, self._empty())
         return Finish(found, self._model, self._id)
@@ -155,6 +97,8 @@ class PieceReader:
         first = key not in self._calls
         index = self._calls.setdefault(key, len(self._calls))
         name = text_of(getattr(function, "name", None), "a function's name") if first else ""
+        if first and not name:
+            raise broken("the answer holds a call without a function's name")
         arguments = arguments_of(getattr(function, "arguments", None))
         return ToolDelta(index, (own or f"call_{index}") if first else "", name, arguments)
 
@@ -174,22 +118,3 @@ def token_usage(usage: Any) -> TokenUsage | None:
         getattr(prompt, "cached_tokens", None),
         getattr(completion, "reasoning_tokens", None),
     )
-
-
-def _gemini_reason(chunk: Mapping[str, Any]) -> str:
-    """The reason in one of Gemini's own chunks, in OpenAI's words."""
-    feedback, candidates = chunk.get("promptFeedback"), chunk.get("candidates")
-    if isinstance(feedback, dict) and feedback.get("blockReason"):
-        return "content_filter"
-    first = candidates[0] if isinstance(candidates, list) and candidates else None
-    match first.get("finishReason") if isinstance(first, dict) else None:
-        case None | "FINISH_REASON_UNSPECIFIED":
-            return ""
-        case "STOP":
-            return "stop"
-        case "MAX_TOKENS":
-            return "length"
-        case "SAFETY" | "RECITATION" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII" | "IMAGE_SAFETY":
-            return "content_filter"
-        case _:
-            return ""

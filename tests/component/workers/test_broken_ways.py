@@ -14,7 +14,7 @@ UNREADABLE = {
     "a length that is no number": (HEAD + b"Content-Length: SECRET\r\n\r\n", "wrong Content-Length"),
     "a length that is too long": (HEAD + b"Content-Length: 500\r\n\r\nSECRET", "not as long as it said"),
     "a chunk that is cut": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n20\r\nSECRET", "not as long as it said"),
-    "a chunk without a size": (HEAD + b"Transfer-Encoding: chunked\r\n\r\nSECRET\r\n", "not HTTP"),
+    "a chunk without a size": (HEAD + b"Transfer-Encoding: chunked\r\n\r\nSECRET\r\n", "not in chunks"),
     "a giant header": (HEAD + b"X-A: " + b"SECRET" * 10_000 + b"\r\n\r\n", "headers are too large"),
     "another protocol": (b"\x00SECRET\r\n\r\n", "not HTTP"),
     "another encoding": (HEAD + b"Content-Encoding: gzip\r\n\r\nSECRET", "Content-Encoding"),
