@@ -60,7 +60,7 @@ class Administration:
         else:
             self._table.apply_switches(switched(self._table.switches, name, switch))
         if switch.state is TargetState.READY:
-            self._table.lift_cooldowns((name,))
+            self._table.bring_back((name,))
         return names
 
     async def upsert_model(self, target: str, settings: Mapping[str, Any], *, persist: bool) -> tuple[str, ...]:
@@ -137,7 +137,7 @@ class Administration:
                 return
             async with self._lock:
                 self._table.apply_switches(_after(self._table.switches, changes))
-                self._table.lift_cooldowns([change.name for change in changes if _switches_on(change)])
+                self._table.bring_back([change.name for change in changes if _switches_on(change)])
                 await self._follow([change for change in changes if change.kind is not ChangeKind.SWITCH])
 
     @asynccontextmanager

@@ -35,8 +35,11 @@ class Switchboard(Protocol):
         """Follow these switches, also for targets that appear later."""
         ...
 
-    def lift_cooldowns(self, names: Collection[str]) -> None:
-        """End the cool-downs of targets and of their backends, or of backends and all their targets."""
+    def bring_back(self, names: Collection[str]) -> None:
+        """Bring these targets, or all of these backends, back into service, for the next call to see how they are.
+
+        Ends cool-downs, also those of a target's backend, and what took a target out; switches stay as they are.
+        """
         ...
 
     def targets_named(self, name: str) -> tuple[str, ...]:

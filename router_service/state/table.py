@@ -82,11 +82,13 @@ class Table:
         self._switches = switches
         self._rows.touch(self._roster.switch(switches))
 
-    def lift_cooldowns(self, names: Collection[str]) -> None:
-        """See `Switchboard.lift_cooldowns`."""
+    def bring_back(self, names: Collection[str]) -> None:
+        """See `Switchboard.bring_back`."""
         for name in names:
             backend, _, model = name.partition("/")
-            self._rows.lift_cooldowns((name, backend) if model else (name, *self._roster.targets_of(name)))
+            targets = (name,) if model else self._roster.targets_of(name)
+            self._rows.lift_cooldowns((backend, *targets))
+            self.recover(targets)
 
     def targets_named(self, name: str) -> tuple[str, ...]:
         """The target, or all of a backend's.

@@ -38,7 +38,7 @@ def test_an_operator_lifts_a_cooldown(lifted: str, backend_wide: bool) -> None:
     found = parts()
     failing(found, FailureClass.RATE_LIMITED, retry_after=604_800.0, backend_wide=backend_wide)
     assert row(found).state is TargetState.COOLING
-    found.table.lift_cooldowns((lifted,))
+    found.table.bring_back((lifted,))
     assert row(found).state is (TargetState.READY if lifted.startswith("a") else TargetState.COOLING)
 
 
@@ -132,6 +132,26 @@ def test_an_outage_is_told_with_what_the_worker_remarks() -> None:
     found.link.models_changed(session, (ModelReport("m", doubt="another API answers there"),))
     failing(found, FailureClass.UNSUPPORTED, http_status=404, backend_wide=True)
     assert row(found).state_reason == "unsupported (404); another API answers there"
+
+
+@pytest.mark.parametrize("named", ["a/m", "a", "a/n"])
+@pytest.mark.parametrize("failure_class", [FailureClass.AUTH, FailureClass.QUOTA_EXHAUSTED])
+def test_an_operator_brings_back_what_is_out(named: str, failure_class: FailureClass) -> None:
+    """Who corrected the key or paid need not wait for a probe, which not every provider has for free."""
+    found = parts()
+    failing(found, failure_class, http_status=401)
+    found.table.bring_back((named,))
+    assert row(found).state is (TargetState.OUT if named == "a/n" else TargetState.READY)
+
+
+def test_an_operator_has_the_next_call_probe_an_open_circuit() -> None:
+    """However long it was to stay open."""
+    found = parts()
+    while row(found).state is TargetState.READY:
+        failing(found, FailureClass.UNAVAILABLE)
+    assert row(found).state is TargetState.CIRCUIT_OPEN
+    found.table.bring_back(("a",))
+    assert row(found).state is TargetState.HALF_OPEN
 
 
 @pytest.mark.parametrize("failure", [FailureClass.QUOTA_EXHAUSTED, None])
