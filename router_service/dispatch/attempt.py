@@ -140,8 +140,8 @@ class Attempt:
         if self.stopping is not None:
             return True
         self._close_text()
-        if self._waiting and type(self._waiting[-1]) is kind and isinstance(signal, Usage | PullProgressed):
-            self._waiting[-1] = signal  # only the newest counts
+        if self._waiting and _replaces(signal, self._waiting[-1]):
+            self._waiting[-1] = signal
         else:
             self._waiting.append(signal)
         if kind is not Responded:  # that alone is nothing to act on
@@ -257,3 +257,10 @@ def _continues(delta: Delta, head: Delta) -> bool:
     if isinstance(delta, ToolCallDelta) and isinstance(head, ToolCallDelta):
         return delta.index == head.index and not delta.id and not delta.name
     return True
+
+
+def _replaces(newer: AttemptSignal, older: AttemptSignal) -> bool:
+    """Whether only the newer counts: of what was used, and of how far one step of a pull has come."""
+    if isinstance(newer, PullProgressed):
+        return isinstance(older, PullProgressed) and newer.status == older.status
+    return isinstance(newer, Usage) and isinstance(older, Usage)

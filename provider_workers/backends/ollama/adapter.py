@@ -76,7 +76,7 @@ class OllamaBackend:
             return self._ailing(f"{error}: is base_url an Ollama's address?")
         self._models = {untagged(model.model): model for model in models}
         in_memory = tuple(model.model for model in models if untagged(model.model) in resident)
-        reason = f"not there: {', '.join(missing)}; `ollama pull` fetches a model" if missing else ""
+        reason = f"not there: {', '.join(missing)}; {self._way_to(missing[0])}" if missing else ""
         state = WorkerState.READY if models or not missing else WorkerState.UNHEALTHY
         return BackendDescription(tuple(models), state, reason, resident_models=in_memory)
 
@@ -121,13 +121,18 @@ class OllamaBackend:
         if not self._settings.pull:
             raise unsupported(f"fetching models is not allowed here: set backends.{self._settings.name}.pull: true")
         parser = NdjsonParser()
+        sizes: dict[str, int] = {}
         succeeded = False
         async with self._http.exchange("POST", "api/pull", {"model": model, "stream": True}) as response:
             await self._check(response)
             while chunk := await response.content.readany():
                 for line in _progress(parser, chunk):
                     step = progress(line)
-                    succeeded = succeeded or step.status == "success"
+                    sizes[step.status] = step.total_bytes
+                    if step.status == "success":  # which Ollama says without a size
+                        succeeded = True
+                        whole = sum(sizes.values())
+                        step = Pulling(step.status, whole, whole)
                     yield step
         if not succeeded:
             raise ProviderFailure(FailureClass.STREAM_BROKEN, f"fetching {model} broke off")
@@ -135,6 +140,12 @@ class OllamaBackend:
     async def close(self) -> None:
         """Close every socket."""
         await self._http.close()
+
+    def _way_to(self, model: str) -> str:
+        """How a model that is not there is fetched."""
+        if self._settings.pull and not self._settings.offline:
+            return f"`trunkline model pull {self._settings.name}/{model}` fetches it"
+        return "`ollama pull` fetches a model"
 
     def _ailing(self, reason: str, failure: FailureClass | None = None) -> BackendDescription:
         models = tuple(self._models.values()) or tuple(ModelDescription(name) for name in self._settings.models)

@@ -40,6 +40,8 @@ async def test_a_model_is_pulled_with_progress() -> None:
         await tried.finished()
         progress = [event.pull_progress for event in tried.events if event.HasField("pull_progress")]
         assert any(0 < step.completed_bytes <= step.total_bytes for step in progress)
+        last, most = progress[-1], max(step.total_bytes for step in progress[:-1])
+        assert (last.status, last.completed_bytes, last.total_bytes) == ("success", most, most)
         changed = (await worker.until("targets_changed")).targets_changed
         assert "qwen3:0.6b" in [model.model for model in changed.models]
         await worker.dispatch(complete_body(), "qwen3:0.6b").finished()
@@ -87,7 +89,9 @@ async def test_a_configured_model_that_is_not_there_is_not_announced() -> None:
     async with attached("--model", "llama3.1", "--model", "missing-model") as (_, worker):
         assert "missing-model" not in [model.model for model in worker.hello.models]
         assert "missing-model" in worker.hello.state_reason
-        assert "ollama pull" in worker.hello.state_reason
+        assert "`ollama pull` fetches a model" in worker.hello.state_reason
+    async with attached("--model", "missing-model", "--pull") as (_, worker):
+        assert "`trunkline model pull ollama/missing-model` fetches it" in worker.hello.state_reason
 
 
 async def test_what_is_there_is_told_by_every_name_that_a_configuration_may_use() -> None:

@@ -107,6 +107,7 @@ async def test_text_that_waits_is_joined() -> None:
         Usage(1, 2),
         PullProgressed("layers", 1, 9),
         PullProgressed("layers", 9, 9),
+        PullProgressed("success", 9, 9),
         TextDelta("e"),
     ]
     for piece in pieces:
@@ -118,6 +119,7 @@ async def test_text_that_waits_is_joined() -> None:
         ToolCallDelta(1, "id2", "g", "{}"),
         Usage(1, 2),
         PullProgressed("layers", 9, 9),
+        PullProgressed("success", 9, 9),
         TextDelta("e"),
     ]
 
