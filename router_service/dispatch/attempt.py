@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
 
 from msgspec.structs import replace
 
@@ -229,7 +230,7 @@ class Attempt:
         if failure is None and self.reported_usage is not None:
             return self.reported_usage
         begun = self.first_token_at is not None or self.reported_usage is not None
-        if failure is not None and not POLICIES[failure.failure_class].billed and not begun:
+        if failure is not None and not begun and (_refused(failure) or not POLICIES[failure.failure_class].billed):
             return Usage(estimated=True)
         return self._estimate()
 
@@ -248,6 +249,11 @@ class Attempt:
             return 0
         tokens = estimate_text(self._sample, family_of(self.order.spec.model))
         return -(-tokens * self._characters // len(self._sample))
+
+
+def _refused(failure: Failure) -> bool:
+    """Whether the provider answered with an error in the place of an answer."""
+    return failure.http_status >= HTTPStatus.BAD_REQUEST
 
 
 def _continues(delta: Delta, head: Delta) -> bool:

@@ -237,6 +237,17 @@ def test_what_the_provider_turned_away_used_no_tokens() -> None:
     assert usage_of(broken) == Usage(100, 2, estimated=True)
 
 
+def test_a_refused_prompt_used_no_tokens() -> None:
+    """A content filter that refuses a prompt by a status costs nothing; one that withheld an answer may."""
+    parts, session, _ = attached()
+    refused, withheld = parts.start("a/m"), parts.start("a/m")
+    filtered = Failure(FailureClass.CONTENT_FILTERED, "", http_status=400)
+    parts.link.deliver(session, refused.attempt_id, Failed(filtered, None))
+    parts.link.deliver(session, withheld.attempt_id, Failed(Failure(FailureClass.CONTENT_FILTERED, ""), None))
+    assert usage_of(refused) == Usage(estimated=True)
+    assert usage_of(withheld) == Usage(100, estimated=True)
+
+
 def test_an_attempt_that_nobody_ends_is_cancelled_after_its_deadline() -> None:
     """Whoever should have done so: nothing runs for ever."""
     parts, _, link = attached()
