@@ -1,4 +1,4 @@
-"""Which names can be looked up without asking anybody outside the local network."""
+"""Which names can be looked up without asking anybody outside the local network, and which addresses are inside."""
 
 import ipaddress
 
@@ -14,3 +14,16 @@ def is_local_name(host: str) -> bool:
     except ValueError:
         return bool(name) and ("." not in name or name.endswith(_LOCAL_SUFFIXES))
     return True
+
+
+def is_inside(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether an address is of this host or a private network."""
+    return (address.is_private or address.is_loopback or address.is_link_local) and not address.is_unspecified
+
+
+def may_be_inside(host: str) -> bool:
+    """Whether `host` may be on this host or in a private network, as far as can be told without looking it up."""
+    try:
+        return is_inside(ipaddress.ip_address(host))
+    except ValueError:
+        return is_local_name(host)

@@ -6,7 +6,7 @@ import socket
 
 from yarl import URL
 
-from service_common.network import is_local_name
+from service_common.network import is_inside, is_local_name
 from service_common.vocabulary import Locality
 
 _LOOKUP_TIMEOUT = 2.0
@@ -29,10 +29,6 @@ async def locality_of(base_url: str, *, offline: bool = False) -> Locality:
     addresses = [ipaddress.ip_address(entry[4][0]) for entry in found]
     if addresses and all(address.is_loopback for address in addresses):
         return Locality.HOST
-    if addresses and all(_is_private(address) for address in addresses):
+    if addresses and all(is_inside(address) for address in addresses):
         return Locality.PRIVATE
     return Locality.REMOTE
-
-
-def _is_private(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    return (address.is_private or address.is_loopback or address.is_link_local) and not address.is_unspecified

@@ -7,7 +7,7 @@ from typing import Any
 from service_common.configuration.own_providers import own_file, providers_for
 from service_common.configuration.providers import OLLAMA, load_providers
 from service_common.configuration.references import all_variables_in, is_secret_reference
-from service_common.configuration.surroundings import is_offline, is_set, providers_found, unused_credentials
+from service_common.configuration.surroundings import is_offline, is_set, providers_used, unused_credentials
 from service_common.configuration.writing import to_yaml
 from service_common.model_names import plain_model
 
@@ -43,7 +43,7 @@ def automatic_configuration(
     backends: dict[str, Any] = {}
     targets: list[Target] = []
     offline = is_offline(environment)
-    for name in () if offline else providers_found(environment):
+    for name in providers_used(environment):
         provider = data["providers"][name]
         backends[name] = _backend(name, provider, environment)
         targets += [_target(data, name, model) for model in provider["models"]]

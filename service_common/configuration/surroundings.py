@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from service_common.configuration.backends import may_have_query
 from service_common.configuration.mistakes import Mistake
 from service_common.configuration.own_providers import providers_for
 from service_common.configuration.providers import OLLAMA
 from service_common.configuration.references import MissingVariables, all_variables_in, has_reference, substitute
+from service_common.network import may_be_inside
 from service_common.urls import fault_of_url
 
 OFFLINE_VARIABLE = "TRUNKLINE_OFFLINE"
@@ -34,6 +36,15 @@ def providers_found(environment: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(name for name, provider in providers.items() if is_configured(provider, environment))
 
 
+def providers_used(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Those of `providers_found` that the automatic configuration uses: offline, the ones whose address may be near."""
+    found = providers_found(environment)
+    if not is_offline(environment):
+        return found
+    providers = providers_for(environment)["providers"]
+    return tuple(name for name in found if _may_be_near(providers[name], environment))
+
+
 def unused_credentials(environment: Mapping[str, str]) -> Iterator[str]:
     """Why a provider that is set up at least in part is not used, for a person; a sentence for each."""
     for name, provider in providers_for(environment)["providers"].items():
@@ -42,13 +53,13 @@ def unused_credentials(environment: Mapping[str, str]) -> Iterator[str]:
         missing = _missing(provider, environment)
         if present and missing:
             yield f"{name} is not used: {_are(present)} set, {_are(missing)} not."
-        elif present and is_offline(environment):
+        elif present and is_offline(environment) and not _may_be_near(provider, environment):
             yield f"{name} is not used, though {_are(present)} set: {OFFLINE_VARIABLE} leaves out all that is outside."
 
 
 def wrong_addresses(environment: Mapping[str, str]) -> tuple[Mistake, ...]:
     """The variables that should hold the address of a provider that is used, and do not."""
-    used = (OLLAMA,) if is_offline(environment) else (*providers_found(environment), OLLAMA)
+    used = (*providers_used(environment), OLLAMA)
     providers = providers_for(environment)["providers"]
     return tuple(
         Mistake(
@@ -61,6 +72,15 @@ def wrong_addresses(environment: Mapping[str, str]) -> tuple[Mistake, ...]:
         for name in used
         if (fault := _fault(name, providers[name].get("base_url", ""), environment))
     )
+
+
+def _may_be_near(provider: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
+    """Whether a provider's address may be on this host or in a private network; its worker looks closer."""
+    try:
+        host = urlsplit(substitute(provider.get("base_url", ""), environment).strip()).hostname
+    except (MissingVariables, ValueError):  # each is told as such where the provider is used
+        return False
+    return may_be_inside(host or "")
 
 
 def _missing(provider: Mapping[str, Any], environment: Mapping[str, str]) -> list[str]:

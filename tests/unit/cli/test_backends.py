@@ -47,6 +47,11 @@ def test_a_backend_without_a_ready_model_says_why() -> None:
     out = _stands(_row("x", "out", "auth: Incorrect API key"), _row("y", "out", "auth: Incorrect API key"))
     assert (str(out.state), str(out.detail), out.doubts) == ("out", "auth: Incorrect API key", ())
     assert str(_stands().detail) == "it reports no model"
+    offline = _stands(
+        _row("x", "disabled", "offline: true, and it is far"), _row("y", "disabled", "offline: true, and it is far")
+    )
+    assert offline.sentence() == "disabled: offline: true, and it is far"
+    assert not offline.bad
     starting = _stands(unattached=True)
     assert (str(starting.state), "a line below says when" in str(starting.detail)) == ("starting", True)
 

@@ -185,6 +185,30 @@ def test_the_alias_embedding_names_one_model(facts: FactsTable) -> None:
 
 
 @pytest.mark.parametrize(
+    ("base_url", "used"),
+    [
+        ("http://127.0.0.1:8081/v1", True),
+        ("http://[::1]:8081/v1", True),
+        ("http://192.168.1.7/v1", True),
+        ("http://localhost/v1", True),
+        ("http://gateway.lan/v1", True),
+        ("http://gateway/v1", True),
+        ("https://8.8.8.8/v1", False),
+        ("https://gateway.example.com/v1", False),
+        ("https://[notaurl", False),
+        ("", False),
+    ],
+)
+def test_offline_uses_what_may_be_near(base_url: str, used: bool) -> None:
+    """As a file with `offline: true` does: its worker looks whether the address really is near."""
+    environment = {"TRUNKLINE_OFFLINE": "1", "OPENAI_API_KEY": "k", "OPENAI_BASE_URL": base_url}
+    text = automatic_configuration(environment, None, {})
+    assert ("openai" in yaml.safe_load(text)["backends"]) is used
+    assert ("leaves out all that is outside" in text) is not used
+    assert yaml.safe_load(text)["offline"] is True
+
+
+@pytest.mark.parametrize(
     ("environment", "note"),
     [
         ({"AZURE_API_KEY": "k"}, "azure is not used: AZURE_API_KEY is set, AZURE_API_BASE is not."),

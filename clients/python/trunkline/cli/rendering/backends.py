@@ -55,6 +55,9 @@ def standing(backend: BackendDescription, rows: Sequence[TargetRow], *, unattach
     ready = [_model(row) for row in rows if row.state == "ready"]
     doubts = _doubts(rows)
     if not ready:
+        if rows and all(row.state == "disabled" for row in rows):
+            reasons = dict.fromkeys(row.state_reason for row in rows)
+            return Standing(Text("disabled", "dim"), Text("; ".join(reasons), "dim"))
         state = Text(rows[0].state if rows else "no models", "yellow")
         first, *others = doubts or ["it reports no model"]
         return Standing(state, Text(first, "dim"), tuple(others), bad=True)
