@@ -44,3 +44,33 @@ async def nothing_but_404() -> AsyncIterator[str]:
     page = b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 9\r\n\r\n<p>no</p>"
     async with answering(page) as where:
         yield f"http://{where}/v1"
+
+
+class Flood:
+    """A server that sends without end. `over` is set once its peer has closed."""
+
+    def __init__(self) -> None:
+        self.where = ""
+        self.over = asyncio.Event()
+
+
+@asynccontextmanager
+async def flooding(head: bytes, again: bytes) -> AsyncIterator[Flood]:
+    """A server that answers each request with `head` and then with `again` for as long as somebody reads."""
+    flood = Flood()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head)
+        try:
+            while True:
+                writer.write(again)
+                await writer.drain()
+        except ConnectionError:
+            flood.over.set()
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        flood.where = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield flood

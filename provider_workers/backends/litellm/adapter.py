@@ -34,6 +34,7 @@ from provider_workers.backends.litellm.providers import unknown_provider
 from provider_workers.backends.litellm.redirects import refuse_redirects
 from provider_workers.backends.litellm.request import completion_arguments, embedding_arguments
 from provider_workers.backends.litellm.stream import COUNTED_BY_LITELLM, PieceReader, token_usage
+from provider_workers.backends.litellm.transport import BoundedBody, install, opened_bodies
 from provider_workers.backends.litellm.watch import Watch, until_finished
 from provider_workers.backends.shapes import broken, in_order, list_of, vectors_of, word_of
 from provider_workers.settings import BackendSettings
@@ -60,10 +61,12 @@ class LiteLLMBackend:
         self._list = model_list(settings, clock)
         self._where = (URL(settings.base_url).authority if settings.base_url else "") or settings.provider
         refuse_redirects()
+        install()
         litellm.telemetry = False
         litellm.suppress_debug_info = True
         litellm.turn_off_message_logging = True
         litellm.drop_params = False
+        litellm.disable_hf_tokenizer_download = True  # of what it counts, nothing is passed on
         logging.getLogger("LiteLLM").setLevel(logging.ERROR)  # it logs every request
         if settings.ca_file:
             litellm.ssl_verify = settings.ca_file
@@ -97,6 +100,7 @@ class LiteLLMBackend:
         arguments = completion_arguments(work, self._settings)
         reader = PieceReader(self._where, may_be_empty=may_be_empty(work))
         span = self._span(work.trace)
+        bodies = opened_bodies()
         wrapper: Any = None
         answering = False
         try:
@@ -124,8 +128,7 @@ class LiteLLMBackend:
         except Exception as error:
             raise self._seen(self._mapped(error, span, answering=answering), error, work.model) from error
         finally:
-            if wrapper is not None:
-                await _close(wrapper)
+            await _close(wrapper, bodies)
             span.end()
 
     async def embed(self, work: EmbedWork) -> Vectors:
@@ -195,10 +198,13 @@ class LiteLLMBackend:
         return client_span(_TRACER, "POST", context, attributes)
 
 
-async def _close(wrapper: Any) -> None:
+async def _close(wrapper: Any, bodies: Sequence[BoundedBody]) -> None:
     """Close the answer's socket, which litellm may take its time over."""
     try:
         async with asyncio.timeout(CLOSE_TIMEOUT):
-            await wrapper.aclose()
+            for body in bodies:
+                await body.aclose()
+            if wrapper is not None:
+                await wrapper.aclose()
     except TimeoutError:
         _LOG.warning("a socket of litellm's was not closed within %g s", CLOSE_TIMEOUT)

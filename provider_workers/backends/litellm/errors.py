@@ -9,6 +9,7 @@ import aiohttp
 import httpx
 from aiohttp.http_exceptions import HttpProcessingError
 from litellm import exceptions
+from pydantic import ValidationError
 
 from provider_workers.backends.base import ProviderFailure
 from provider_workers.backends.error_responses import stream_failure
@@ -17,6 +18,7 @@ from provider_workers.backends.litellm.wording import json_in, of_connection, pl
 from provider_workers.backends.meaning import WHOLE_BACKEND, failure_class_of
 from provider_workers.backends.ways import PROXY_WANTS_CREDENTIALS, broken, of_body, refused, words_of
 from service_common.failures import FailureClass
+from service_common.link import LONGEST_WAIT
 
 _BY_TYPE: tuple[tuple[type[Exception], FailureClass], ...] = (
     (exceptions.ContextWindowExceededError, FailureClass.CONTEXT_EXCEEDED),
@@ -30,10 +32,10 @@ _BY_TYPE: tuple[tuple[type[Exception], FailureClass], ...] = (
     (exceptions.ServiceUnavailableError, FailureClass.OVERLOADED),
     (exceptions.APIConnectionError, FailureClass.UNAVAILABLE),
     (exceptions.APIResponseValidationError, FailureClass.STREAM_BROKEN),
-    *(
-        (kind, FailureClass.STREAM_BROKEN) for kind in (AttributeError, LookupError, TypeError)
-    ),  # of what it cannot read
 )
+_UNREADABLE = (AttributeError, LookupError, TypeError, RecursionError, ValidationError)
+"""What Python raises where litellm takes an answer for another shape than it has."""
+
 _OVERLOADED = re.compile(r"(?i)overloaded|\b529\b")  # not the digits of a port
 _PER_MOMENT = re.compile(r"PerMinute|PerSecond|per minute")
 _PER_ACCOUNT = re.compile(r"PerDay|per day|insufficient_quota")
@@ -52,6 +54,9 @@ def failure(error: Exception, now: datetime, where: str, *, answering: bool) -> 
         where: the provider's host and port, or its name.
         answering: whether the answer had begun, so that a lost connection broke it.
     """
+    refused = _behind(error, ProviderFailure)
+    if refused is not None:
+        return refused
     inner = error
     while isinstance(inner, exceptions.MidStreamFallbackError) and inner.original_exception is not None:
         inner = inner.original_exception
@@ -59,6 +64,9 @@ def failure(error: Exception, now: datetime, where: str, *, answering: bool) -> 
     way = _way_broken(inner, where, answering=answering)
     if way:
         return ProviderFailure(FailureClass.STREAM_BROKEN if answering else FailureClass.UNAVAILABLE, way)
+    if unreadable := _unreadable(inner):
+        said = f"litellm cannot read the answer of {where}: it is of another shape than expected ({unreadable})"
+        return ProviderFailure(FailureClass.STREAM_BROKEN, said)
     said = str(getattr(inner, "message", "") or inner)
     if _NOT_MAPPED.search(said):  # by litellm itself: nobody was asked, so that another target may well answer
         said = "litellm has no call of this kind for the provider, or does not know the provider's name"
@@ -104,6 +112,13 @@ def _way_broken(error: Exception, where: str, *, answering: bool) -> str:
     return refused("the proxy that HTTP_PROXY or HTTPS_PROXY names", where, status)
 
 
+def _unreadable(error: BaseException) -> str:
+    """What Python calls an answer's odd shape; empty where something else went wrong."""
+    if isinstance(error, exceptions.APIConnectionError):  # litellm's name for all that it does not expect
+        error = error.__cause__ or error.__context__ or error
+    return type(error).__name__ if isinstance(error, _UNREADABLE) else ""
+
+
 def _behind(error: BaseException, kind: type[_Cause]) -> _Cause | None:
     """What broke the way, where that is behind an error: litellm makes a status of it, each time another."""
     behind: BaseException | None = error
@@ -143,7 +158,7 @@ def _wait(error: Exception, said: str, now: datetime) -> float | None:
         if wait is not None:
             return wait
     told = _RETRY_INFO.search(said)
-    return float(told[1]) if told else None
+    return min(float(told[1]), LONGEST_WAIT) if told else None
 
 
 def _lowered(headers: Any) -> dict[str, str]:

@@ -16,6 +16,8 @@ _QUIET = {
     "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",  # else the first request to Anthropic fetches a list
     "LITELLM_LOCAL_BLOG_POSTS": "True",
     "LITELLM_TELEMETRY": "False",
+    "LITELLM_HTTP2": "False",  # else its clients have a transport without limits, see transport.py
+    "DISABLE_AIOHTTP_TRANSPORT": "False",
     "REPEATED_STREAMING_CHUNK_LIMIT": "1000000000",  # else an answer with a hundred equal chunks is an error
 }
 _SOMEWHERE = "https://provider.invalid"

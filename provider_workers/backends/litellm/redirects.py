@@ -8,6 +8,8 @@ import httpx
 
 from provider_workers.backends.ways import redirected
 
+_KEYS = ("authorization", "api-key", "x-api-key", "x-goog-api-key")
+
 
 def refuse_redirects() -> None:
     """Make every response that redirects an error in this process, which is a litellm worker's alone."""
@@ -22,6 +24,13 @@ def _refuse(response: httpx.Response) -> bool:
     """
     location = response.headers.get("location")
     if 300 <= response.status_code < 400 and location is not None:
+        if not holds_secrets(response.request):
+            return True
         where = response.request.url.netloc.decode()
         raise httpx.TransportError(f"{where} answers with {redirected(response.status_code, location)}")
     return False
+
+
+def holds_secrets(request: httpx.Request) -> bool:
+    """Whether it is more than a look at a public address, such as that of a picture in a prompt."""
+    return request.method != "GET" or any(name in request.headers for name in _KEYS)

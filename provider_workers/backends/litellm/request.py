@@ -5,6 +5,7 @@ from typing import Any
 from provider_workers.backends.base import EmbedWork, ProviderFailure, Work
 from provider_workers.backends.body import with_texts
 from provider_workers.backends.content import passed_through
+from provider_workers.backends.litellm.providers import led_astray
 from provider_workers.backends.openai_wire.dialects import Dialect, Prefill
 from provider_workers.backends.openai_wire.request import chat_body
 from provider_workers.settings import BackendSettings
@@ -42,8 +43,10 @@ def completion_arguments(work: Work, settings: BackendSettings) -> Arguments:
 
     Raises:
         ProviderFailure: `UNSUPPORTED` or `INVALID_REQUEST`, as `openai_wire.request.chat_body`; `INVALID_REQUEST`, a
-            provider option that callers may not set.
+            provider option that callers may not set; `UNSUPPORTED`, a model that litellm would ask somebody else for.
     """
+    if wrong := led_astray(work.model, settings.provider):
+        raise ProviderFailure(FailureClass.UNSUPPORTED, wrong)
     prefill = Prefill.PLAIN if settings.provider in _CONTINUING else Prefill.NONE
     _check_options(passed_through(work.request.provider_options, settings.name), settings.name)
     body: Arguments = with_texts(chat_body(work, settings, Dialect(top_k=True, prefill=prefill)))

@@ -4,8 +4,10 @@ import json
 import re
 from typing import Any
 
+import aiohttp
+
 from provider_workers.backends.meaning import GATEWAY
-from provider_workers.backends.ways import broken
+from provider_workers.backends.ways import broken, words_of
 
 _PREFIX = re.compile(r"^(?:(?:litellm\.)?[A-Za-z_]+(?:Error|Exception)\b|(?:[A-Z]+_)*[A-Z]{5,}(?= - ))\s*[:-]*\s*")
 _ADVICE = re.compile(
@@ -14,6 +16,8 @@ _ADVICE = re.compile(
     re.DOTALL,
 )
 _PAGE = re.compile(r"(?i)<!doctype html|<html\b")
+_BYTES = re.compile(r"b(['\"])(.*)\1\.?", re.DOTALL)
+_IN_ITS_OWN_WORDS = (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)  # which hold bytes of the response
 _TLS_DETAILS = re.compile(r" ssl:(?:<[^>]*>|\w+)")
 
 
@@ -27,7 +31,9 @@ def plain(said: str, status: int) -> str:
     if _PAGE.search(said):
         page = f"HTTP {status} with a page (HTML) instead of a provider's error"
         return page if status in GATEWAY else f"{page}: is base_url the provider's address?"
-    return without_advice(_own_words(said)) or f"HTTP {status}"
+    words = without_advice(_own_words(said))
+    in_bytes = _BYTES.fullmatch(words)
+    return (in_bytes[2] if in_bytes else words) or f"HTTP {status}"
 
 
 def without_advice(said: str) -> str:
@@ -46,7 +52,9 @@ def of_connection(lost: Exception, where: str, *, answering: bool) -> str:
         where: host and port, or the provider's name.
         answering: whether the answer had begun.
     """
-    said = _TLS_DETAILS.sub("", str(lost)) or type(lost).__name__
+    cause = lost.__cause__
+    told = words_of(cause) if isinstance(cause, _IN_ITS_OWN_WORDS) else str(lost)
+    said = _TLS_DETAILS.sub("", told) or type(lost).__name__
     if answering:
         return broken(where, said, answered=True)
     return said if where in said else f"no answer of {where}: {said}"
