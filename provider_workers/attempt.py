@@ -21,6 +21,7 @@ from provider_workers.backends.base import (
     Vectors,
     Work,
 )
+from provider_workers.backends.shapes import check_dimensions
 from provider_workers.characters import WholeCharacters
 from provider_workers.credit import Credit
 from provider_workers.held_pieces import LONGEST_HOLD, HeldPieces
@@ -149,6 +150,7 @@ class RunningAttempt:
         request = await self._request(EmbedRequest())
         vectors = await self._backend.embed(EmbedWork(self.order.model, request, self.order.trace))
         self._usage = vectors.usage
+        check_dimensions(vectors.values, request.dimensions)
         body = _embed_response(vectors)
         finish = Finish(FinishReason.STOP, vectors.provider_model, vectors.provider_request_id)
         if len(body) > LARGEST_INLINE_BODY:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from provider_workers.backends.base import ProviderFailure, TokenUsage
@@ -119,6 +119,17 @@ def vectors_of(entries: object, wanted: int) -> list[list[float]]:
     if len({len(vector) for vector in vectors}) > 1:
         raise broken("the answer holds embeddings of different lengths")
     return vectors
+
+
+def check_dimensions(vectors: Sequence[Sequence[float]], wanted: int) -> None:
+    """Check that vectors are as long as was asked for; `wanted` 0: nothing was.
+
+    Raises:
+        ProviderFailure: `UNSUPPORTED`, the provider took no notice: its vectors are not comparable with those meant.
+    """
+    if wanted and vectors and len(vectors[0]) != wanted:
+        said = f"the provider made vectors of {len(vectors[0])} dimensions, where {wanted} were asked for"
+        raise ProviderFailure(FailureClass.UNSUPPORTED, said)
 
 
 def in_order(entries: Iterable[Any]) -> list[Any]:

@@ -1,10 +1,11 @@
 """The adapter for Ollama by its own API, which says more than its OpenAI-wire one: facts, resident models, loading."""
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
-from aiohttp import ClientResponse
+from aiohttp import ClientError, ClientResponse
 from opentelemetry.context import Context
 
 from provider_workers.backends.base import (
@@ -26,11 +27,18 @@ from provider_workers.backends.ollama.errors import response_failure
 from provider_workers.backends.ollama.models import announced, description, listed_models
 from provider_workers.backends.ollama.request import chat_body, embedding_body
 from provider_workers.backends.ollama.stream import ChatStream, embeddings, progress
+from provider_workers.backends.shapes import broken, word_of
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
 from service_common.failures import FailureClass
 from service_common.model_names import untagged
 from service_common.vocabulary import ModelMode, WorkerState
+
+PULL_IDLE = 1800.0
+"""Seconds that a pull may take without progress; checking what was fetched takes minutes for the largest models."""
+
+REST_WAIT = 0.1
+"""Seconds that an Ollama may take to end the body behind the last line."""
 
 OTHERS_TIME = 1.0
 """Seconds that one look may take to ask for the facts of models that are not configured."""
@@ -94,6 +102,8 @@ class OllamaBackend:
                 if pieces:
                     yield pieces
                     stream.check()
+            await _read_on(response, stream)
+            yield (stream.finish(),)
 
     async def embed(self, work: EmbedWork) -> Vectors:
         """Turn texts into vectors; see `BackendAdapter.embed`."""
@@ -121,21 +131,25 @@ class OllamaBackend:
         if not self._settings.pull:
             raise unsupported(f"fetching models is not allowed here: set backends.{self._settings.name}.pull: true")
         parser = NdjsonParser()
+        loop = asyncio.get_running_loop()
+        last, until = None, loop.time() + PULL_IDLE
         sizes: dict[str, int] = {}
-        succeeded = False
         async with self._http.exchange("POST", "api/pull", {"model": model, "stream": True}) as response:
             await self._check(response)
-            while chunk := await response.content.readany():
-                for line in _progress(parser, chunk):
-                    step = progress(line)
+            ended = False
+            while not ended:
+                chunk = await _read_before(until, response, model)
+                ended = not chunk
+                for step in _steps(parser, chunk):
+                    if step != last:  # an Ollama that waits repeats its last step
+                        last, until = step, loop.time() + PULL_IDLE
                     sizes[step.status] = step.total_bytes
                     if step.status == "success":  # which Ollama says without a size
-                        succeeded = True
                         whole = sum(sizes.values())
-                        step = Pulling(step.status, whole, whole)
+                        yield Pulling(step.status, whole, whole)
+                        return
                     yield step
-        if not succeeded:
-            raise ProviderFailure(FailureClass.STREAM_BROKEN, f"fetching {model} broke off")
+        raise broken(f"fetching {model} broke off")
 
     async def close(self) -> None:
         """Close every socket."""
@@ -178,7 +192,7 @@ class OllamaBackend:
 
     async def _described(self, name: str, entry: Mapping[str, Any]) -> ModelDescription:
         """The model's facts; asked for once per version of the model."""
-        key = (untagged(name), entry.get("digest"))
+        key = (untagged(name), word_of(entry.get("digest")))
         if key not in self._shown:
             self._shown[key] = await self._post("api/show", {"model": name})
         return description(name, entry, self._shown[key])
@@ -200,8 +214,34 @@ class OllamaBackend:
             raise response_failure(response.status, response.headers, body, self._clock.wall())
 
 
-def _progress(parser: NdjsonParser, chunk: bytes) -> list[dict[str, Any]]:
+async def _read_on(response: ClientResponse, stream: ChatStream) -> None:
+    """Read what follows the last line, for a moment: it is nothing, and then the connection can be used again.
+
+    Raises:
+        ProviderFailure: as `ChatStream.feed`.
+    """
     try:
-        return parser.feed(chunk)
+        async with asyncio.timeout(REST_WAIT):
+            while chunk := await response.content.readany():
+                stream.feed(chunk)
+    except (TimeoutError, ClientError):
+        return  # the answer is whole
+
+
+async def _read_before(until: float, response: ClientResponse, model: str) -> bytes:
+    """The next bytes of a pull's progress; empty at the body's end."""
+    try:
+        async with asyncio.timeout_at(until):
+            return await response.content.readany()
+    except TimeoutError as error:
+        said = f"fetching {model} made no progress for {PULL_IDLE:g} s"
+        raise ProviderFailure(FailureClass.TIMEOUT_IDLE, said) from error
+
+
+def _steps(parser: NdjsonParser, chunk: bytes) -> Iterator[Pulling]:
+    """The steps that `chunk` completes; none: the body ended, and with it the last line."""
+    try:
+        lines = parser.feed(chunk) if chunk else parser.end()
     except ValueError as error:
-        raise ProviderFailure(FailureClass.STREAM_BROKEN, f"the progress holds a malformed line ({error})") from error
+        raise broken(f"the progress holds a malformed line ({error})") from error
+    return map(progress, lines)

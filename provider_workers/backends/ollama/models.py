@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from provider_workers.backends.base import ModelDescription
+from provider_workers.backends.shapes import count_of
 from service_common.backend_kinds import BACKEND_KINDS
 from service_common.model_names import DEFAULT_TAG, untagged
 from service_common.vocabulary import ModelMode
@@ -23,7 +24,15 @@ def listed_models(tags: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     if not isinstance(entries, list):
         raise ValueError("the list of models has an unknown shape")
     named = [(entry.get("model") or entry.get("name"), entry) for entry in entries if isinstance(entry, dict)]
-    return {untagged(name): entry for name, entry in named if name}
+    return {untagged(name): entry for name, entry in named if isinstance(name, str) and _can_be_sent(name)}
+
+
+def _can_be_sent(name: str) -> bool:
+    """Whether it is a name that a request can hold; an odd one is passed over for the sake of the others."""
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def announced(configured: Iterable[str], listed: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
@@ -50,8 +59,9 @@ def is_remote(entry: Mapping[str, Any], name: str) -> bool:
 
 def description(name: str, entry: Mapping[str, Any], shown: Mapping[str, Any]) -> ModelDescription:
     """A model by its entry in the list and its `/api/show`."""
-    capabilities = shown.get("capabilities") or ()
-    facts = shown.get("model_info") or {}
+    told, facts = shown.get("capabilities"), shown.get("model_info")
+    capabilities = told if isinstance(told, list) else []
+    facts = facts if isinstance(facts, dict) else {}
     architecture = facts.get("general.architecture", "")
     embedding = "embedding" in capabilities or (not capabilities and "embed" in name)
     abilities = {ability for word, ability in _ABILITIES.items() if word in capabilities}
@@ -60,12 +70,8 @@ def description(name: str, entry: Mapping[str, Any], shown: Mapping[str, Any]) -
     return ModelDescription(
         model=name,
         mode=ModelMode.EMBEDDING if embedding else ModelMode.CHAT,
-        context_window=_count(facts.get(f"{architecture}.context_length")),
+        context_window=count_of(facts.get(f"{architecture}.context_length")) or 0,
         abilities=frozenset(abilities),
-        embedding_dimensions=_count(facts.get(f"{architecture}.embedding_length")) if embedding else 0,
+        embedding_dimensions=(count_of(facts.get(f"{architecture}.embedding_length")) or 0) if embedding else 0,
         remote=is_remote(entry, name) or is_remote(shown, name),
     )
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 0

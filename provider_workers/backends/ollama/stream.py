@@ -30,6 +30,9 @@ from provider_workers.backends.shapes import (
 )
 from service_common.vocabulary import FinishReason
 
+_BROKEN_ENDS = frozenset({"error", "load", "unload"})
+"""The model broke down, was loaded alone, or went: no answer ends so."""
+
 
 class ChatStream:
     """One answer as it comes. `done` tells that its last line came."""
@@ -42,10 +45,15 @@ class ChatStream:
         self._parser = NdjsonParser()
         self._calls = 0
         self._started = False
-        self.done = False
+        self._finish: Finish | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the last line came."""
+        return self._finish is not None
 
     def feed(self, chunk: bytes) -> list[Piece]:
-        """The pieces that `chunk` brings; the last of all is `Finish`.
+        """The pieces that `chunk` brings.
 
         Raises:
             ProviderFailure: Ollama reported an error, or this is not its wire.
@@ -53,6 +61,8 @@ class ChatStream:
         try:
             return self._take(self._parser.feed(chunk))
         except ValueError as error:
+            if self.done:
+                return []  # rubbish behind a whole answer
             raise self._not_ollama(error) from error
 
     def end(self) -> list[Piece]:
@@ -70,6 +80,16 @@ class ChatStream:
             raise broken(said)
         return pieces
 
+    def finish(self) -> Finish:
+        """The closing piece, once the answer is done.
+
+        Raises:
+            ProviderFailure: `STREAM_BROKEN`, it is not.
+        """
+        if self._finish is None:
+            raise broken("the stream ended before it was done")
+        return self._finish
+
     def check(self) -> None:
         """Raise the failure that came behind pieces of the same chunk, once those are passed on.
 
@@ -82,8 +102,6 @@ class ChatStream:
     def _take(self, lines: list[dict[str, Any]]) -> list[Piece]:
         pieces: list[Piece] = []
         for line in lines:
-            if self.done:
-                break
             try:
                 self._line(line, pieces)
             except ProviderFailure as failure:
@@ -94,6 +112,9 @@ class ChatStream:
         return pieces
 
     def _line(self, line: Mapping[str, Any], pieces: list[Piece]) -> None:
+        if self.done:
+            _check_silent(line)
+            return
         if "error" in line:
             raise stream_failure(line["error"])
         if "message" not in line and "done" not in line:
@@ -101,8 +122,11 @@ class ChatStream:
         self._started = True
         self._message(line, pieces)
         self._said = self._said or bool(pieces)
-        if line.get("done"):
+        done = line.get("done")
+        if done is True:
             self._last(line, pieces)
+        elif done is not None and done is not False:
+            raise broken("the stream holds a `done` that is neither true nor false")
 
     def _message(self, line: Mapping[str, Any], pieces: list[Piece]) -> None:
         message = object_of(line.get("message"), "a message")
@@ -124,18 +148,28 @@ class ChatStream:
         used = usage(line)
         if used is not None:
             pieces.append(used)
-        reason = FinishReason.LENGTH if line.get("done_reason") == "length" else FinishReason.STOP
+        said = text_of(line.get("done_reason"), "a finish reason")
+        if said in _BROKEN_ENDS:
+            raise broken(f"Ollama ended its answer with {said!r}")
+        reason = FinishReason.LENGTH if said == "length" else FinishReason.STOP
         if self._calls and reason is FinishReason.STOP:
             reason = FinishReason.TOOL_CALLS
         if reason is FinishReason.STOP and not self._said and not self._may_be_empty:
             raise broken("the answer is empty")
-        self.done = True
-        pieces.append(Finish(reason, word_of(line.get("model"))))
+        self._finish = Finish(reason, word_of(line.get("model")))
 
     def _not_ollama(self, error: ValueError) -> ProviderFailure:
         if self._started:
             return broken(f"the stream holds a malformed line ({error})")
         return broken("the answer is not Ollama's: is base_url an Ollama's address?")
+
+
+def _check_silent(line: Mapping[str, Any]) -> None:
+    """Break an answer that goes on behind its last line: where it really ends, nobody can tell."""
+    message = line.get("message")
+    said = (message.get(name) for name in ("content", "thinking", "tool_calls")) if isinstance(message, dict) else ()
+    if any(said) or line.get("error"):
+        raise broken("the answer went on after it was done")
 
 
 def usage(line: Mapping[str, Any]) -> TokenUsage | None:

@@ -229,12 +229,13 @@ class ChatStream:
         self._open_tool = key
         first = key not in self._tools
         index = self._tools.setdefault(key, len(self._tools))
-        return ToolDelta(
-            index,
-            call_id or f"call_{index}" if first else "",
-            text_of(function.get("name"), "a function's name") if first else "",
-            arguments_of(function.get("arguments")),
-        )
+        arguments = arguments_of(function.get("arguments"))
+        if not first:
+            return ToolDelta(index, arguments_json=arguments)
+        name = text_of(function.get("name"), "a function's name")
+        if not name:
+            raise broken("the answer holds a call without a function's name")
+        return ToolDelta(index, call_id or f"call_{index}", name, arguments)
 
     def _failure_in_json(self, line: bytes) -> ProviderFailure:
         """A 200 with a bare JSON object: an error that some servers report so, or another shape."""

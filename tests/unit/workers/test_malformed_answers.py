@@ -103,7 +103,7 @@ def ollama_answer(last: Any) -> list[Piece] | ProviderFailure:
     def read() -> list[Piece]:
         pieces = [*stream.feed(line(last)), *stream.end()]
         stream.check()
-        return pieces
+        return [*pieces, stream.finish()]
 
     return outcome(read)
 
@@ -213,6 +213,8 @@ def test_what_an_ollama_answer_cannot_hold_breaks_it(message: Any) -> None:
         {"tool_calls": ["now"]},
         {"tool_calls": [None, {"index": []}]},
         {"tool_calls": [{"index": 0, "function": "now"}]},
+        {"tool_calls": [{"index": 0, "id": "c1", "function": {"name": "", "arguments": "{}"}}]},
+        {"tool_calls": [{"index": 0, "id": "c1", "function": {"arguments": "{}"}}]},
         {"tool_calls": [{"index": 0, "function": {"name": "now", "arguments": [1]}}]},
         "Hi",
     ],
