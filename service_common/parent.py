@@ -3,21 +3,37 @@
 import asyncio
 import os
 import sys
+import threading
+from collections.abc import Callable
+
+UNHEARD = 5.0
+"""Seconds that the event loop may take to hear of it; one that stands still for longer will never end the process."""
 
 
 async def parent_gone(stop: asyncio.Event) -> None:
-    """Set `stop` when standard input is closed, as happens however the parent dies."""
-    loop = asyncio.get_running_loop()
-    closed = loop.create_future()
-    descriptor = sys.stdin.fileno()
+    """Set `stop` when standard input is closed, as happens however the parent dies.
 
-    def readable() -> None:
-        if not os.read(descriptor, 4096) and not closed.done():
-            closed.set_result(None)
-
-    loop.add_reader(descriptor, readable)
-    try:
-        await closed
-    finally:
-        loop.remove_reader(descriptor)
+    A thread waits for that, which ends the process at once where the event loop does not run.
+    """
+    gone = asyncio.Event()
+    watching = (asyncio.get_running_loop(), sys.stdin.fileno(), gone.set)
+    threading.Thread(target=_watch, args=watching, name="parent", daemon=True).start()
+    await gone.wait()
     stop.set()
+
+
+def _watch(loop: asyncio.AbstractEventLoop, descriptor: int, tell: Callable[[], None]) -> None:
+    while os.read(descriptor, 4096):
+        pass
+    heard = threading.Event()
+
+    def hear() -> None:
+        tell()
+        heard.set()
+
+    try:
+        loop.call_soon_threadsafe(hear)
+    except RuntimeError:
+        return  # the loop is closed: the process is at its end anyway
+    if not heard.wait(UNHEARD):
+        os._exit(1)
