@@ -170,6 +170,7 @@ def _backend_from_section(
         keep_alive="" if section.keep_alive is None else f"{section.keep_alive:g}s",
         pull=section.pull,
         offline=configuration.offline,
+        simulated=section.simulated,
     )
 
 
@@ -214,6 +215,7 @@ def _backend_from_flags(flags: argparse.Namespace, environment: Mapping[str, str
         ca_file=_ca_file(environment),
         keep_alive=flags.keep_alive,
         pull=flags.pull,
+        simulated=flags.simulated,
     )
 
 

@@ -32,6 +32,7 @@ class BackendSettings:
         pull: whether models that are not there may be fetched.
         proxied: whether proxies from the environment are used.
         offline: nothing outside this host and private networks may be reached, nor asked for an address.
+        simulated: a simulated provider stands in for the real one.
     """
 
     name: str
@@ -51,6 +52,7 @@ class BackendSettings:
     pull: bool = False
     proxied: bool = True
     offline: bool = False
+    simulated: bool = False
 
     @property
     def secrets(self) -> tuple[str, ...]:

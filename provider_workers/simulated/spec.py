@@ -11,16 +11,27 @@ from provider_workers.simulated.wires.registry import WIRES
 DEFAULT_HOST: Final = "127.0.0.1"
 
 DEFAULT_MODELS: Final[Mapping[str, tuple[str, ...]]] = {
-    "openai": ("gpt-4o", "gpt-4o-mini", "text-embedding-3-small"),
-    "groq": ("llama-3.3-70b-versatile", "llama-3.1-8b-instant"),
-    "mistral": ("mistral-large-latest", "mistral-small-latest", "mistral-embed"),
-    "deepseek": ("deepseek-chat", "deepseek-reasoner"),
-    "openrouter": ("openai/gpt-4o-mini", "anthropic/claude-sonnet-4.5"),
+    "openai": ("gpt-4o", "gpt-4o-mini", "text-embedding-3-small", "gpt-5.4", "gpt-5-mini"),
+    "groq": ("llama-3.3-70b-versatile", "llama-3.1-8b-instant", "openai/gpt-oss-120b", "openai/gpt-oss-20b"),
+    "mistral": (
+        "mistral-large-latest",
+        "mistral-medium-latest",
+        "mistral-small-latest",
+        "codestral-latest",
+        "mistral-embed",
+    ),
+    "deepseek": ("deepseek-chat", "deepseek-reasoner", "deepseek-v4-pro", "deepseek-v4-flash"),
+    "openrouter": (
+        "openai/gpt-4o-mini",
+        "anthropic/claude-sonnet-4.5",
+        "anthropic/claude-sonnet-4-6",
+        "google/gemini-2.5-flash",
+    ),
     "together": ("meta-llama/Llama-3.3-70B-Instruct-Turbo",),
     "vllm": ("meta-llama/Llama-3.1-8B-Instruct",),
     "ollama": ("llama3.1", "nomic-embed-text"),
-    "anthropic": ("claude-sonnet-4-5", "claude-haiku-4-5"),
-    "gemini": ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-embedding-001"),
+    "anthropic": ("claude-sonnet-4-5", "claude-haiku-4-5", "claude-sonnet-4-6", "claude-opus-4-6"),
+    "gemini": ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-2.5-flash-lite", "gemini-embedding-001"),
 }
 
 

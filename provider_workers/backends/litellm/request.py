@@ -1,5 +1,6 @@
 """A request as the arguments of `litellm.acompletion` and `litellm.aembedding`."""
 
+import json
 from typing import Any
 
 from provider_workers.backends.base import EmbedWork, ProviderFailure, Work
@@ -37,6 +38,10 @@ CALLERS_OPTIONS = frozenset(
 )
 """What a caller may pass through. litellm takes addresses, keys and credentials the same way: those never."""
 
+_WISH = "trunkline_sim"
+_WISH_HEADER = "x-trunkline-sim"
+"""What a simulated provider shall do. It travels in its header: litellm hands no field on that it does not know."""
+
 
 def completion_arguments(work: Work, settings: BackendSettings) -> Arguments:
     """The arguments of a streamed chat answer.
@@ -48,11 +53,11 @@ def completion_arguments(work: Work, settings: BackendSettings) -> Arguments:
     if wrong := led_astray(work.model, settings.provider):
         raise ProviderFailure(FailureClass.UNSUPPORTED, wrong)
     prefill = Prefill.PLAIN if settings.provider in _CONTINUING else Prefill.NONE
-    _check_options(passed_through(work.request.provider_options, settings.name), settings.name)
+    _check_options(passed_through(work.request.provider_options, settings.name), settings)
     body: Arguments = with_texts(chat_body(work, settings, Dialect(top_k=True, prefill=prefill)))
     if settings.provider in _CONTINUING and body.get("response_format") == {"type": "json_object"}:
         body["response_format"] = _ANY_OBJECT  # litellm drops the plain JSON format for Claude without a word
-    return {**body, **_connection(settings, "chat")}
+    return _with_wish({**body, **_connection(settings, "chat")})
 
 
 def embedding_arguments(work: EmbedWork, settings: BackendSettings) -> Arguments:
@@ -65,16 +70,22 @@ def embedding_arguments(work: EmbedWork, settings: BackendSettings) -> Arguments
     if work.request.HasField("dimensions"):
         arguments["dimensions"] = work.request.dimensions
     options = passed_through(work.request.provider_options, settings.name)
-    _check_options(options, settings.name)
-    return {**arguments, **options, **_connection(settings, "embed")}
+    _check_options(options, settings)
+    return _with_wish({**arguments, **options, **_connection(settings, "embed")})
 
 
-def _check_options(options: Arguments, backend: str) -> None:
-    if foreign := sorted(options.keys() - CALLERS_OPTIONS):
-        said = (
-            f"provider_options.{backend} may not hold {', '.join(foreign)}. Known: {', '.join(sorted(CALLERS_OPTIONS))}"
-        )
+def _check_options(options: Arguments, settings: BackendSettings) -> None:
+    known = CALLERS_OPTIONS | {_WISH} if settings.simulated else CALLERS_OPTIONS
+    if foreign := sorted(options.keys() - known):
+        said = f"provider_options.{settings.name} may not hold {', '.join(foreign)}. Known: {', '.join(sorted(known))}"
         raise ProviderFailure(FailureClass.INVALID_REQUEST, said)
+
+
+def _with_wish(arguments: Arguments) -> Arguments:
+    wish = arguments.pop(_WISH, None)
+    if wish is not None:
+        arguments["extra_headers"] = {**arguments.get("extra_headers", {}), _WISH_HEADER: json.dumps(wish)}
+    return arguments
 
 
 def _connection(settings: BackendSettings, use: str) -> Arguments:

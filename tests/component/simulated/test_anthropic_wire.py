@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from provider_workers.simulated import Behaviour, SimulatedProviders
+from provider_workers.simulated.spec import DEFAULT_MODELS
 from tests.component.simulated.raw_http import post, send
 from tests.component.simulated.requests_by_wire import chat
 
@@ -69,7 +70,7 @@ async def test_headers_and_models(sim: SimulatedProviders) -> None:
     assert response.headers["request-id"].startswith("req_")
     assert response.headers["anthropic-ratelimit-requests-reset"].endswith("Z")
     listed = (await send("GET", f"{sim.base_url('anthropic')}/v1/models")).json()
-    assert [model["id"] for model in listed["data"]] == ["claude-sonnet-4-5", "claude-haiku-4-5"]
+    assert [model["id"] for model in listed["data"]] == list(DEFAULT_MODELS["anthropic"])
 
 
 @pytest.mark.parametrize("change", [{"max_tokens": None}, {"messages": []}, {"model": None}])

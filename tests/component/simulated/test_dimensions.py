@@ -1,10 +1,11 @@
-"""Simulated vectors are as long as those of the models that they stand for."""
+"""Simulated providers have the models that they stand for, with vectors as long as theirs."""
 
 import pytest
 
 from provider_workers.simulated import SimulatedProviders
 from provider_workers.simulated.catalogue import model_named
 from provider_workers.simulated.spec import DEFAULT_MODELS
+from service_common.configuration.providers import load_providers
 from service_common.facts import FactsTable
 from tests.component.simulated.raw_http import post
 
@@ -37,3 +38,12 @@ def test_simulated_models_agree_with_the_facts() -> None:
     }
     assert "text-embedding-3-small" in known
     assert {name: model_named(name).dimensions for name in known} == known
+
+
+def test_simulated_providers_have_the_models_that_are_used_by_default() -> None:
+    """So that the address of a provider may lead to a simulation of it, without a configuration."""
+    entries = load_providers()["providers"]
+    used = {name: {*entry.get("models", ()), *entry.get("simulated", ())} for name, entry in entries.items()}
+    lacking = {name: used[name].difference(models) for name, models in DEFAULT_MODELS.items() if name in used}
+    assert not any(lacking.values()), lacking
+    assert {"groq", "deepseek", "anthropic"} <= set(lacking)

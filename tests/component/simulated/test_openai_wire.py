@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from provider_workers.simulated import Behaviour, ProviderSpec, SimulatedProviders
+from provider_workers.simulated.spec import DEFAULT_MODELS
 from tests.component.simulated.raw_http import post, send
 from tests.component.simulated.requests_by_wire import chat
 
@@ -185,7 +186,7 @@ async def test_models_are_listed(sim: SimulatedProviders) -> None:
     """The list and a single model; an unknown one is a 404 with OpenAI's code."""
     base = sim.base_url("openai")
     listed = (await send("GET", f"{base}/models")).json()
-    assert [model["id"] for model in listed["data"]] == ["gpt-4o", "gpt-4o-mini", "text-embedding-3-small"]
+    assert [model["id"] for model in listed["data"]] == list(DEFAULT_MODELS["openai"])
     assert (await send("GET", f"{base}/models/gpt-4o")).json()["id"] == "gpt-4o"
     missing = await send("GET", f"{base}/models/gpt-9")
     assert (missing.status, missing.json()["error"]["code"]) == (404, "model_not_found")

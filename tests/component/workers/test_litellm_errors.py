@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -79,6 +80,23 @@ async def test_a_refused_connection_is_unavailable(provider: str, nobody: str) -
     assert (failure.failure_class, failure.http_status) == (FailureClass.UNAVAILABLE, 0), failure.message
     assert nobody.removeprefix("http://") in failure.message
     assert "SSLContext" not in failure.message
+
+
+@pytest.mark.parametrize("provider", WIRES)
+async def test_a_simulated_provider_fails_on_demand(provider: str) -> None:
+    """By the caller's option, as behind other kinds; a real provider gets no such thing."""
+    option = {provider: '{"trunkline_sim": {"fault": "503"}}'}
+    work = Work(WIRES[provider], question("Hi", provider_options=option))
+    async with SimulatedProviders([ProviderSpec(provider)]) as sim:
+        settings = BackendSettings(provider, "litellm", provider, sim.base_url(provider), api_key=KEY, simulated=True)
+        for simulated, status in ((True, 503), (False, 0)):
+            backend = LiteLLMBackend(replace(settings, simulated=simulated), SystemClock())
+            with pytest.raises(ProviderFailure) as caught:
+                _ = [batch async for batch in backend.complete(work)]
+            await backend.close()
+            assert caught.value.http_status == status, caught.value.message
+        assert "trunkline_sim" in caught.value.message
+        assert [request.outcome for request in sim.requests(provider)] == ["fault:503"]
 
 
 async def test_azure_is_asked_with_its_key() -> None:
