@@ -192,7 +192,8 @@ async def test_a_flood_that_says_nothing_can_be_left(provider: str, again: bytes
 
 async def test_the_event_loop_runs_while_much_lies_ready() -> None:
     """A burst that came at once is many events, each of them a millisecond of litellm's."""
-    burst = b'event: ping\ndata: {"type": "ping"}\n\n' * 2000
+    nothing = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": ""}}
+    burst = f"data: {json.dumps(nothing)}\n\n".encode() * 1000  # of a kind that litellm has to read
     async with answering(STREAM + said(anthropics("once"))) as where:
         await answer("anthropic", where)  # what a first call loads is no burst
     loop = asyncio.get_running_loop()
