@@ -15,6 +15,9 @@ _REASONS: Mapping[str, str] = {
     "tool_use": "tool_calls",
     "refusal": "content_filter",
 }
+_NO_DETAILS: Mapping[str, int] = {"thinking_tokens": 0}
+"""Of an answer whose provider does not count its thinking apart: litellm would put its own estimate there."""
+
 _TEXTS = ("text", "thinking", "partial_json")
 
 
@@ -88,7 +91,7 @@ class AnthropicEvents:
         usage = sound_usage(event.get("usage"))
         if usage is None or not (self._counted or "input_tokens" in usage):
             return {name: value for name, value in event.items() if name != "usage"}
-        return {**event, "usage": usage}
+        return {**event, "usage": {"output_tokens_details": _NO_DETAILS, **usage}}
 
 
 def _delta(event: Mapping[str, Any]) -> Mapping[str, Any]:

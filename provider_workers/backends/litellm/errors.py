@@ -99,6 +99,9 @@ def reported(error: object) -> ProviderFailure:
 
 def _way_broken(error: Exception, where: str, *, answering: bool) -> str:
     """What broke on the way to the provider; empty where the provider itself answered."""
+    cut = _behind(error, aiohttp.ClientPayloadError)
+    if cut is not None:
+        return broken(where, words_of(cut), answered=answering)
     lost = _behind(error, httpx.TransportError)
     if lost is not None:
         return of_connection(lost, where, answering=answering)

@@ -73,7 +73,7 @@ class PieceReader:
             ProviderFailure: `STREAM_BROKEN`, the provider sent no finish reason; `CONTENT_FILTERED`, it withheld all.
         """
         if not reason:
-            said = "the stream ended without a finish reason" if self._said else self._empty()
+            said = "the stream ended without a finish reason" if self._said else self._unreadable()
             raise ProviderFailure(FailureClass.STREAM_BROKEN, said)
         found = _REASONS.get(reason, FinishReason.STOP)
         if found is FinishReason.CONTENT_FILTER and not self._said:
@@ -81,13 +81,13 @@ class PieceReader:
         if found in (FinishReason.STOP, FinishReason.TOOL_CALLS):  # litellm turns calls into text, too
             found = FinishReason.TOOL_CALLS if self._calls else FinishReason.STOP
         if found is FinishReason.STOP and not self._said and not self._may_be_empty:
-            raise ProviderFailure(FailureClass.STREAM_BROKEN, self._empty())
+            raise ProviderFailure(
+                FailureClass.STREAM_BROKEN, "the answer is empty" if self._counted else self._unreadable()
+            )
         return Finish(found, self._model, self._id)
 
-    def _empty(self) -> str:
+    def _unreadable(self) -> str:
         """litellm passes over what it cannot read: a page, or another provider's wire, is no answer at all to it."""
-        if self._counted:
-            return "the answer is empty"
         return f"the answer is empty, or nothing in it could be read: is {self._where} the address of this provider?"
 
     def _tool(self, call: Any) -> ToolDelta:

@@ -168,6 +168,30 @@ async def test_an_error_inside_an_answer_is_in_the_providers_words(provider: str
     assert "litellm" not in caught.value.message
 
 
+@pytest.mark.parametrize("provider", ["anthropic", "gemini", "azure"])
+async def test_a_cut_answer_is_told_as_every_worker_tells_it(provider: str) -> None:
+    """Not by the HTTP library's words, with a 400 that nobody answered."""
+    cut = Behaviour(faults=(Fault("cut", after_tokens=2),))
+    wire = "openai" if provider == "azure" else provider
+    models = (MODELS[provider],) if provider == "azure" else ()
+    async with SimulatedProviders([ProviderSpec(provider, wire=wire, models=models, behaviour=cut)]) as sim:
+        base_url = sim.base_url(provider).removesuffix("/v1")
+        with pytest.raises(ProviderFailure) as caught:
+            await pieces(provider, base_url, KEY)
+    assert caught.value.failure_class is FailureClass.STREAM_BROKEN
+    where = base_url.split("/")[2]
+    assert caught.value.message == f"the answer of {where} broke off: its body is not as long as it said"
+
+
+async def test_a_wire_of_another_provider_is_no_empty_answer() -> None:
+    """Also where litellm takes a count of tokens out of it."""
+    other = Behaviour(faults=(Fault("wrong_wire", wire="anthropic"),))
+    spec = ProviderSpec("azure", wire="openai", models=(MODELS["azure"],), behaviour=other)
+    async with SimulatedProviders([spec]) as sim:
+        with pytest.raises(ProviderFailure, match=r"is 127\.0\.0\.1:\d+ the address of this provider\?"):
+            await pieces("azure", sim.base_url("azure").removesuffix("/v1"), KEY)
+
+
 @pytest.mark.parametrize("provider", WIRES)
 async def test_usage_that_the_provider_did_not_report_is_none(provider: str) -> None:
     """litellm fills it in with its own count, which is no report: the router's estimate would learn from it."""

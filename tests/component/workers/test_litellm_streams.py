@@ -34,6 +34,7 @@ OPEN = {"type": "content_block_start", "index": 0, "content_block": {"type": "te
 CLOSE = {"type": "content_block_stop", "index": 0}
 STOP = {"type": "message_stop"}
 PING = {"type": "ping"}
+DETAILS = {"thinking_tokens": 5}
 HALF = 'data: {"candidates": [{"cont\n\n'
 
 Event = dict[str, Any] | str
@@ -269,6 +270,21 @@ async def test_an_error_without_an_event_stream_is_told() -> None:
     with pytest.raises(ProviderFailure) as raised:
         await answer("anthropic", ['{"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}'])
     assert raised.value.failure_class is FailureClass.OVERLOADED
+
+
+@pytest.mark.parametrize(
+    ("details", "counted"), [({}, 0), ({"output_tokens_details": None}, 0), ({"output_tokens_details": DETAILS}, 5)]
+)
+async def test_thinking_is_counted_by_the_provider_alone(details: dict[str, Any], counted: int) -> None:
+    """litellm's own estimate of it is no report: an answer of seven tokens had more of them."""
+    opening = {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": ""}}
+    thinking = {"type": "thinking_delta", "thinking": "Let me think of that for a while, and then some more. " * 3}
+    thought = {"type": "content_block_delta", "index": 0, "delta": thinking}
+    end = ended()
+    end["usage"] |= details
+    pieces = await answer("anthropic", [START, opening, thought, CLOSE, OPEN, said("Hi"), CLOSE, end, STOP])
+    usage = [piece for piece in pieces if isinstance(piece, TokenUsage)][-1]
+    assert (usage.output_tokens, usage.reasoning_tokens) == (7, counted)
 
 
 @pytest.mark.parametrize("wire", [AnthropicEvents, GeminiEvents])
