@@ -105,6 +105,8 @@ def _connection(settings: BackendSettings, use: str) -> Arguments:
             connection["api_base"] = settings.base_url.removesuffix("/v1")
     if settings.api_key:
         connection["api_key"] = settings.api_key
+    elif settings.simulated:
+        connection["api_key"] = "simulated"  # litellm calls nobody without a key, and might find a real one by itself
     if settings.headers:
         connection["extra_headers"] = dict(settings.headers)
     return connection

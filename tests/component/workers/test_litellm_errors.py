@@ -99,6 +99,17 @@ async def test_a_simulated_provider_fails_on_demand(provider: str) -> None:
         assert [request.outcome for request in sim.requests(provider)] == ["fault:503"]
 
 
+@pytest.mark.parametrize("provider", WIRES)
+async def test_a_simulated_provider_needs_no_key(provider: str) -> None:
+    """Although litellm calls nobody without one."""
+    async with SimulatedProviders([ProviderSpec(provider)]) as sim:
+        settings = BackendSettings(provider, "litellm", provider, sim.base_url(provider), simulated=True)
+        backend = LiteLLMBackend(settings, SystemClock())
+        batches = [batch async for batch in backend.complete(Work(WIRES[provider], question("Hi")))]
+        await backend.close()
+        assert isinstance(batches[-1][-1], Finish)
+
+
 async def test_azure_is_asked_with_its_key() -> None:
     """Azure's key travels in a header of its own; another key is refused as one."""
     spec = ProviderSpec("azure", wire="openai", models=(MODELS["azure"],), behaviour=Behaviour(api_key=KEY))
