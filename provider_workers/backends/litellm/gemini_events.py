@@ -25,6 +25,7 @@ _REASONS: Mapping[str, str] = {
 _OF_REQUEST = "MISSING_THOUGHT_SIGNATURE"
 _NONE = ("", "FINISH_REASON_UNSPECIFIED")
 _LONGEST_REASON = 60
+_TELLING = frozenset({"candidates", "promptFeedback", "usageMetadata"})
 
 
 class GeminiEvents:
@@ -40,6 +41,8 @@ class GeminiEvents:
         """What litellm is to read: the one candidate that was asked for, and counts that are some."""
         if event.get("error"):
             raise reported(event["error"])
+        if not _TELLING & event.keys():
+            return None
         kept = {name: value for name, value in event.items() if name not in ("candidates", "usageMetadata")}
         if object_of(event.get("promptFeedback"), "feedback").get("blockReason"):
             self.reason = self.reason or "content_filter"

@@ -5,6 +5,7 @@ is not enough (Anthropic and Gemini, litellm 1.106.2), the provider's own events
 """
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
@@ -14,6 +15,9 @@ from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import Mod
 from provider_workers.backends.litellm.anthropic_events import AnthropicEvents
 from provider_workers.backends.litellm.gemini_events import GeminiEvents
 from provider_workers.backends.litellm.watched_lines import Events, WatchedLines
+
+_LONGEST_TAIL = 1.0
+"""Seconds that it may go on for, whatever it says."""
 
 _TAIL = 0.25
 """Seconds that a provider which has said why it finished may take for what else it has to say."""
@@ -56,7 +60,9 @@ async def until_finished(wrapper: Any, watch: Watch) -> AsyncGenerator[Any, None
         ProviderFailure: as `Watch.check`.
     """
     chunks = aiter(wrapper)
-    while True:
+    loop = asyncio.get_running_loop()
+    until = math.inf
+    while loop.time() < until:
         reading = asyncio.ensure_future(anext(chunks))
         try:
             finished = False
@@ -74,3 +80,5 @@ async def until_finished(wrapper: Any, watch: Watch) -> AsyncGenerator[Any, None
                 await asyncio.wait((reading,))
         watch.check()
         yield chunk
+        if watch.reason():
+            until = min(until, loop.time() + _LONGEST_TAIL)

@@ -83,6 +83,7 @@ class WatchedLines:
 
     def _take(self, found: list[bytes]) -> None:
         try:
+            self._check_foreign()
             for data in found:
                 event = self._parsed(data)
                 kept = self._events.read(event) if event else None
@@ -100,8 +101,15 @@ class WatchedLines:
             if self._events.ended or data.strip() in (b"", b"null", b"[DONE]"):
                 return {}
             raise broken(f"the stream holds a malformed event ({len(data)} bytes)") from error
-        self._any = True
+        if not self._any:
+            self._any = True
+            self._parser.foreign = b""  # what stands before the first event is none that was lost
         return event
+
+    def _check_foreign(self) -> None:
+        """Break an answer among whose events stands a line of none: it may be the rest of one that was lost."""
+        if self._any and self._parser.foreign.strip() and not self._events.ended:
+            raise broken("the stream holds a line that belongs to no event")
 
     def _check_error_alone(self) -> None:
         """Take bare JSON in the place of an event stream for the error that it may hold."""

@@ -1,5 +1,6 @@
 """Anthropic's and Gemini's own streams, sound and broken: litellm passes over much that makes an answer another one."""
 
+import asyncio
 import contextlib
 import json
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from service_common.clock import SystemClock
 from service_common.failures import FailureClass
 from service_common.vocabulary import FinishReason
 from tests.support.json_values import VALUES, bent
-from tests.support.web_server import answering
+from tests.support.web_server import answering, flooding
 from tests.support.worker_processes import question
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")  # litellm's own
@@ -35,6 +36,7 @@ CLOSE = {"type": "content_block_stop", "index": 0}
 STOP = {"type": "message_stop"}
 PING = {"type": "ping"}
 DETAILS = {"thinking_tokens": 5}
+NAMED = "event: content_block_delta\ndat\n\n"
 HALF = 'data: {"candidates": [{"cont\n\n'
 
 Event = dict[str, Any] | str
@@ -128,6 +130,8 @@ BROKEN: dict[str, tuple[str, list[Event], str]] = {
         "malformed",
     ),
     "half a chunk": ("gemini", [gemini("a"), HALF, gemini("b", reason="STOP")], "malformed"),
+    "an event without its data": ("anthropic", [START, OPEN, NAMED, said("b"), ended(), STOP], "no event"),
+    "a line of a gateway": ("gemini", [gemini("a"), "Bad Gateway\n\n", gemini("b", reason="STOP")], "no event"),
     "text that is none": ("anthropic", [START, OPEN, said("a"), said({"a": 1}), ended(), STOP], "no text"),
     "no delta": (
         "anthropic",
@@ -253,6 +257,16 @@ async def test_counts_that_are_none_cost_the_counts_alone(count: object) -> None
     pieces = await answer("gemini", [gemini("Hello", reason="STOP", usageMetadata=count)])
     assert text(pieces) == "Hello"
     assert not [piece for piece in pieces if isinstance(piece, TokenUsage)]
+
+
+@pytest.mark.parametrize("provider", WHOLE)
+@pytest.mark.parametrize("again", [PING, {"modelVersion": "m"}, gemini("")])
+async def test_what_follows_the_finish_reason_keeps_nobody_waiting(provider: str, again: Event) -> None:
+    """Whatever it is: the answer is whole."""
+    async with flooding(HEAD + stream(WHOLE[provider]), stream([again])) as flood, asyncio.timeout(20.0):
+        pieces = await pieces_of(provider, flood.where)
+    assert text(pieces) == "Hello world"
+    assert reason(pieces) is FinishReason.STOP
 
 
 async def test_an_answer_of_a_call_alone_is_whole() -> None:
