@@ -93,14 +93,13 @@ class BoundedBody(httpx.AsyncByteStream):
             ProviderFailure: `STREAM_BROKEN`, it has no end.
             httpx.HTTPError: it broke off, or is not encoded as it says.
         """
+        turn = time.monotonic()
         async with aclosing(self._chunks()) as chunks:  # type: ignore[type-var]
             async for parts in chunks:
-                turn = time.monotonic()
+                turn = await _shared(turn)
                 for part in parts:
                     yield part
-                    if time.monotonic() - turn > LONGEST_TURN:
-                        await asyncio.sleep(0)
-                        turn = time.monotonic()
+                    turn = await _shared(turn)
 
     async def aclose(self) -> None:
         """Close the socket unless all was read."""
@@ -134,6 +133,14 @@ class BoundedBody(httpx.AsyncByteStream):
         except httpx.DecodingError as error:
             said = "its body is not encoded as its Content-Encoding says"
             raise broken(ways.broken(_where(self._answer.request), said, answered=True)) from error
+
+
+async def _shared(turn: float) -> float:
+    """When the turn of whoever reads began: now, after the event loop's, where it was long enough."""
+    if time.monotonic() - turn <= LONGEST_TURN:
+        return turn
+    await asyncio.sleep(0)
+    return time.monotonic()
 
 
 def _where(request: httpx.Request) -> str:
