@@ -16,6 +16,7 @@ from trunkline.router.v1.router_service_pb2 import EmbedRequest
         ("cohere", "https://api.cohere.com", "https://api.cohere.com/v2/chat", "https://api.cohere.com/v2/embed"),
         ("cohere", "https://proxy/v2/chat", "https://proxy/v2/chat", "https://proxy/v2/chat"),
         ("anthropic", "https://api.anthropic.com", "https://api.anthropic.com", "https://api.anthropic.com"),
+        ("anthropic", "https://proxy/v1", "https://proxy", "https://proxy"),
     ],
 )
 def test_the_address_is_as_litellm_wants_it(provider: str, base_url: str, chat: str, embed: str) -> None:
