@@ -1,12 +1,14 @@
 """A redirect is never followed: the key and the prompt would go to somebody whom nobody configured."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
+import httpx
 import pytest
 
 from provider_workers.backends.base import BackendAdapter, EmbedWork, ProviderFailure, Work
 from provider_workers.backends.litellm.adapter import LiteLLMBackend
+from provider_workers.backends.litellm.redirects import refuse_redirects
 from provider_workers.backends.ollama.adapter import OllamaBackend
 from provider_workers.backends.openai_wire.adapter import OpenAIWireBackend
 from provider_workers.settings import BackendSettings
@@ -99,3 +101,14 @@ async def test_litellm_does_not_follow_either(provider: str, status: int, monkey
             await complete(made)
         assert not asked
     check(raised.value, status)
+
+
+def test_a_public_address_may_redirect() -> None:
+    """litellm fetches pictures of prompts for some providers, from where they are, without a key."""
+    refuse_redirects()
+    elsewhere = {"location": "https://b.invalid/picture.png"}
+    for method, headers, refused in (("GET", {}, False), ("GET", {"x-api-key": "k"}, True), ("POST", {}, True)):
+        asked = httpx.Request(method, "https://a.invalid/picture.png", headers=headers)
+        response = httpx.Response(302, headers=elsewhere, request=asked)
+        with pytest.raises(httpx.TransportError) if refused else nullcontext():
+            assert response.has_redirect_location
