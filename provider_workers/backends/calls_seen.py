@@ -43,7 +43,7 @@ class CallsSeen:
         """Raise what an error status means of the list of models, with what it shows of the address."""
         if not 200 <= response.status < 300:
             failure, said = await self._failure(response)
-            raise with_remark(failure, self._address.foreign(said))
+            raise self._address.remarked(failure, said)
 
     async def check_call(self, response: ClientResponse, mode: ModelMode, model: str) -> None:
         """Raise what an error status means of a call; see `of_call`."""
@@ -76,7 +76,7 @@ class CallsSeen:
             # What the provider said of a call is that call's alone: it may quote a prompt.
             self._missing[mode] = f"its calls are answered with HTTP {failure.http_status}: {remark or _NOWHERE}"
             return with_remark(failure, remark, backend_wide=True)
-        return with_remark(failure, foreign) if failure.failure_class is FailureClass.AUTH else failure
+        return self._address.remarked(failure, said) if failure.failure_class is FailureClass.AUTH else failure
 
     def doubted(self, description: BackendDescription) -> BackendDescription:
         """A description with what was seen; one that is not ready has its reason already."""

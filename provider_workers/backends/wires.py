@@ -39,6 +39,7 @@ _NO_SUCH_PATH = re.compile(
     r"(?i)^\W*(?:404 )?(?:the )?(?:page |file |resource |url |route |path )?(?:was )?not found\W*$"
     r"|invalid url|unknown (?:request )?url|no route|cannot (?:get|post)\b|method not allowed"
 )
+_REFUSALS = frozenset({FailureClass.AUTH, FailureClass.UNSUPPORTED, FailureClass.INVALID_REQUEST})
 _NOT_THERE = frozenset({404, 405})
 
 
@@ -77,6 +78,10 @@ class Address:
         if self.wire is Wire.OPENAI and found is Wire.GEMINI and _GOOGLE_BY_OPENAI.search(self.url):
             return ""
         return f"{self.url} answers as {found.owner} API does: `{found.settings}`, or another base_url"
+
+    def remarked(self, failure: ProviderFailure, said: object) -> ProviderFailure:
+        """A refusal, with what its body `said` shows of the address; of other failures a gateway may have the words."""
+        return with_remark(failure, self.foreign(said)) if failure.failure_class in _REFUSALS else failure
 
     def lacks_call(self, failure: ProviderFailure, said: object, model: str) -> bool:
         """Whether a call's failure means that no such call is served at the address, whatever the model.

@@ -28,6 +28,7 @@ from provider_workers.backends.ollama.models import announced, description, list
 from provider_workers.backends.ollama.request import chat_body, embedding_body
 from provider_workers.backends.ollama.stream import ChatStream, embeddings, progress
 from provider_workers.backends.shapes import broken, word_of
+from provider_workers.backends.wires import Address, Wire, json_of
 from provider_workers.settings import BackendSettings
 from service_common.clock import Clock
 from service_common.failures import FailureClass
@@ -59,6 +60,7 @@ class OllamaBackend:
         self._clock = clock
         authorisation = {"Authorization": f"Bearer {settings.api_key}"} if settings.api_key else {}
         self._http = ProviderHttp(settings, authorisation)
+        self._address = Address.of(settings.base_url, Wire.OLLAMA)
         self._shown: dict[tuple[str, object], Mapping[str, Any]] = {}
         self._models: dict[str, ModelDescription] = {}
 
@@ -208,10 +210,11 @@ class OllamaBackend:
             return await read_json(response)
 
     async def _check(self, response: ClientResponse) -> None:
-        """Raise what an error status means."""
+        """Raise what an error status means, and what it shows of the address."""
         if not 200 <= response.status < 300:
             body = await read_error_body(response)
-            raise response_failure(response.status, response.headers, body, self._clock.wall())
+            failure = response_failure(response.status, response.headers, body, self._clock.wall())
+            raise self._address.remarked(failure, json_of(body))
 
 
 async def _read_on(response: ClientResponse, stream: ChatStream) -> None:

@@ -67,6 +67,22 @@ async def test_another_wire_is_a_doubt_and_after_a_call_the_end(
             assert doubt.startswith(f"its calls are answered with HTTP 404: {base_url} answers as {told}")
 
 
+@pytest.mark.parametrize(
+    ("wire", "told"),
+    [("openai", "`kind: openai_wire`"), ("anthropic", "provider: anthropic`"), ("gemini", "provider: gemini`")],
+)
+async def test_an_ollama_that_is_another_provider_is_named(wire: str, told: str) -> None:
+    """It is out at once, as its list is not there, with what to do."""
+    async with (
+        SimulatedProviders([ProviderSpec(wire)]) as sim,
+        backend("ollama", "ollama", sim.base_url(wire), "llama3.1") as adapter,
+    ):
+        found = await adapter.describe()
+        assert found.state is WorkerState.UNHEALTHY
+        assert told in found.state_reason
+        assert told in (await failure_of_call(adapter, "llama3.1")).message
+
+
 @asynccontextmanager
 async def in_between() -> AsyncIterator[tuple[str, list[web.StreamResponse]]]:
     """A server that lists models as Anthropic's API does; calls get what is put into the list, then an answer."""

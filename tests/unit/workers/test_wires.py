@@ -103,3 +103,13 @@ def test_a_strange_chunk_names_whose_it_is() -> None:
     assert (
         strange("a chunk", {"a": 1}).message == "a chunk of an unknown shape: is base_url the address of this provider?"
     )
+
+
+@pytest.mark.parametrize(
+    ("failure_class", "told"),
+    [(FailureClass.AUTH, True), (FailureClass.RATE_LIMITED, False), (FailureClass.UNAVAILABLE, False)],
+)
+def test_only_a_refusal_shows_whose_address_it_is(failure_class: FailureClass, told: bool) -> None:
+    """A gateway before a provider words its own failures, in whichever shape."""
+    failure = Address.of("http://h", Wire.ANTHROPIC).remarked(ProviderFailure(failure_class, "no"), OPENAI_ERROR)
+    assert ("answers as OpenAI's" in failure.message) is told
