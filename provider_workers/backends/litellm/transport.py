@@ -60,10 +60,12 @@ class BoundedTransport(aiohttp_transport.LiteLLMAiohttpTransport):
 
         Raises:
             ProviderFailure: `UNAVAILABLE`, a status that is neither an answer nor an error, or unreadable headers.
-            httpx.TransportError: as litellm's own.
+            httpx.TransportError: as litellm's own; never one over which litellm would send the request again.
         """
         try:
             answer = await super().handle_async_request(request)
+        except (httpx.ConnectError, httpx.RemoteProtocolError) as error:
+            raise httpx.ReadError(str(error), request=request) from error.__cause__
         except UnicodeEncodeError as error:
             said = ways.broken(_where(request), "the response's headers are not ASCII", answered=False)
             raise ProviderFailure(FailureClass.UNAVAILABLE, said) from error

@@ -110,6 +110,16 @@ async def test_a_simulated_provider_needs_no_key(provider: str) -> None:
         assert isinstance(batches[-1][-1], Finish)
 
 
+@pytest.mark.parametrize("provider", WIRES)
+@pytest.mark.parametrize("fault", ["reset", "cut", "503"])
+async def test_a_provider_is_asked_once(provider: str, fault: str) -> None:
+    """The router decides what is tried again; litellm by itself asks once more where a connection was reset."""
+    async with SimulatedProviders([ProviderSpec(provider, behaviour=Behaviour(faults=(Fault(fault),)))]) as sim:
+        with pytest.raises(ProviderFailure):
+            await pieces(provider, sim.base_url(provider), KEY)
+        assert [request.outcome for request in sim.requests(provider)] == [f"fault:{fault}"]
+
+
 async def test_azure_is_asked_with_its_key() -> None:
     """Azure's key travels in a header of its own; another key is refused as one."""
     spec = ProviderSpec("azure", wire="openai", models=(MODELS["azure"],), behaviour=Behaviour(api_key=KEY))
