@@ -28,7 +28,7 @@ class Ran:
 
 def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's environment without what would change a command's behaviour, and with `more`."""
-    dropped = ("TRUNKLINE_", "OTEL_", "OLLAMA_")
+    dropped = ("TRUNKLINE_", "OTEL_", "OLLAMA_", "LITELLM_")
     kept = {
         name: value
         for name, value in os.environ.items()

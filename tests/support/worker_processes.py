@@ -28,7 +28,7 @@ async def worker_process(
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A worker with these arguments, ended at the end; `command` replaces the one of this project."""
     start = shlex.split(command) if command else [sys.executable, "-m", "provider_workers", *arguments]
-    known = {name: value for name, value in os.environ.items() if not name.startswith("TRUNKLINE_")}
+    known = {name: value for name, value in os.environ.items() if not name.startswith(("TRUNKLINE_", "LITELLM_"))}
     path = os.pathsep.join([str(ROOT), str(ROOT / "clients" / "python")])
     process = await asyncio.create_subprocess_exec(
         *start,

@@ -36,9 +36,8 @@ def openai() -> ModuleType:
 
 
 @pytest.fixture
-def litellm(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """LiteLLM, which speaks each provider's wire; told to fetch nothing."""
-    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+def litellm() -> ModuleType:
+    """LiteLLM, which speaks each provider's wire."""
     return _imported("litellm")
 
 

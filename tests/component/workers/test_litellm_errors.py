@@ -33,9 +33,8 @@ PAGE = b"<!DOCTYPE HTML>\n<html><body>Unsupported method ('POST').</body></html>
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What these providers' libraries read, and no download of prices."""
+    """What these providers' libraries read."""
     for name, value in {
-        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "AWS_ACCESS_KEY_ID": "AKIAABCDEFGHIJKLMNOP",
         "AWS_SECRET_ACCESS_KEY": "s" * 40,
         "AWS_REGION": "us-east-1",

@@ -42,12 +42,6 @@ HALF = 'data: {"candidates": [{"cont\n\n'
 Event = dict[str, Any] | str
 
 
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No download of prices."""
-    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-
-
 def said(text: object) -> dict[str, Any]:
     """More of Anthropic's text."""
     return {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}

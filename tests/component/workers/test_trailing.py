@@ -64,12 +64,6 @@ async def provider(said: bytes, again: bytes) -> AsyncIterator[str]:
         await asyncio.wait([task for task in answering if task is not None], timeout=PATIENCE)
 
 
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No download of prices."""
-    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-
-
 def backend(kind: str, base_url: str) -> BackendAdapter:
     """An adapter of that kind for the provider."""
     if kind == "litellm":
