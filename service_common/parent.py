@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import sys
 import threading
 from collections.abc import Callable
@@ -23,7 +24,7 @@ async def parent_gone(stop: asyncio.Event) -> None:
 
 
 def _watch(loop: asyncio.AbstractEventLoop, descriptor: int, tell: Callable[[], None]) -> None:
-    while os.read(descriptor, 4096):
+    while not _closed(descriptor):
         pass
     heard = threading.Event()
 
@@ -37,3 +38,14 @@ def _watch(loop: asyncio.AbstractEventLoop, descriptor: int, tell: Callable[[], 
         return  # the loop is closed: the process is at its end anyway
     if not heard.wait(UNHEARD):
         os._exit(1)
+
+
+def _closed(descriptor: int) -> bool:
+    """Wait until there is something to read, and drop it. True: there never will be."""
+    try:
+        select.select([descriptor], [], [])  # reading alone does not wait where the pipe is non-blocking
+        return not os.read(descriptor, 4096)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
