@@ -15,6 +15,9 @@ from router_service.state.reach import Reach
 KEPT = int(3 * WINDOW)
 """Seconds that Redis keeps a minute's count."""
 
+AT_ONCE = 20
+"""Counts exchanged at the same time: each takes a connection, of which answers need some and redis-py opens 100."""
+
 
 class Counters(Protocol):
     """Counts that several processes share: the storages of the library `limits`."""
@@ -66,14 +69,23 @@ class LimitSharing:
                 await self.exchange()
 
     async def exchange(self) -> None:
-        """Tell the others what was used here since the last time, and learn the sums."""
-        counts = tuple(self._book.counts())
-        totals = await asyncio.gather(*(self._total(count) for count in counts))
-        for count, total in zip(counts, totals, strict=True):
-            self._book.exchanged(count, total)
+        """Tell the others what was used here since the last time, and learn the sums.
 
-    async def _total(self, count: Count) -> int:
+        Raises:
+            Exception: what the client library raises; every count that got through is booked all the same.
+        """
+        at_once = asyncio.Semaphore(AT_ONCE)
+        each = (self._exchange(count, at_once) for count in self._book.counts())
+        # Waits for all: what ran on beside the next exchange would be told twice.
+        for result in await asyncio.gather(*each, return_exceptions=True):
+            if result is not None:
+                raise result
+
+    async def _exchange(self, count: Count, at_once: asyncio.Semaphore) -> None:
         key = f"{self._settings.prefix}:limit:{count.key}:{count.index}"
-        if not count.unsent:
-            return await self._counters.get(key)
-        return await self._counters.incr(key, KEPT, count.unsent)
+        async with at_once:
+            if count.unsent:
+                total = await self._counters.incr(key, KEPT, count.unsent)
+            else:
+                total = await self._counters.get(key)
+        self._book.exchanged(count, total)

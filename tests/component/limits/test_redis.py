@@ -131,6 +131,24 @@ async def test_a_password_is_used(tmp_path: Path) -> None:
         await sharing.close()
 
 
+async def test_many_limited_targets_are_shared(redis: Redis) -> None:
+    """Two counts each, of two minutes: more than the client library has connections. Each request is told once."""
+    every = [Limited(f"b/m{number}", Limits(requests_per_minute=3, tokens_per_minute=1000)) for number in range(60)]
+    books = [LimitBook(lambda: 90.0) for _ in range(2)]
+    replicas = [RedisSharing(redis.address, sharing_settings(), book) for book in books]
+    for book in books:
+        assert {book.claim((one,), 10) for one in every} == {1}
+    for sharing in (*replicas, *replicas):
+        async with asyncio.timeout(20):
+            await sharing.limits.exchange()
+    for book in books:
+        assert {count.unsent for count in book.counts()} == {0}
+        assert {book.claim((one,), 10) for one in every} == {1}
+        assert not any(isinstance(book.claim((one,), 10), int) for one in every)
+    for sharing in replicas:
+        await sharing.close()
+
+
 def test_what_another_version_wrote_is_not_taken() -> None:
     """An unknown event or a field of another type is no answer."""
     codec = AnswerCodec()

@@ -84,6 +84,27 @@ class Counts:
         raise self.error
 
 
+class Sums:
+    """Counters in memory of which one target's fail at first."""
+
+    def __init__(self, failing: str) -> None:
+        """Refuse what is of the target `failing`."""
+        self.failing = failing
+        self.sums: dict[str, int] = {}
+
+    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """See `Counters.incr`; the answer takes longer than a refusal."""
+        if self.failing and self.failing in key:
+            raise LibraryError("refused")
+        self.sums[key] = self.sums.get(key, 0) + amount
+        await asyncio.sleep(0.01)
+        return self.sums[key]
+
+    async def get(self, key: str) -> int:
+        """See `Counters.get`."""
+        return self.sums.get(key, 0)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -190,3 +211,17 @@ async def test_limits_go_on_alone_whatever_fails(
     [said] = caplog.records
     assert bool(said.exc_info) is traced
     assert ("out of reach" in said.getMessage()) is not traced
+
+
+async def test_what_was_told_beside_a_failure_is_not_told_again() -> None:
+    """One count that fails takes nothing from the others; it is told itself when it can be."""
+    book, sums = LimitBook(lambda: 0.0), Sums(failing="b/m")
+    limits = Limits(requests_per_minute=5)
+    for name in ("a/m", "b/m", "c/m"):
+        assert book.claim((Limited(name, limits),), 1) == 0
+    sharing = LimitSharing(book, sums, FAST, (LibraryError,))
+    with pytest.raises(LibraryError):
+        await sharing.exchange()
+    sums.failing = ""
+    await sharing.exchange()
+    assert sorted(sums.sums.values()) == [1, 1, 1]
