@@ -2,10 +2,13 @@
 
 import codecs
 import logging
+from collections.abc import Collection
 from io import StringIO
 from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
+
+from service_common.pipes import read_file
 
 LONGEST_VARIABLE = 131_071
 """Bytes of NAME=value that Linux hands to a process (MAX_ARG_STRLEN, with the 0 behind them)."""
@@ -30,19 +33,22 @@ class EnvFileError(ValueError):
         self.file, self.line, self.message, self.advice = file, line, message, advice
 
 
-def read_env_file(file: Path) -> dict[str, str]:
+def read_env_file(file: Path, wanted: Collection[str] | None = None) -> dict[str, str]:
     """The variables of a `.env`, without expanding references; none where there is no such file.
 
     A line that is no NAME=value is passed over with a warning: other programs that read the file may have use for it.
+
+    Args:
+        wanted: their names. None: all, to hand them on; then the file may be a named pipe, which can be read once.
 
     Raises:
         EnvFileError: it cannot be read, or holds what no variable can.
     """
     found: dict[str, str] = {}
-    for binding in parse_stream(StringIO(_text(file))):
+    for binding in parse_stream(StringIO(_text(file, with_pipe=wanted is None), newline=None)):
         if binding.error:
             _LOG.warning("%s:%d  this is no NAME=value, and is passed over. Check its quotes.", file, _line(binding))
-        elif binding.key is not None and binding.value is not None:
+        elif binding.key is not None and binding.value is not None and (wanted is None or binding.key in wanted):
             length = len(f"{binding.key}={binding.value}".encode())
             if length > LONGEST_VARIABLE:
                 said = f"{binding.key} has {length:,} bytes; a variable has {LONGEST_VARIABLE:,} at most."
@@ -51,9 +57,11 @@ def read_env_file(file: Path) -> dict[str, str]:
     return found
 
 
-def _text(file: Path) -> str:
+def _text(file: Path, *, with_pipe: bool) -> str:
     try:
-        data = file.read_bytes() if file.is_file() else b""
+        data = read_file(file) if file.is_file() or (with_pipe and file.is_fifo()) else b""
+    except TimeoutError as error:
+        raise EnvFileError(file, 0, str(error), "Start what writes to it.") from None
     except OSError as error:
         raise EnvFileError(file, 0, f"this cannot be read: {error.strerror}.", "Let this process read it.") from None
     if data.startswith(_UTF_16):

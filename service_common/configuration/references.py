@@ -124,12 +124,11 @@ def pick_variables(names: Iterable[str], file: Path, environment: Mapping[str, s
     """
     wanted = set(names)
     try:
-        found = read_env_file(file.parent / ".env")
+        found = read_env_file(file.parent / ".env", wanted)
     except EnvFileError as error:
         mistake = Mistake(str(error.file), error.line, "", error.message, error.advice)
         raise ConfigurationErrors((mistake,)) from None
-    picked = {name: value for name, value in found.items() if name in wanted}
-    return picked | {name: environment[name] for name in wanted if name in environment}
+    return found | {name: environment[name] for name in wanted if name in environment}
 
 
 def _references(text: str) -> Iterable[tuple[str, str | None]]:
