@@ -176,7 +176,7 @@ def _backend_from_section(
 
 def _missing_address(section: BackendSection, connection: BackendConnection) -> str:
     """What is wrong with an address out of the environment; one that is written out is checked with the file."""
-    may_query = may_have_query(section.provider)
+    may_query = may_have_query(section.provider, section.dialect)
     fault = fault_of_url(connection.base_url, may_query=may_query) if connection.base_url else ""
     return f"what base_url refers to ({section.base_url}) is no address: {fault}" if fault else ""
 
@@ -199,7 +199,7 @@ def _backend_from_flags(flags: argparse.Namespace, environment: Mapping[str, str
     absent = [flag for flag, value in (("--kind", flags.kind), ("--base-url", flags.base_url)) if not value]
     if absent and not (flags.kind == "litellm" and absent == ["--base-url"]):
         raise UsageError(f"{' and '.join(absent)} missing: give them, or --config with a section for this backend")
-    may_query = may_have_query(flags.provider or flags.backend)
+    may_query = may_have_query(flags.provider or flags.backend, flags.dialect)
     fault = fault_of_url(flags.base_url, may_query=may_query) if flags.base_url else ""
     if fault:
         raise UsageError(f"--base-url is no address: {fault}")

@@ -114,7 +114,8 @@ class ProviderHttp:
         """The address of an endpoint: there are few, and making one takes 10 us."""
         if path not in self._urls:
             plain, _, query = path.partition("?")
-            self._urls[path] = (self._base / plain).with_query(query or None)
+            url = (self._base / plain).with_query(self._base.query)
+            self._urls[path] = url.update_query(query) if query else url
         return self._urls[path]
 
     def _span(self, method: str, url: URL, trace_context: Context | None) -> Span:

@@ -80,6 +80,7 @@ class BackendSection(Section):
 
     kind: KindName
     provider: str = ""
+    dialect: Dialect | None = None  # before base_url, whose check asks for it
     base_url: str = ""
     api_key: SecretReference | None = None
     clearance: SensitivityWord | None = None
@@ -90,7 +91,6 @@ class BackendSection(Section):
     enabled: bool = True
     simulated: bool = False
     discover: bool = False
-    dialect: Dialect | None = None
     ca_file: str = ""
     headers: Mapping[str, str] = {}
     options: Mapping[str, Any] = {}
@@ -106,7 +106,7 @@ class BackendSection(Section):
     @field_validator("base_url")
     @classmethod
     def _check_address(cls, value: str, info: ValidationInfo) -> str:
-        return checked_address(value, may_query=may_have_query(info.data.get("provider", "")))
+        return checked_address(value, may_query=may_have_query(info.data.get("provider", ""), info.data.get("dialect")))
 
     @field_validator("headers", "options")
     @classmethod
@@ -184,9 +184,9 @@ def checked_address(value: str, *, may_query: bool) -> str:
     return value.rstrip("/")
 
 
-def may_have_query(provider: str) -> bool:
+def may_have_query(provider: str, dialect: str | None = None) -> bool:
     """Whether a provider's address may end in a query: Azure's portal shows it with the version of the interface."""
-    return provider.startswith("azure")
+    return provider.startswith("azure") or dialect == "azure"
 
 
 CONNECTION_SETTINGS = frozenset({"base_url", "api_key", "ca_file", "headers", "options"})

@@ -1,5 +1,6 @@
 """How a worker reaches its provider: proxies of the environment, certificate authorities of one's own."""
 
+import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -9,7 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 from yarl import URL
 
+from provider_workers.backends.http import ProviderHttp
 from provider_workers.backends.proxies import proxy_for
+from provider_workers.settings import BackendSettings
 from provider_workers.simulated import ProviderSpec, SimulatedProviders
 from tests.support.ways import Address, behind_tls, certificate_for, forward_proxy
 from tests.support.worker_harness import ScriptedRouter
@@ -173,3 +176,22 @@ async def test_an_unknown_authority_is_named(sim: SimulatedProviders, tmp_path: 
             assert worker.hello.state == wire.WORKER_STATE_UNHEALTHY
             assert "ca_file" in worker.hello.state_reason
             assert "ca_file" in (await worker.dispatch(complete_body(), "gpt-4o-mini").failed()).message
+
+
+async def test_the_query_of_an_address_goes_with_every_request() -> None:
+    """Azure's has the version of the interface; a path goes before it, and a query of the path's own behind it."""
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).split()[1])
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        where = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/openai/v1?api-version=preview"
+        http = ProviderHttp(BackendSettings("b", "openai_wire", "azure", where), {})
+        for path in ("models", "models?limit=9"):
+            async with http.exchange("GET", path) as response:
+                await response.read()
+        await http.close()
+    assert asked == [b"/openai/v1/models?api-version=preview", b"/openai/v1/models?api-version=preview&limit=9"]

@@ -59,3 +59,19 @@ def test_an_azure_address_may_have_a_query(tmp_path: Path) -> None:
     file.write_text("backends: {o: {kind: litellm, provider: azure, base_url: '${BASE}', api_key: '${K}'}}")
     environment = {"BASE": f"{address}\n", "K": "k", "TRUNKLINE_WORKER_TOKEN": "t"}
     assert parse(["--config", str(file), "--backend", "o"], environment).worker.backend.base_url == address
+
+
+@pytest.mark.parametrize("provider", ["openai", ""])
+def test_so_may_one_of_the_azure_dialect(tmp_path: Path, provider: str) -> None:
+    """Whatever its provider and its name: in the file, out of the environment, and on a worker's command line."""
+    address = "https://x.test/openai/v1?api-version=preview"
+    backend = f"kind: openai_wire, dialect: azure, provider: '{provider}', api_key: '${{K}}'"
+    parsed = parse_configuration(f"backends: {{mine: {{{backend}, base_url: '{address}'}}}}", Path("f"), {})
+    assert parsed.backends["mine"].base_url == address
+    file = tmp_path / "f.yaml"
+    file.write_text(f"backends: {{mine: {{{backend}, base_url: '${{BASE}}'}}}}")
+    environment = {"BASE": address, "K": "k", "TRUNKLINE_WORKER_TOKEN": "t"}
+    written_out = ["--kind", "openai_wire", "--base-url", address, "--dialect", "azure"]
+    for arguments in (["--config", str(file)], [*written_out, "--provider", provider]):
+        settings = parse([*arguments, "--backend", "mine"], environment).worker.backend
+        assert (settings.base_url, settings.missing) == (address, "")
