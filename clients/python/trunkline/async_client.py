@@ -39,7 +39,7 @@ class AsyncClient:
     """Calls a router, for asyncio. Use one for a whole application: a channel carries many calls at once.
 
     Nothing is retried here: the router does that, and knows what was tried. Every call has a deadline. A client belongs
-    to the event loop that runs when it is made; a call in another is refused.
+    to the event loop that runs when it is made, else to the one that is set; a call in another is refused.
 
         async with AsyncClient() as client:
             answer = await client.complete("Say hello.", max_cost=0.01)
@@ -61,9 +61,9 @@ class AsyncClient:
             credentials: for TLS; None: plain text.
 
         Raises:
-            InvalidRequest: of several addresses one is no `IP:port`; no event loop runs.
+            InvalidRequest: of several addresses one is no `IP:port`; no event loop runs or is set.
         """
-        self._loop = _running_loop()
+        self._loop = _own_loop()
         self.address = router_address(address, os.environ)
         self._timeout = timeout
         target, options = channel_target(self.address), channel_options(self.address)
@@ -234,19 +234,19 @@ class AsyncClient:
             InvalidRequest: another event loop runs than the client's, or none.
             Cancelled: the client is closed.
         """
-        if _running_loop() is not self._loop:
+        if _own_loop() is not self._loop:
             raise refuse("AsyncClient", "it was made in another event loop; make one for each `asyncio.run`")
         with foreign_errors(self.address):
             return method(request, timeout=settings.timeout, metadata=settings.metadata)
 
 
-def _running_loop() -> asyncio.AbstractEventLoop:
-    """The event loop that runs the caller.
+def _own_loop() -> asyncio.AbstractEventLoop:
+    """The event loop that gRPC binds a channel to: the one that runs, else the one that is set for this thread.
 
     Raises:
         InvalidRequest: there is none.
     """
     try:
-        return asyncio.get_running_loop()
+        return asyncio.get_event_loop()
     except RuntimeError:
         raise refuse("AsyncClient", "no event loop runs; make and use it in a coroutine, or take `Client`") from None

@@ -115,3 +115,21 @@ async def test_an_async_client_belongs_to_one_event_loop(router: ScriptedRouter)
     with pytest.raises(InvalidRequest, match="no event loop runs; make and use it in a coroutine, or take `Client`"):
         await asyncio.to_thread(AsyncClient, router.address)
     await client.close()
+
+
+async def test_a_client_made_before_its_loop_runs_belongs_to_the_one_that_is_set(router: ScriptedRouter) -> None:
+    """As scripts do that set a loop and run it call by call."""
+
+    def use() -> list[str]:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            client = AsyncClient(router.address)
+            rows = loop.run_until_complete(client.table())
+            loop.run_until_complete(client.close())
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+        return [row.target for row in rows]
+
+    assert await asyncio.to_thread(use) == ["a/b"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trunkline.cli.rendering.drills import holds, step_line, verdict_line
+from trunkline.cli.rendering.drills import drill_json, holds, step_line, verdict_line
 from trunkline.operations import DrillStep
 
 
@@ -46,3 +46,10 @@ def test_a_verdict_is_told_in_words() -> None:
     assert str(verdict_line(_step("fast", "fault"))) == "fast does not hold"
     assert str(verdict_line(_step("", "holds"))) == "(no model named) holds"
     assert "unknown_9" in str(verdict_line(_step("fast", "unknown_9")))
+
+
+def test_json_has_the_verdict_that_holds_goes_by() -> None:
+    """On the last step of each alias; on the others null, as the router has not judged yet."""
+    told = drill_json([_step("fast", None), _step("fast", "in_part")], ())
+    assert told["holds"]
+    assert [step["verdict"] for step in told["steps"]] == [None, "in_part"]

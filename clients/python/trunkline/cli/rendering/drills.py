@@ -84,6 +84,7 @@ def _step_json(step: DrillStep) -> dict[str, Any]:
         "answered_by": step.answered_by,
         "problem": step.problem,
         "problem_kind": step.problem_kind,
+        "verdict": step.verdict,
         "expected_cost_usd": float(step.expected_cost_usd),
         "cost_usd": float(step.cost_usd),
         "latency_seconds": step.latency,
