@@ -1,12 +1,12 @@
 """What a provider's list and the calls to it have shown of its address: whose API it is, and which calls it serves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from aiohttp import ClientResponse
 
 from provider_workers.backends.base import BackendDescription, ModelDescription, ProviderFailure
-from provider_workers.backends.configured_models import doubts
+from provider_workers.backends.configured_models import doubts, mode_of
 from provider_workers.backends.error_responses import response_failure
 from provider_workers.backends.http import ProviderHttp, read_error_body
 from provider_workers.backends.wires import Address, json_of, with_remark
@@ -26,12 +26,14 @@ class CallsSeen:
         self._http = http
         self._clock = clock
         self._foreign = ""
+        self._right = False
         self._missing: dict[ModelMode, str] = {}
         self._served: set[ModelMode] = set()
 
     def listed(self, said: object) -> str:
         """Note a list of models; returns what to say of it where it is another API's."""
         self._foreign = self._address.foreign(said)
+        self._right = self._address.lists_models(said)
         return self._foreign
 
     def answered(self, mode: ModelMode) -> None:
@@ -51,18 +53,23 @@ class CallsSeen:
             failure, said = await self._failure(response)
             raise self.of_call(failure, said, mode, model)
 
-    async def look_for_missing(self, paths: Mapping[ModelMode, str]) -> None:
-        """See whether calls that were not there are there now, at no cost: an empty request is refused as one then.
+    async def look_for_missing(self, paths: Mapping[ModelMode, str], models: Sequence[str]) -> None:
+        """See whether calls that were not there are there now, at no cost: a model alone is refused as no request then.
+
+        Args:
+            paths: of the calls.
+            models: that may be named, the surest first: gateways find the way to a provider by the model.
 
         Raises:
             ProviderFailure: `UNSUPPORTED`, they are not.
         """
         for mode in tuple(self._missing):
-            async with self._http.exchange("POST", paths[mode], {}) as response:
+            model = next((name for name in models if (mode_of(name) or ModelMode.CHAT) is mode), "")
+            async with self._http.exchange("POST", paths[mode], {"model": model} if model else {}) as response:
                 if not 200 <= response.status < 300:
                     failure, said = await self._failure(response)
-                    if self._address.lacks_call(failure, said, ""):
-                        raise self.of_call(failure, said, mode, "")
+                    if self._lacks_call(failure, said, mode, model):
+                        raise self.of_call(failure, said, mode, model)
             self._missing.pop(mode, None)
 
     def of_call(self, failure: ProviderFailure, said: object, mode: ModelMode, model: str) -> ProviderFailure:
@@ -71,7 +78,7 @@ class CallsSeen:
         A call that is not there holds for the whole backend; see `Address.lacks_call`.
         """
         foreign = self._address.foreign(said)
-        if self._address.lacks_call(failure, said, model):
+        if self._lacks_call(failure, said, mode, model):
             remark = foreign or self._foreign or ("" if _NOWHERE in failure.message else _NOWHERE)
             # What the provider said of a call is that call's alone: it may quote a prompt.
             self._missing[mode] = f"its calls are answered with HTTP {failure.http_status}: {remark or _NOWHERE}"
@@ -84,6 +91,10 @@ class CallsSeen:
             return description
         models = tuple(map(self._doubted, description.models))
         return replace(description, models=models, state_reason=doubts(models))
+
+    def _lacks_call(self, failure: ProviderFailure, said: object, mode: ModelMode, model: str) -> bool:
+        """Whether no such call is served; one that was answered is, whatever a gateway says of another model."""
+        return mode not in self._served and self._address.lacks_call(failure, said, model, right=self._right)
 
     async def _failure(self, response: ClientResponse) -> tuple[ProviderFailure, object]:
         """What an error is, and its body as JSON."""

@@ -35,10 +35,8 @@ class Wire(Enum):
 _GOOGLE_BY_OPENAI = re.compile(r"/open(?:ai|api)\b")
 """Google's endpoints for OpenAI's wire, whose errors are worded as all of Google's."""
 
-_NO_SUCH_PATH = re.compile(
-    r"(?i)^\W*(?:404 )?(?:the )?(?:page |file |resource |url |route |path )?(?:was )?not found\W*$"
-    r"|invalid url|unknown (?:request )?url|no route|cannot (?:get|post)\b|method not allowed"
-)
+_NOT_FOUND = re.compile(r"(?i)^\W*(?:404 )?(?:the )?(?:page |resource |url |route |path )?(?:was )?not found\W*$")
+_NO_SUCH_PATH = re.compile(r"(?i)invalid url|unknown (?:request )?url|cannot (?:get|post)\b|method not allowed")
 _REFUSALS = frozenset({FailureClass.AUTH, FailureClass.UNSUPPORTED, FailureClass.INVALID_REQUEST})
 _NOT_THERE = frozenset({404, 405})
 
@@ -83,18 +81,28 @@ class Address:
         """A refusal, with what its body `said` shows of the address; of other failures a gateway may have the words."""
         return with_remark(failure, self.foreign(said)) if failure.failure_class in _REFUSALS else failure
 
-    def lacks_call(self, failure: ProviderFailure, said: object, model: str) -> bool:
+    def lists_models(self, said: object) -> bool:
+        """Whether a list names a model, and is of the expected API, as far as can be told."""
+        lists = (said.get("data"), said.get("models")) if isinstance(said, dict) else ()
+        return any(map(_first, lists)) and not self.foreign(said)
+
+    def lacks_call(self, failure: ProviderFailure, said: object, model: str, *, right: bool = False) -> bool:
         """Whether a call's failure means that no such call is served at the address, whatever the model.
 
         Args:
             failure: what the response came to.
             said: its body; None: it is no JSON.
             model: what was asked, if any; an error that names it, or any model, is about that.
+            right: the address lists models as it should: gateways have a bare "not found" for a model, too.
         """
         if failure.http_status not in _NOT_THERE or failure.failure_class is not FailureClass.UNSUPPORTED:
             return False
         words = failure.message
-        if said is None or failure.http_status == 405 or _NO_SUCH_PATH.search(words):
+        if failure.http_status == 405 or _NO_SUCH_PATH.search(words):
+            return True
+        if right:
+            return False
+        if said is None or _NOT_FOUND.search(words):
             return True
         names_model = "model" in words.lower() or (model and model in words)
         return bool(self.foreign(said)) and not names_model

@@ -157,8 +157,8 @@ class LiteLLMBackend:
         """Ask for the list of models where the provider has one; else refuse: nothing else costs nothing."""
         if self._list is None:
             raise unsupported(f"{self._settings.provider} cannot be probed without cost")
-        await self._list.names()
-        await self._list.look_for_calls(next(iter(self._settings.models), ""))
+        names = await self._list.names()
+        await self._list.look_for_calls(sorted(self._settings.models, key=lambda model: not is_listed(model, names)))
 
     async def warm_up(self, model: str) -> None:
         """Nothing to do: the provider keeps its models ready."""

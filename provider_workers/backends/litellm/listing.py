@@ -1,6 +1,6 @@
 """Lists of models that cost nothing, of the providers behind litellm that have one; litellm has no call for it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from provider_workers.backends.base import ProviderFailure
@@ -89,9 +89,10 @@ class ModelList:
         named = (entry.get(self._endpoint.name) for entry in listed if isinstance(entry, dict))
         return frozenset(str(name).removeprefix("models/") for name in named if name)
 
-    async def look_for_calls(self, model: str) -> None:
+    async def look_for_calls(self, models: Sequence[str]) -> None:
         """See whether calls that were not there are there now; see `CallsSeen.look_for_missing`."""
-        await self.calls.look_for_missing({ModelMode.CHAT: self._endpoint.call.format(model=model)})
+        call = self._endpoint.call.format(model=next(iter(models), ""))
+        await self.calls.look_for_missing({ModelMode.CHAT: call}, models)
 
     async def close(self) -> None:
         """Close every socket."""

@@ -112,8 +112,10 @@ class OpenAIWireBackend:
 
     async def probe(self) -> None:
         """Ask for the list of models, which costs nothing, and whether calls are there now that were not."""
-        await self._list()
-        await self._calls.look_for_missing(PATHS)
+        listed = await self._list()
+        self._calls.listed(listed)
+        models = sorted(by_list(self._settings, listed).models, key=lambda model: bool(model.doubt))
+        await self._calls.look_for_missing(PATHS, [model.model for model in models])
 
     async def warm_up(self, model: str) -> None:
         """Nothing to do: the provider keeps its models ready."""

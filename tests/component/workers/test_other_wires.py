@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -84,14 +85,21 @@ async def test_an_ollama_that_is_another_provider_is_named(wire: str, told: str)
 
 
 @asynccontextmanager
-async def in_between() -> AsyncIterator[tuple[str, list[web.StreamResponse]]]:
-    """A server that lists models as Anthropic's API does; calls get what is put into the list, then an answer."""
+async def in_between(
+    listed: dict[str, Any] = CLAUDES, known: str = ""
+) -> AsyncIterator[tuple[str, list[web.StreamResponse]]]:
+    """A server that lists these models; calls get what is put into the list, then an answer.
+
+    `known`: the one model that it has; for others it knows no path.
+    """
     refusals: list[web.StreamResponse] = []
 
     async def models(_: web.Request) -> web.StreamResponse:
-        return web.json_response(CLAUDES)
+        return web.json_response(listed)
 
-    async def chat(_: web.Request) -> web.StreamResponse:
+    async def chat(request: web.Request) -> web.StreamResponse:
+        if known and (await request.json()).get("model") != known:
+            return web.Response(status=404, text="404 page not found")
         return refusals.pop() if refusals else web.Response(body=CHUNK, content_type="text/event-stream")
 
     app = web.Application()
@@ -129,3 +137,29 @@ async def test_a_probe_finds_calls_that_are_there_again() -> None:
         assert "its calls" not in (await adapter.describe()).models[0].doubt
         refusals.append(web.json_response({"error": {"message": "model: claude-haiku-4-5"}}, status=404))
         assert not (await failure_of_call(adapter, model)).backend_wide
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_a_wrong_name_takes_no_other_model_out(answered: bool) -> None:
+    """Some gateways answer an unknown model as an unknown path: what is listed, or was answered, is served."""
+    listed = {"object": "list", "data": [] if answered else [{"id": "good", "object": "model"}]}
+    async with in_between(listed, "good") as (base_url, _), backend("openai_wire", "nim", base_url, "good") as adapter:
+        await adapter.describe()
+        if answered:
+            async for _piece in adapter.complete(Work("good", question("Hi"))):
+                pass
+        failure = await failure_of_call(adapter, "typo")
+        assert (failure.failure_class, failure.backend_wide) == (FailureClass.UNSUPPORTED, False)
+        assert (await adapter.describe()).models[0].doubt == ""
+
+
+async def test_a_probe_names_a_model_to_a_gateway_that_goes_by_it() -> None:
+    """Without one it would find no path, ever."""
+    async with (
+        in_between({"data": []}, "good") as (base_url, refusals),
+        backend("openai_wire", "nim", base_url, "good") as adapter,
+    ):
+        assert (await failure_of_call(adapter, "typo")).backend_wide
+        refusals.append(web.json_response({"error": {"message": "messages: Field required"}}, status=400))
+        await adapter.probe()
+        assert (await adapter.describe()).models[0].doubt == ""

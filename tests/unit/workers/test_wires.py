@@ -88,6 +88,8 @@ def test_googles_endpoint_for_openais_wire_is_no_other_wire(base_url: str, told:
         (404, "models/m-1 is not found for API version v1beta", GEMINI_ERROR, False),
         (404, "No endpoints found that support tool use.", {"error": {}}, False),
         (404, "The API deployment for this resource does not exist", {"error": {}}, False),
+        (404, "File not found", {"error": {}}, False),
+        (404, "No route to any provider for this request", {"error": {}}, False),
         (400, "Not Found", ANTHROPIC_ERROR, False),
     ],
 )
@@ -95,6 +97,39 @@ def test_a_missing_call_is_told_from_a_missing_model(status: int, message: str, 
     """A model that is not there concerns its own calls alone; a path that is not there concerns every call."""
     failure = ProviderFailure(FailureClass.UNSUPPORTED, message, http_status=status)
     assert Address.of("http://h/v1", Wire.OPENAI).lacks_call(failure, said, "m-1") is lacks
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "said", "lacks"),
+    [
+        (404, "HTTP 404 without an error object", None, False),
+        (404, "Not Found", {"detail": "Not Found"}, False),
+        (404, "Not Found", ANTHROPIC_ERROR, False),
+        (404, "Invalid URL (POST /v1/v1/messages)", OPENAI_ERROR, True),
+        (405, "whatever", None, True),
+    ],
+)
+def test_where_models_are_listed_only_what_names_the_path_is_about_it(
+    status: int, message: str, said: Any, lacks: bool
+) -> None:
+    """A gateway that finds its way by the model has a bare "not found" for one that it does not have."""
+    failure = ProviderFailure(FailureClass.UNSUPPORTED, message, http_status=status)
+    assert Address.of("http://h/v1", Wire.OPENAI).lacks_call(failure, said, "m-1", right=True) is lacks
+
+
+@pytest.mark.parametrize(
+    ("said", "lists"),
+    [
+        (OPENAI_LIST, True),
+        ({"data": [{"id": "m"}]}, True),
+        ({"object": "list", "data": []}, False),
+        (ANTHROPIC_LIST, False),
+        ("text", False),
+    ],
+)
+def test_a_list_of_models_shows_that_an_address_is_right(said: Any, lists: bool) -> None:
+    """Where it names one, and is no other API's."""
+    assert Address.of("http://h/v1", Wire.OPENAI).lists_models(said) is lists
 
 
 def test_a_strange_chunk_names_whose_it_is() -> None:
