@@ -48,7 +48,7 @@ def chat_body(work: Work, settings: BackendSettings, window: int) -> Body:
 
     Raises:
         ProviderFailure: `UNSUPPORTED`, Ollama has no word for something asked; `INVALID_REQUEST`, a JSON string in the
-            request is not a JSON object.
+            request, or `options` in one, is not a JSON object.
     """
     request = work.request
     names = {call.id: call.name for message in request.messages for call in message.tool_calls}
@@ -77,7 +77,7 @@ def embedding_body(work: EmbedWork, settings: BackendSettings) -> Body:
     """The body of `POST /api/embed`.
 
     Raises:
-        ProviderFailure: `INVALID_REQUEST`, the caller's provider options are not a JSON object.
+        ProviderFailure: `INVALID_REQUEST`, the caller's provider options, or `options` in them, are not a JSON object.
     """
     request = work.request
     body: Body = {"model": work.model, "input": list(request.inputs), "truncate": False}
@@ -92,8 +92,11 @@ def embedding_body(work: EmbedWork, settings: BackendSettings) -> Body:
 
 def _merge(body: Body, extra: Mapping[str, Any]) -> None:
     """Add the configuration's or the caller's fields; those of Ollama's own `options` each by itself."""
-    inner = {**body.get("options", {}), **extra.get("options", {})}
-    body.update(extra)
+    own = extra.get("options")
+    if own is not None and not isinstance(own, Mapping):
+        raise ProviderFailure(FailureClass.INVALID_REQUEST, "options, among those for an Ollama, is not a JSON object")
+    inner = {**body.get("options", {}), **(own or {})}
+    body.update({name: value for name, value in extra.items() if name != "options"})
     if inner:
         body["options"] = inner
 

@@ -28,6 +28,14 @@ def test_parameters_go_under_ollamas_names() -> None:
     assert made["keep_alive"] == "300s"
 
 
+def test_a_callers_own_options_are_an_object() -> None:
+    """Null is none; what else it may be is the caller's mistake."""
+    assert "options" not in body(question(provider_options={"ollama": '{"options": null}'}))
+    with pytest.raises(ProviderFailure, match="options") as raised:
+        body(question(provider_options={"ollama": '{"options": 5}'}))
+    assert raised.value.failure_class is FailureClass.INVALID_REQUEST
+
+
 def test_a_long_prompt_gets_a_window_that_holds_it() -> None:
     """Ollama would cut what exceeds its default window off without a word, so a larger one is asked for."""
     assert "options" not in body(question("short"))
