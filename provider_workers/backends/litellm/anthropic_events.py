@@ -30,6 +30,8 @@ class AnthropicEvents:
         self.ended = False
         self._counted = False
         self._called = False
+        self._hidden = False
+        self._usage: Mapping[str, Any] = {}
 
     def read(self, event: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """What litellm is to read; kinds of events that Anthropic may add are none of it, as its documentation asks."""
@@ -47,9 +49,9 @@ class AnthropicEvents:
             case "content_block_start":
                 return self._block(event)
             case "content_block_delta":
-                return _delta(event)
+                return None if self._hidden else _delta(event)
             case "content_block_stop":
-                return event
+                return None if self._hidden else event
             case "message_delta":
                 return self._end(event)
             case "message_stop":
@@ -67,9 +69,12 @@ class AnthropicEvents:
             self._counted = "input_tokens" in usage
         return {**event, "message": message}
 
-    def _block(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _block(self, event: Mapping[str, Any]) -> Mapping[str, Any] | None:
         block = dict(object_of(event.get("content_block"), "a content block"))
         kind = text_of(block.get("type"), "a kind of content block")
+        self._hidden = kind == "server_tool_use"  # Anthropic calls it itself; litellm would pass it to the caller
+        if self._hidden:
+            return None
         if kind == "text":
             block["text"] = text_of(block.get("text"), "content")
         elif kind == "tool_use":
@@ -83,12 +88,15 @@ class AnthropicEvents:
 
     def _end(self, event: Mapping[str, Any]) -> Mapping[str, Any] | None:
         reason = text_of(object_of(event.get("delta"), "a delta").get("stop_reason"), "a finish reason")
+        usage = sound_usage(event.get("usage"))
         if not reason or self.reason:
+            self._usage = {**self._usage, **(usage or {})}
             return None  # litellm takes every such event for the end
         if reason == "tool_use" and not self._called:
             raise broken("the answer ended in order to call a function (tool_use), and holds none")
         self.reason = _REASONS.get(reason, "stop")
-        usage = sound_usage(event.get("usage"))
+        if self._usage and (usage is not None or "usage" not in event):
+            usage = {**self._usage, **(usage or {})}
         if usage is None or not (self._counted or "input_tokens" in usage):
             return {name: value for name, value in event.items() if name != "usage"}
         return {**event, "usage": {"output_tokens_details": _NO_DETAILS, **usage}}

@@ -1,5 +1,6 @@
 """litellm's exceptions, mapped once to failure classes: by type, then by status and words where a type means many."""
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -90,11 +91,17 @@ def body_of(error: Exception) -> object:
 
 
 def reported(error: object) -> ProviderFailure:
-    """The failure that an error inside a stream is, as the provider's own event has it."""
+    """The failure that an error inside a stream is, as the provider's own event has it, with Gemini's details."""
     found = stream_failure(error)
-    if found.failure_class is FailureClass.QUOTA_EXHAUSTED and _PER_MOMENT.search(found.message):
-        return ProviderFailure(FailureClass.RATE_LIMITED, found.message, http_status=found.http_status)
-    return found
+    said = json.dumps(error)
+    of_moment = found.failure_class is FailureClass.QUOTA_EXHAUSTED and _PER_MOMENT.search(said)
+    return ProviderFailure(
+        FailureClass.RATE_LIMITED if of_moment else found.failure_class,
+        found.message,
+        http_status=found.http_status,
+        retry_after=_retry_info(said),
+        backend_wide=found.backend_wide and not of_moment,
+    )
 
 
 def _way_broken(error: Exception, where: str, *, answering: bool) -> str:
@@ -160,6 +167,11 @@ def _wait(error: Exception, said: str, now: datetime) -> float | None:
         wait = retry_after(_lowered(headers), now)
         if wait is not None:
             return wait
+    return _retry_info(said)
+
+
+def _retry_info(said: str) -> float | None:
+    """Seconds that Google's details ask to wait."""
     told = _RETRY_INFO.search(said)
     return min(float(told[1]), LONGEST_WAIT) if told else None
 

@@ -273,6 +273,47 @@ async def test_an_answer_of_a_call_alone_is_whole() -> None:
     assert [piece for piece in pieces if isinstance(piece, TokenUsage)][-1] == TokenUsage(9, 7)
 
 
+async def test_a_call_of_anthropics_own_tool_is_not_the_callers() -> None:
+    """It makes that call itself, and the answer goes on."""
+    block = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
+    delta = {"type": "input_json_delta", "partial_json": '{"query": "x"}'}
+    found = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
+    events: list[Event] = [
+        *[START, OPEN, said("Let me "), CLOSE],
+        {"type": "content_block_start", "index": 1, "content_block": block},
+        *[{"type": "content_block_delta", "index": 1, "delta": delta}, CLOSE],
+        *[{"type": "content_block_start", "index": 2, "content_block": found}, CLOSE],
+        *[OPEN, said("see"), CLOSE, ended(), STOP],
+    ]
+    pieces = await answer("anthropic", events)
+    assert (text(pieces), reason(pieces)) == ("Let me see", FinishReason.STOP)
+    assert not [piece for piece in pieces if isinstance(piece, ToolDelta)]
+
+
+async def test_counts_ahead_of_the_end_are_kept() -> None:
+    """Some gateways send them in an event of their own; what the end says of them goes above."""
+    start: Event = {"type": "message_start", "message": {"id": "msg_1", "model": "m", "usage": {"input_tokens": 0}}}
+    early = {"type": "message_delta", "delta": {}, "usage": {"input_tokens": 9, "output_tokens": 1}}
+    pieces = await answer("anthropic", [start, OPEN, said("Hi"), CLOSE, early, ended(), STOP])
+    assert [piece for piece in pieces if isinstance(piece, TokenUsage)][-1] == TokenUsage(9, 7)
+
+
+async def test_a_window_of_geminis_is_no_quota() -> None:
+    """Which it is stands in the details, and how long to wait."""
+    window = {"violations": [{"quotaId": "GenerateRequestsPerMinutePerProjectPerModel-FreeTier"}]}
+    error = {
+        "code": 429,
+        "message": "You exceeded your current quota, please check your plan and billing details.",
+        "status": "RESOURCE_EXHAUSTED",
+        "details": [window, {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "27s"}],
+    }
+    with pytest.raises(ProviderFailure) as raised:
+        await answer("gemini", [gemini("Hi"), {"error": error}])
+    failure = raised.value
+    assert (failure.failure_class, failure.retry_after) == (FailureClass.RATE_LIMITED, 27.0)
+    assert not failure.backend_wide
+
+
 async def test_an_error_without_an_event_stream_is_told() -> None:
     """Some gateways answer 200 with an error's JSON."""
     with pytest.raises(ProviderFailure) as raised:
