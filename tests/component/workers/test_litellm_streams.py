@@ -275,15 +275,16 @@ async def test_an_answer_of_a_call_alone_is_whole() -> None:
 
 async def test_a_call_of_anthropics_own_tool_is_not_the_callers() -> None:
     """It makes that call itself, and the answer goes on."""
-    block = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
+    block: Event = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
     delta = {"type": "input_json_delta", "partial_json": '{"query": "x"}'}
-    found = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
+    found: Event = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
     events: list[Event] = [
         *[START, OPEN, said("Let me "), CLOSE],
         {"type": "content_block_start", "index": 1, "content_block": block},
-        *[{"type": "content_block_delta", "index": 1, "delta": delta}, CLOSE],
-        *[{"type": "content_block_start", "index": 2, "content_block": found}, CLOSE],
-        *[OPEN, said("see"), CLOSE, ended(), STOP],
+        {"type": "content_block_delta", "index": 1, "delta": delta},
+        CLOSE,
+        {"type": "content_block_start", "index": 2, "content_block": found},
+        *[CLOSE, OPEN, said("see"), CLOSE, ended(), STOP],
     ]
     pieces = await answer("anthropic", events)
     assert (text(pieces), reason(pieces)) == ("Let me see", FinishReason.STOP)
