@@ -1,12 +1,15 @@
 """What `trunkline up` starts, and how long it waits for its end."""
 
+import asyncio
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.support.command_line import clean_environment, trunkline
+from tests.support.command_line import COMMAND, clean_environment, trunkline
 from trunkline.cli.processes.child import Child, ChildSpec
 from trunkline.cli.processes.launch import ROUTER_NAME, Launch
 from trunkline.cli.processes.supervisor import Supervisor
@@ -75,6 +78,32 @@ async def test_a_dotenv_that_cannot_be_used_is_told_before_anything_starts(tmp_p
     assert (checked.code, checked.out.splitlines()[0]) == (1, said)
     ran = await trunkline("up", "--config", str(config), "--listen", "127.0.0.1:0")
     assert (ran.code, ran.err.strip()) == (1, f"trunkline up: {said}")
+
+
+async def test_up_can_be_ended_while_the_writer_of_a_dotenv_takes_its_time(tmp_path: Path) -> None:
+    """A secret manager that mounts a pipe may ask its user first, who may think better of it."""
+    os.mkfifo(pipe := tmp_path / ".env")
+    environment = clean_environment({"TMPDIR": str(tmp_path)})
+    process = await asyncio.create_subprocess_exec(*COMMAND, "up", cwd=tmp_path, env=environment)
+    try:
+        async with asyncio.timeout(60):
+            while (writer := _writer_of(pipe)) is None:  # noqa: ASYNC110 - no event tells of a reader
+                await asyncio.sleep(0.05)
+            with os.fdopen(writer, "wb"):
+                process.send_signal(signal.SIGTERM)
+                assert await process.wait() == -signal.SIGTERM
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def _writer_of(pipe: Path) -> int | None:
+    """Its writing end, once somebody reads it."""
+    try:
+        return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
 
 
 async def test_a_worker_that_others_start_is_left_to_them(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def run_up(config: Path | None, listen: str | None, *, first_prompt: bool) -> No
     directory = Path(tempfile.mkdtemp(prefix="trunkline-"))  # 0700: logs and configuration are the user's own
     clean = False
     try:
-        clean = asyncio.run(Up(output, directory).run(config, listen, first_prompt))
+        clean = asyncio.run(Up(output, directory, config).run(listen, first_prompt))
     except (ToolFailed, AddressError, NotReady, StartFailed, EnvFileError, OSError, TrunklineError) as error:
         output.notes.print(f"trunkline up: {error}", style="red")
         raise typer.Exit(EXIT_FAILED) from error
@@ -60,25 +60,32 @@ def run_up(config: Path | None, listen: str | None, *, first_prompt: bool) -> No
 class Up:
     """One run, from the first process to the last."""
 
-    def __init__(self, output: Output, directory: Path) -> None:
-        """Nothing is started yet."""
+    def __init__(self, output: Output, directory: Path, config: Path | None) -> None:
+        """Read what `config` is resolved with; nothing is started yet.
+
+        Raises:
+            EnvFileError: the `.env` cannot be used.
+        """
         self._output = output
         self._directory = directory
+        self._config = config
         self._notices = Notices(self._show)
         self._supervisor = Supervisor(self._notices.take)
+        # before signals are handled by the loop: a `.env` may be a pipe whose writer takes its time
+        self._launch = Launch.prepare(self._supervisor, directory, config)
         self._stop = asyncio.Event()
         self._telling: asyncio.Task[None] | None = None
 
-    async def run(self, config: Path | None, listen: str | None, first_prompt: bool) -> bool:
+    async def run(self, listen: str | None, first_prompt: bool) -> bool:
         """Run until Ctrl-C; whether no process ended by itself.
 
         Raises:
-            ToolFailed, AddressError, NotReady, StartFailed, EnvFileError, OSError: it could not start.
+            ToolFailed, AddressError, NotReady, StartFailed, OSError: it could not start.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._asked_to_stop)
-        starting = asyncio.create_task(self._start(config, listen, first_prompt))
+        starting = asyncio.create_task(self._start(listen, first_prompt))
         stopping = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -92,20 +99,20 @@ class Up:
             await self._end()
         return self._supervisor.restarts() == 0
 
-    async def _start(self, config: Path | None, listen: str | None, first_prompt: bool) -> None:
+    async def _start(self, listen: str | None, first_prompt: bool) -> None:
         """Start everything, show the screen, send the first prompt."""
-        launched = await self._launch(config, listen)
+        launched = await self._launch_all(listen)
         self._notices.router_at(launched.listen)
         self._supervisor.show_problems()
         if first_prompt:
             await self._first_prompt(launched)
         self._output.data.print("\nCtrl-C ends it.", style="dim")
 
-    async def _launch(self, config: Path | None, listen: str | None) -> Launched:
+    async def _launch_all(self, listen: str | None) -> Launched:
         """Start everything, wait until it serves, and show the screen."""
         began = time.monotonic()
         with self._output.notes.status("starting") as status:
-            launching = Launch.prepare(self._supervisor, self._directory, config).run(config, listen)
+            launching = self._launch.run(self._config, listen)
             # The client takes 0.1 s to import, which passes while the configuration is read in another process.
             loading = asyncio.to_thread(importlib.import_module, "trunkline.async_client")
             launched, _ = await asyncio.gather(launching, loading)
