@@ -76,7 +76,7 @@ def _automatic(parsed: argparse.Namespace) -> int:
         raise ConfigurationErrors(wrong)
     simulated = dict(pair.split("=", 1) for pair in parsed.simulated)
     made = automatic_configuration(os.environ, ollama_models(os.environ), simulated)
-    check_automatic(made, os.environ, FactsTable.load())
+    check_automatic(made, os.environ)
     sys.stdout.write(made)
     return 0
 

@@ -1,6 +1,8 @@
 """A data file of one's own, which goes over the one that ships where a configuration is made out of what is there."""
 
+import copy
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +31,15 @@ def providers_for(environment: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         ConfigurationErrors: it cannot be read or has mistakes; all of them.
     """
-    shipped = load_providers()
     file = own_file(environment)
-    if file is None:
-        return shipped
-    document = read_document(read_text(file))
-    data = _over(shipped, {} if document.data is None else document.data)
+    return load_providers() if file is None else copy.deepcopy(_checked(file, read_text(file)))
+
+
+@lru_cache(maxsize=1)
+def _checked(file: Path, text: str) -> dict[str, Any]:
+    """What `text`, the content of `file`, makes of the file that ships; nobody may change it."""
+    document = read_document(text)
+    data = _over(load_providers(), {} if document.data is None else document.data)
     _, findings = validate(ProvidersFile, data)
     found = document.findings or findings
     if found:
@@ -47,8 +52,10 @@ def providers_for(environment: Mapping[str, str]) -> dict[str, Any]:
     return dict(data)
 
 
-def check_automatic(text: str, environment: Mapping[str, str], facts: FactsTable) -> None:
+def check_automatic(text: str, environment: Mapping[str, str]) -> None:
     """Check what was made with a file of one's own; what ships alone makes no mistakes.
+
+    Where nothing was found, there is nothing to check: that is no mistake of the file's.
 
     Raises:
         ConfigurationErrors: the router would refuse it; each mistake at its place in one's own file.
@@ -57,8 +64,10 @@ def check_automatic(text: str, environment: Mapping[str, str], facts: FactsTable
     if file is None:
         return
     try:
-        parse_configuration(text, file, environment, Knowledge(facts=facts))
+        parse_configuration(text, file, environment, Knowledge(facts=FactsTable.load()))
     except ConfigurationErrors as errors:
+        if not read_document(text).data["backends"]:
+            return
         document = read_document(read_text(file))
         providers = providers_for(environment)["providers"]
         raise ConfigurationErrors(tuple(_moved(one, file, document, providers) for one in errors.mistakes)) from None

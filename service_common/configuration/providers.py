@@ -1,6 +1,8 @@
 """The data file of providers and models, `providers.yaml`, which people may correct: checked like a configuration."""
 
+import copy
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -88,7 +90,12 @@ def providers_in(file: Path) -> dict[str, Any]:
     Raises:
         ConfigurationErrors: as there.
     """
-    text = read_text(file)
+    return copy.deepcopy(_checked(file, read_text(file)))
+
+
+@lru_cache(maxsize=1)  # to read and check it takes 9 ms, a copy 0.4, and `automatic` asks several times
+def _checked(file: Path, text: str) -> dict[str, Any]:
+    """What `text`, the content of `file`, says; nobody may change it."""
     try:
         data = yaml.load(text, Loader=FASTEST_LOADER)
         _, findings = validate(ProvidersFile, data)

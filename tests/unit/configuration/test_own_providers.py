@@ -14,7 +14,6 @@ from service_common.configuration import (
 )
 from service_common.configuration.own_providers import PROVIDERS_VARIABLE, providers_for
 from service_common.configuration.providers import load_providers
-from service_common.facts import FactsTable
 
 OWN = """\
 # the house
@@ -43,7 +42,7 @@ def mistakes(folder: Path, text: str) -> tuple[Mistake, ...]:
     """The mistakes of a file that has some, or leads to some."""
     environment = own(folder, text)
     with pytest.raises(ConfigurationErrors) as caught:
-        check_automatic(automatic_configuration(environment, None, {}), environment, FactsTable.load())
+        check_automatic(automatic_configuration(environment, None, {}), environment)
     return caught.value.mistakes
 
 
@@ -63,7 +62,7 @@ def test_the_automatic_configuration_follows_it_and_says_so(tmp_path: Path) -> N
     """A provider that Trunkline does not know, with what is said of its models; nothing about it is a mistake."""
     environment = own(tmp_path, OWN)
     text = automatic_configuration(environment, None, {})
-    check_automatic(text, environment, FactsTable.load())
+    check_automatic(text, environment)
     assert f"# {environment[PROVIDERS_VARIABLE]} went over" in text
     made = yaml.safe_load(text)
     assert made["backends"]["house"]["api_key"] == "${HOUSE_KEY}"
@@ -102,3 +101,9 @@ def test_a_mistake_is_told_at_its_own_file_and_line(
     found = mistakes(tmp_path, text.replace(written, instead))
     assert (found[0].file, found[0].line, found[0].path) == (str(tmp_path / "mine.yaml"), line, path), found
     assert said in str(found[0])
+
+
+def test_where_nothing_is_found_it_is_not_blamed(tmp_path: Path) -> None:
+    """No key and no Ollama: what is made has no backends, as without it."""
+    environment = {PROVIDERS_VARIABLE: own(tmp_path, OWN)[PROVIDERS_VARIABLE]}
+    check_automatic(automatic_configuration(environment, None, {}), environment)

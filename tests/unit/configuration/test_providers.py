@@ -59,3 +59,13 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """As any configuration."""
     with pytest.raises(ConfigurationErrors, match=r"providers\.yaml  there is no such file"):
         providers_in(tmp_path / "providers.yaml")
+
+
+def test_a_caller_changes_nothing_for_the_next_and_a_new_file_counts(tmp_path: Path) -> None:
+    """What was read is kept for the next who asks, as long as the file says the same."""
+    file = tmp_path / "providers.yaml"
+    file.write_text(GOOD)
+    providers_in(file)["providers"]["openai"]["models"].append("mine")
+    assert providers_in(file)["providers"]["openai"]["models"] == ["gpt-4o"]
+    file.write_text(GOOD.replace("gpt-4o", "gpt-5"))
+    assert providers_in(file)["providers"]["openai"]["models"] == ["gpt-5"]
