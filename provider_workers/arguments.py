@@ -23,6 +23,7 @@ from service_common.configuration.metrics import OFF, parse_metrics_address
 from service_common.configuration.providers import load_providers
 from service_common.configuration.references import is_secret_name
 from service_common.header_values import fault_of_header_value
+from service_common.near_names import suggest
 from service_common.urls import fault_of_url
 from service_common.vocabulary import Sensitivity
 
@@ -113,8 +114,8 @@ def _from_file(flags: argparse.Namespace, environment: Mapping[str, str]) -> Pro
     configuration = load_configuration(flags.config, environment)
     section = configuration.backends.get(flags.backend)
     if section is None:
-        known = ", ".join(configuration.backends) or "none"
-        raise UsageError(f'{flags.config} has no backend "{flags.backend}". It has: {known}')
+        known = suggest(flags.backend, configuration.backends) or "It has none."
+        raise UsageError(f'{flags.config} has no backend "{flags.backend}". {known}')
     if section.kind not in WORKER_KINDS:
         raise UsageError(
             f'"{flags.backend}" of {flags.config} is of kind {section.kind}, so that its worker is a program of '

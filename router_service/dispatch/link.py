@@ -18,6 +18,7 @@ from router_service.domain.signals import AttemptSignal, Failed
 from router_service.domain.worker import ModelReport, WorkerHeartbeat, WorkerHello
 from service_common.clock import Clock
 from service_common.failures import FailureClass
+from service_common.near_names import suggest
 
 DRAIN_GRACE = 1.0
 """Seconds for workers to leave in good order when the router ends."""
@@ -94,8 +95,8 @@ class WorkerLink:
             StaleHello: a newer start of this worker is attached.
         """
         if hello.backend not in self._table.backends:
-            known = ", ".join(sorted(self._table.backends)) or "none"
-            raise UnknownBackend(f'the configuration has no backend "{hello.backend}"; it has: {known}')
+            known = suggest(hello.backend, self._table.backends) or "It has none."
+            raise UnknownBackend(f'the configuration has no backend "{hello.backend}". {known}')
         fenced = self._sessions.fenced_by(hello)
         if fenced is not None:
             self.detach(fenced, "the worker attached again")
