@@ -279,12 +279,20 @@ async def test_a_call_of_anthropics_own_tool_is_not_the_callers() -> None:
     delta = {"type": "input_json_delta", "partial_json": '{"query": "x"}'}
     found: Event = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
     events: list[Event] = [
-        *[START, OPEN, said("Let me "), CLOSE],
+        START,
+        OPEN,
+        said("Let me "),
+        CLOSE,
         {"type": "content_block_start", "index": 1, "content_block": block},
         {"type": "content_block_delta", "index": 1, "delta": delta},
         CLOSE,
         {"type": "content_block_start", "index": 2, "content_block": found},
-        *[CLOSE, OPEN, said("see"), CLOSE, ended(), STOP],
+        CLOSE,
+        OPEN,
+        said("see"),
+        CLOSE,
+        ended(),
+        STOP,
     ]
     pieces = await answer("anthropic", events)
     assert (text(pieces), reason(pieces)) == ("Let me see", FinishReason.STOP)
