@@ -28,6 +28,7 @@ class AnthropicEvents:
         """Nothing came yet."""
         self.reason = ""
         self.ended = False
+        self.stops = 0
         self._counted = False
         self._called = False
         self._hidden = False

@@ -22,6 +22,7 @@ _REASONS: Mapping[str, str] = {
 }
 """All others are failures: what the model wrote could not be read, or Gemini does not say why it ended."""
 
+_STOP = "STOP"
 _OF_REQUEST = "MISSING_THOUGHT_SIGNATURE"
 _NONE = ("", "FINISH_REASON_UNSPECIFIED")
 _LONGEST_REASON = 60
@@ -29,12 +30,17 @@ _TELLING = frozenset({"candidates", "promptFeedback", "usageMetadata"})
 
 
 class GeminiEvents:
-    """See `provider_workers.backends.litellm.watched_lines.Events`. There is no end mark."""
+    """See `provider_workers.backends.litellm.watched_lines.Events`. There is no end mark.
+
+    Some gateways, and Vertex for a while, send STOP with every text from the first one on (BerriAI/litellm#2195).
+    """
 
     def __init__(self) -> None:
         """Nothing came yet."""
         self.reason = ""
         self.ended = False
+        self.stops = 0
+        self._stops_tell = False
         self._failure: ProviderFailure | None = None
 
     def read(self, event: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -66,9 +72,12 @@ class GeminiEvents:
     def _candidate(self, candidate: Mapping[str, Any]) -> None:
         parts = objects_of(object_of(candidate.get("content"), "content").get("parts"), "parts")
         says = [_says(part) for part in parts]
-        if self.reason and any(says):
-            raise broken("the answer went on after its finish reason")
         reason = text_of(candidate.get("finishReason"), "a finish reason")
+        if any(says):
+            if self.reason and (reason != _STOP or self._stops_tell):
+                raise broken("the answer went on after its finish reason")
+            self._stops_tell = self._stops_tell or reason != _STOP
+            self.stops = 0 if self._stops_tell else self.stops + 1
         if reason in _NONE or self.reason:
             return
         if reason in _REASONS:

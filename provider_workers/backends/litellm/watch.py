@@ -22,6 +22,9 @@ _LONGEST_TAIL = 1.0
 _TAIL = 0.25
 """Seconds that a provider which has said why it finished may take for what else it has to say."""
 
+_BETWEEN = 5.0
+"""Seconds for the same where it has said so with every text, so that more of them may follow."""
+
 _EVENTS: Mapping[type, type[Events]] = {AnthropicReader: AnthropicEvents, GeminiReader: GeminiEvents}
 """By litellm's reader of the wire, whichever provider speaks it."""
 
@@ -43,6 +46,10 @@ class Watch:
         """The finish reason that the provider sent, in OpenAI's words; empty where it sent none."""
         return str(self._wrapper.received_finish_reason or "") if self._events is None else self._events.reason
 
+    def stops(self) -> int:
+        """How many texts came, where each had a finish reason; 0: the reason is the end."""
+        return 0 if self._events is None else self._events.stops
+
     def check(self) -> None:
         """Raise what is wrong with the provider's events, once litellm has read all before it.
 
@@ -62,14 +69,15 @@ async def until_finished(wrapper: Any, watch: Watch) -> AsyncGenerator[Any, None
     chunks = aiter(wrapper)
     loop = asyncio.get_running_loop()
     until = math.inf
+    stops = 0
     while loop.time() < until:
         reading = asyncio.ensure_future(anext(chunks))
         try:
-            finished = False
+            silent = 0.0
             while not (await asyncio.wait((reading,), timeout=_TAIL))[0]:
-                if finished:
+                if silent >= (_BETWEEN if watch.stops() else _TAIL):
                     return
-                finished = bool(watch.reason())
+                silent += _TAIL if watch.reason() else 0.0
             chunk = reading.result()
         except StopAsyncIteration:
             watch.check()
@@ -80,5 +88,7 @@ async def until_finished(wrapper: Any, watch: Watch) -> AsyncGenerator[Any, None
                 await asyncio.wait((reading,))
         watch.check()
         yield chunk
+        if watch.stops() != stops:
+            stops, until = watch.stops(), math.inf
         if watch.reason():
-            until = min(until, loop.time() + _LONGEST_TAIL)
+            until = min(until, loop.time() + (_BETWEEN if stops else _LONGEST_TAIL))

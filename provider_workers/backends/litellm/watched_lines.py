@@ -23,10 +23,12 @@ class Events(Protocol):
     Attributes:
         reason: why the answer ended, in OpenAI's words; empty as long as it did not.
         ended: the wire's end mark came.
+        stops: texts so far, where each came with a reason of its own, so that none of them need be the last; else 0.
     """
 
     reason: str
     ended: bool
+    stops: int
 
     def read(self, event: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """What litellm is to read of an event; None: nothing.

@@ -273,6 +273,24 @@ async def test_an_answer_of_a_call_alone_is_whole() -> None:
     assert [piece for piece in pieces if isinstance(piece, TokenUsage)][-1] == TokenUsage(9, 7)
 
 
+async def test_an_answer_that_stops_with_every_text_is_whole() -> None:
+    """Vertex sent such, and gateways do: none of the reasons is the end, however long the next text takes."""
+    first, rest = gemini("Hello ", reason="STOP"), [gemini(word, reason="STOP") for word in ("wide ", "world")]
+    assert text(await answer("gemini", [first, *rest])) == "Hello wide world"
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(HEAD + stream([first]))
+        await asyncio.sleep(1.5)
+        writer.write(stream(rest))
+        writer.close()
+
+    async with await asyncio.start_server(slow, "127.0.0.1", 0) as server:
+        pieces = await pieces_of("gemini", f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    assert (text(pieces), reason(pieces)) == ("Hello wide world", FinishReason.STOP)
+    assert "went on" in await broken("gemini", [first, *rest, gemini("!")])
+
+
 async def test_a_call_of_anthropics_own_tool_is_not_the_callers() -> None:
     """It makes that call itself, and the answer goes on."""
     block: Event = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
