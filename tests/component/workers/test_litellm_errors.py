@@ -18,7 +18,10 @@ from tests.support.web_server import answering
 from tests.support.worker_processes import question
 from trunkline.router.v1.router_service_pb2 import EmbedRequest
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")  # litellm's own
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning"),  # litellm's own
+    pytest.mark.usefixtures("provider_variables"),
+]
 
 KEY = "a-key-of-azure-1234567890"
 MODELS = {
@@ -29,18 +32,6 @@ MODELS = {
 }
 WIRES = {"anthropic": MODELS["anthropic"], "gemini": "gemini-2.5-flash"}
 PAGE = b"<!DOCTYPE HTML>\n<html><body>Unsupported method ('POST').</body></html>\n"
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What these providers' libraries read."""
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "AKIAABCDEFGHIJKLMNOP",
-        "AWS_SECRET_ACCESS_KEY": "s" * 40,
-        "AWS_REGION": "us-east-1",
-        "AZURE_API_VERSION": "2024-10-21",
-    }.items():
-        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture

@@ -20,7 +20,10 @@ from tests.support.web_server import answering, flooding, redirecting
 from tests.support.worker_processes import question
 from trunkline.router.v1.router_service_pb2 import EmbedRequest
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")  # litellm's own
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning"),  # litellm's own
+    pytest.mark.usefixtures("provider_variables"),
+]
 
 KEY = "a-key-of-nobody-1234567890"
 CHATS = {
@@ -40,18 +43,6 @@ STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: clo
 BODY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
 LONG = 60.0
 """Seconds that no test needs, on the slowest machine."""
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What these providers' libraries read."""
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "AKIAABCDEFGHIJKLMNOP",
-        "AWS_SECRET_ACCESS_KEY": "s" * 40,
-        "AWS_REGION": "us-east-1",
-        "AZURE_API_VERSION": "2024-10-21",
-    }.items():
-        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
