@@ -21,8 +21,8 @@ from service_common.clock import Clock
 from service_common.configuration import Configuration, ConfigurationErrors, Knowledge, Mistake, parse_configuration
 from service_common.configuration.document import read_document, references_in
 from service_common.configuration.loader import is_deferred
+from service_common.configuration.mistakes import Finding
 from service_common.configuration.mistakes import Path as Place
-from service_common.configuration.mistakes import dotted
 from service_common.facts import FactsTable
 from service_common.scrub import scrub
 
@@ -80,7 +80,7 @@ def prepare(
         told = _told(failed.cause, secretive=secretive)
         said = f'the {failed.kind} "{failed.name}" of {origin} cannot be built: {told}'
         advice = "Correct its settings, or the plugin."
-        mistake = Mistake(str(sources.path), document.line(place), dotted(place), said, advice)
+        mistake = document.mistake(Finding(place, said, advice), str(sources.path))
         raise ConfigurationErrors((mistake,)) from None if secretive else failed.cause
     except Exception as error:  # a configuration that cannot be built must not end the router that runs by another
         secretive = bool(references_in(read_document(text).data, is_deferred))
@@ -96,8 +96,7 @@ def _doubts(text: str, sources: Sources, catalogue: Catalogue) -> tuple[Mistake,
     if not found:
         return ()
     document = read_document(text)
-    file = str(sources.path)
-    return tuple(Mistake(file, document.line(one.path), dotted(one.path), one.message, one.suggestion) for one in found)
+    return tuple(document.mistake(one, str(sources.path)) for one in found)
 
 
 def _place(failed: PluginFailed, configuration: Configuration) -> Place:

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from service_common.configuration.mistakes import Finding, Path
+from service_common.configuration.mistakes import Finding, Mistake, Path, dotted
 from service_common.configuration.references import MissingVariables, all_variables_in, has_reference, substitute
 
 MOST_CHARACTERS = 1024 * 1024
@@ -49,6 +49,11 @@ class Document:
     lines: dict[Path, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     resolved: dict[Path, tuple[str, str]] = field(default_factory=dict)
+
+    def mistake(self, finding: Finding, file: str) -> Mistake:
+        """The finding at its line; `file`: the document's name."""
+        line = finding.line or self.line(finding.path)
+        return Mistake(file, line, dotted(finding.path), finding.message, finding.suggestion)
 
     def line(self, path: Path) -> int:
         """The line of `path`, else of the nearest thing around it; 0 for an empty file."""

@@ -19,7 +19,7 @@ from service_common.configuration.document import (
     resolve_references,
 )
 from service_common.configuration.masking import masked
-from service_common.configuration.mistakes import MOST_MISTAKES, ConfigurationErrors, Finding, Mistake, Path, dotted
+from service_common.configuration.mistakes import MOST_MISTAKES, ConfigurationErrors, Finding, Mistake, Path
 from service_common.configuration.plugin_checks import check_plugins
 from service_common.configuration.plugins import PluginNames
 from service_common.configuration.reading import read_text
@@ -151,12 +151,7 @@ def _without_empty_sections(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _mistakes(document: Document, file: str) -> tuple[Mistake, ...]:
-    found = {
-        Mistake(
-            file, finding.line or document.line(finding.path), dotted(finding.path), finding.message, finding.suggestion
-        )
-        for finding in (masked(finding, document.resolved) for finding in document.findings)
-    }
+    found = {document.mistake(masked(finding, document.resolved), file) for finding in document.findings}
     mistakes = sorted(found, key=lambda mistake: (mistake.line, mistake.path, mistake.message))
     if len(mistakes) > MOST_MISTAKES:
         more = f"these are the first {MOST_MISTAKES} mistakes; there are more."

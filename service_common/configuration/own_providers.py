@@ -8,7 +8,7 @@ from typing import Any
 
 from service_common.configuration.document import Document, read_document
 from service_common.configuration.loader import Knowledge, parse_configuration
-from service_common.configuration.mistakes import ConfigurationErrors, Mistake, dotted
+from service_common.configuration.mistakes import ConfigurationErrors, Mistake
 from service_common.configuration.mistakes import Path as Place
 from service_common.configuration.providers import ProvidersFile, load_providers
 from service_common.configuration.reading import read_text
@@ -43,12 +43,7 @@ def _checked(file: Path, text: str) -> dict[str, Any]:
     _, findings = validate(ProvidersFile, data)
     found = document.findings or findings
     if found:
-        raise ConfigurationErrors(
-            tuple(
-                Mistake(str(file), one.line or document.line(one.path), dotted(one.path), one.message, one.suggestion)
-                for one in found
-            )
-        )
+        raise ConfigurationErrors(tuple(document.mistake(one, str(file)) for one in found))
     return dict(data)
 
 

@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from service_common.backend_kinds import KindName
 from service_common.configuration.backends import Fraction, VariableName, checked_address
 from service_common.configuration.document import read_document
-from service_common.configuration.mistakes import ConfigurationErrors, Finding, Mistake, dotted
+from service_common.configuration.mistakes import ConfigurationErrors, Finding
 from service_common.configuration.models import ModelSection, Name, Rating
 from service_common.configuration.reading import read_text
 from service_common.configuration.section import Section
@@ -105,9 +105,4 @@ def _checked(file: Path, text: str) -> dict[str, Any]:
         return dict(data)
     document = read_document(text)  # which takes seven times as long, and knows the lines
     found = document.findings or findings
-    raise ConfigurationErrors(
-        tuple(
-            Mistake(str(file), one.line or document.line(one.path), dotted(one.path), one.message, one.suggestion)
-            for one in found
-        )
-    )
+    raise ConfigurationErrors(tuple(document.mistake(one, str(file)) for one in found))
